@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * argv -> struct options and, over what the configuration file says, struct config.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "daemon/config.h"
+
+enum options_action {
+	OPTIONS_RUN,
+	OPTIONS_EXIT_OK,	/* --help, --version, a good --check-config: printed already */
+	OPTIONS_EXIT_USAGE,	/* printed already on stderr; exit status 2 */
+	OPTIONS_PROBE,
+};
+
+struct options {
+	int notify_fd; /* -1: none; "READY=1\n" is written there when the daemon serves */
+	bool poll_loop; /* --io=poll: without io_uring */
+};
+
+/* The default configuration file is read when it exists; one named by --config must. */
+enum options_action options_parse(struct options *ret, struct config *config, int argc,
+				  char *const argv[]);

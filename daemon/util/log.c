@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/util/log.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static int max_level = LOG_INFO;
+
+void log_set_level(int level)
+{
+	max_level = level;
+}
+
+int log_level(void)
+{
+	return max_level;
+}
+
+static const char *priority_word(int priority)
+{
+	switch (priority) {
+	case LOG_WARNING:
+		return "warning: ";
+	case LOG_NOTICE:
+	case LOG_INFO:
+		return "";
+	case LOG_DEBUG:
+		return "debug: ";
+	default:
+		return "error: ";
+	}
+}
+
+/* Keys and server answers end up in lines: no control byte may reach a terminal. */
+static void blank_controls(char *s)
+{
+	for (; *s; s++)
+		if ((uint8_t)*s < ' ' || *s == 0x7f)
+			*s = ' ';
+}
+
+void log_line(int priority, const char *fmt, ...)
+{
+	char line[2048];
+	char head[32];
+	va_list ap;
+
+	if (priority > max_level)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	blank_controls(line);
+	if (getenv("JOURNAL_STREAM"))
+		snprintf(head, sizeof(head), "<%d>", priority);
+	else
+		snprintf(head, sizeof(head), "cachefilld: %s", priority_word(priority));
+	/* One write per line, so that lines of several processes on one pipe do not mix. */
+	dprintf(STDERR_FILENO, "%s%s\n", head, line);
+}

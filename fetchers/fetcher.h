@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A fetcher reads byte ranges from one kind of origin. It sees locators and bytes only: no kernel,
+ * no cache, no key. It is
+ *
+ *   instance based   one struct fetcher per `source` of the configuration, no globals
+ *   asynchronous     on the loop that it is given; no call blocks on the network
+ *   stackable        a decorator is a fetcher that owns the next one
+ *   exactly once     every request ends in one done(), never from inside the call that started or
+ *                    cancelled it
+ *
+ * Life of an instance:
+ *
+ *   class->create() --+--> look() ... done()         what is behind this locator?
+ *                     +--> attach() -> fetch_object  a handle for reading it; no I/O
+ *                     |        read() ... done()     any number at once
+ *                     |        detach()              all its reads are done
+ *                     +--> free()                    all objects detached, all looks done
+ *
+ * A new fetcher is one file, one row in fetchers/meson.build and one manual page; the contract
+ * suite (tests/contract) runs on it by itself. Every sentence in this file is a test there.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/loop/loop.h"
+
+#define FETCH_ERROR_MAX	    200 /* text of an error, with its terminator */
+#define FETCH_VALIDATOR_MAX 256 /* with its terminator */
+
+/*
+ * What a set of bytes is known by. Two identities with equal size and validator name the same
+ * bytes. The validator's text belongs to the fetcher ("etag:...", "mtime:..."); it is kept on disk
+ * and given back at attach(), possibly years later. Empty: the origin gave nothing to hold on to.
+ */
+struct fetch_identity {
+	uint64_t size; /* bytes */
+	char validator[FETCH_VALIDATOR_MAX];
+};
+
+/*
+ * Errors, as negative errno:
+ *   -ENOENT        the origin says: there is no such object (and nothing else means this)
+ *   -EACCES        the origin refuses us
+ *   -ESTALE        the object is not the one that identity names any more
+ *   -ETIMEDOUT     no answer, or the transfer stalled
+ *   -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET    the network's word
+ *   -EPROTO        the answer contradicts itself or the request; none of its bytes are used
+ *   -EOPNOTSUPP    the origin cannot serve ranges
+ *   -EIO           anything else
+ *   -ECANCELED     cancel() came first
+ *   -ENOMEM        ours
+ */
+
+/* Learns an object's identity, and its first bytes on the way. Owned by the caller until done(). */
+struct fetch_look {
+	const char *locator;
+	void *head;	 /* the first bytes go here; NULL with head_len 0 where nobody wants them */
+	size_t head_len; /* room */
+	void (*done)(struct fetch_look *look, int err);
+	/* Set before done(look, 0): */
+	struct fetch_identity identity;
+	size_t head_filled; /* min(head_len, identity.size) */
+	/* Set before done(look, err < 0): one line, no secret, names the locator's host or file. */
+	char error[FETCH_ERROR_MAX];
+	void *fetcher_private;
+};
+
+/*
+ * One ranged read. Owned by the caller and pinned until done(). 1 <= len, off + len <= size.
+ * The fetcher fills buf from front to back and says how far it is by progress(): never backwards,
+ * never beyond what done() confirms, and only with bytes of the pinned identity. After done(err)
+ * with err < 0 the bytes up to the last progress() are right all the same; the rest of buf is
+ * undefined.
+ */
+struct fetch_read {
+	uint64_t off;
+	size_t len;
+	void *buf;
+	void (*progress)(struct fetch_read *read, size_t filled); /* optional */
+	void (*done)(struct fetch_read *read, int err);		  /* 0: all len bytes are there */
+	char error[FETCH_ERROR_MAX];
+	void *fetcher_private;
+};
+
+struct fetcher;
+
+/* A locator with a pinned identity. Fetchers embed it. */
+struct fetch_object {
+	struct fetcher *fetcher;
+};
+
+struct fetcher_ops {
+	void (*look)(struct fetcher *fetcher, struct fetch_look *look);
+	/* done() still comes, soon: with -ECANCELED, or with what had happened before. */
+	void (*cancel_look)(struct fetcher *fetcher, struct fetch_look *look);
+
+	/* Does no I/O; -ENOMEM, or -EINVAL for a locator or validator that cannot be ours. */
+	int (*attach)(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
+		      const struct fetch_identity *identity);
+	void (*detach)(struct fetch_object *object);
+
+	void (*read)(struct fetch_object *object, struct fetch_read *read);
+	void (*cancel_read)(struct fetch_object *object, struct fetch_read *read);
+
+	void (*free)(struct fetcher *fetcher);
+};
+
+struct fetcher {
+	const struct fetcher_ops *ops;
+};
+
+/* One `key = value` of a source section; values are text, lists are repeated keys. */
+struct fetcher_param {
+	const char *key;
+	const char *value;
+};
+
+/* A key that a fetcher understands, for --check-config and the manual. */
+struct fetcher_key {
+	const char *key;
+	const char *help; /* half a line */
+};
+
+/* A kind of origin: one row of the registry. */
+struct fetcher_class {
+	const char *name;		/* "http" */
+	const char *const *schemes;	/* "http", "https", NULL: what stands before ':' */
+	const struct fetcher_key *keys; /* ends with a NULL key */
+
+	/*
+	 * template: the locator template of the source, for fetchers that confine themselves to its
+	 * fixed part. params end with a NULL key; all keys are among `keys`. error: FETCH_ERROR_MAX
+	 * bytes, filled when the return value is negative (-EINVAL: a value is wrong, files that
+	 * cannot be read keep their errno). With loop NULL only checks, and *ret is not touched.
+	 */
+	int (*create)(struct fetcher **ret, struct loop *loop, const char *template,
+		      const struct fetcher_param *params, char *error);
+};
+
+/* The registry, made by the build from the enabled fetchers; ends with NULL. */
+extern const struct fetcher_class *const fetcher_classes[];
+
+/* By the scheme of a locator or template ("http://..."); NULL: none was built in. */
+const struct fetcher_class *fetcher_class_find(const char *locator);

@@ -13,7 +13,11 @@
  * forbid io_uring, and for virtual time.
  *
  * Callbacks may start, cancel and free anything, also the thing they are called for. No callback
- * runs from inside the function that starts, cancels or arms; all run from loop_turn().
+ * runs from inside the function that starts, cancels or arms; all run from loop_turn(), in each
+ * turn in this order: ops, watches, timers, deferred calls.
+ *
+ * Each struct is zero but for its callback before its first use; once its last event has come it
+ * may be used again.
  */
 #pragma once
 
@@ -45,11 +49,14 @@ struct loop *loop_free(struct loop *loop);
 /*
  * One turn: submit what is queued, wait for at least one event (a queued deferred call or a timer
  * that is due makes it not wait), call back. Returns 0, or a negative errno that is fatal for the
- * daemon.
+ * daemon; -EDEADLK: there is nothing that it could wait for.
  */
 int loop_turn(struct loop *loop);
 
-/* Turns until loop_stop(); returns 0 or the fatal error of loop_turn(). */
+/*
+ * Turns until loop_stop(); returns 0 or the fatal error of loop_turn(). The turn in which
+ * loop_stop() is called ends as usual; called before loop_run(), there is none.
+ */
 int loop_run(struct loop *loop);
 void loop_stop(struct loop *loop);
 
@@ -66,14 +73,14 @@ struct loop_op {
 	void *buf;
 	uint64_t off;
 	uint32_t len;
-	int fd;
+	int fd, res;
 	uint8_t kind, state;
-	bool canceled;
 };
 
 /*
  * Starts one positioned read or write; never fails: an error comes by done(). The op, the buffer
- * and the descriptor must stay until done(). len is at most 2^30.
+ * and the descriptor must stay until done(). len is at most 2^30 (asserted), off at most INT64_MAX
+ * (else -EINVAL). -EINTR never comes: such an op begins again.
  */
 void loop_pread(struct loop *loop, struct loop_op *op, int fd, void *buf, size_t len, uint64_t off);
 void loop_pwrite(struct loop *loop, struct loop_op *op, int fd, const void *buf, size_t len,
@@ -81,18 +88,17 @@ void loop_pwrite(struct loop *loop, struct loop_op *op, int fd, const void *buf,
 
 /*
  * Asks to end an op early. done() still comes exactly once: with -ECANCELED, or with the result
- * where it could not be stopped any more.
+ * where it could not be stopped any more. Nothing happens to an op that is not started.
  */
 void loop_op_cancel(struct loop *loop, struct loop_op *op);
 
 /* ---- watch ------------------------------------------------------------------------------ */
 
 struct loop_watch {
-	/* events: POLLIN, POLLOUT, POLLERR, POLLHUP as poll(2) reports them. */
+	/* events: POLLIN, POLLOUT, POLLERR, POLLHUP as poll(2) reports them; POLLNVAL: not open. */
 	void (*ready)(struct loop_watch *watch, uint32_t events);
 	/* private */
 	struct loop_poll *poll; /* owned by the loop: outlives the watch while the kernel polls */
-	TAILQ_ENTRY(loop_watch) link;
 	struct loop *loop;
 	uint32_t events;
 	int fd;
@@ -105,7 +111,10 @@ struct loop_watch {
 int loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events);
 int loop_watch_modify(struct loop_watch *watch, uint32_t events);
 
-/* Call it before the descriptor is closed. ready() does not come any more. Idempotent. */
+/*
+ * Call it before the descriptor is closed. ready() does not come any more. Idempotent. The kernel
+ * holds the file open until the next turn, whoever closes it.
+ */
 void loop_watch_remove(struct loop_watch *watch);
 
 /* ---- timer ------------------------------------------------------------------------------ */
@@ -114,11 +123,15 @@ struct loop_timer {
 	void (*fire)(struct loop_timer *timer);
 	/* private */
 	struct loop *loop;
-	uint64_t when;
+	uint64_t when, seq;
 	size_t slot; /* place in the heap + 1; 0: not armed */
 };
 
-/* (Re-)arms for the absolute time `when` (ns, as loop_now()); one-shot. -ENOMEM only. */
+/*
+ * (Re-)arms for the absolute time `when` (ns, as loop_now()); one-shot. -ENOMEM only, and never for
+ * a timer that is armed. Timers fire in the order of their times, then of their arming, never early
+ * and late by no more than one turn; one that is armed by fire() waits for the next turn.
+ */
 int loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t when);
 void loop_timer_cancel(struct loop_timer *timer);
 bool loop_timer_armed(const struct loop_timer *timer);
@@ -145,6 +158,9 @@ struct loop_signal {
 	int fd; /* owned, signalfd */
 };
 
-/* Blocks the n signals for this thread and reports them from the loop. */
+/*
+ * Blocks the n signals for this thread and reports them from the loop. They stay blocked after the
+ * removal.
+ */
 int loop_signal_add(struct loop *loop, struct loop_signal *sig, const int *signos, size_t n);
 void loop_signal_remove(struct loop_signal *sig);

@@ -16,8 +16,8 @@ enum cf_verdict {
 	CF_OK,
 	CF_TRUNCATED,  /* fewer bytes than a header, or than the payload of its opcode */
 	CF_BAD_LENGTH, /* `len` is not the number of bytes that were read, or of this opcode */
-	CF_BAD_KEY,    /* key sizes are zero, overflow, disagree with len, or the NUL is missing */
-	CF_BAD_RANGE,  /* READ of nothing, or past 2^63 - 1 */
+	CF_BAD_KEY,    /* key sizes are zero, overflow, disagree with len, or the NUL is misplaced */
+	CF_BAD_RANGE,  /* READ of nothing or past 2^63 - 1, or OPEN with no possible descriptor */
 	CF_UNKNOWN_OP,
 };
 

@@ -22,10 +22,15 @@
 /* The longest keys that our own tools hand to mount(2): 253..255 in a domain hit a BUG_ON. */
 #define CACHENAME_KEY_MAX 200
 
-/* File name of a cookie key; -ENAMETOOLONG. */
+/* File name of a cookie key. -EINVAL: empty, which no netfs can register; -ENAMETOOLONG: no file
+ * system takes it (or, from 253 bytes on, the kernel does not survive it). */
 int cachename_encode(struct bytes cookie, char name[CACHENAME_MAX]);
 
-/* Back to the key: its length, or -EINVAL for a name that the kernel did not make. */
+/*
+ * Back to the key: its length, or -EINVAL for a name that the kernel did not make. Exact for all
+ * keys that do not end in NUL; for one that does, some of the last NULs may be missing: the kernel
+ * itself keeps both in one file.
+ */
 int cachename_decode(const char *name, uint8_t key[CACHENAME_MAX]);
 
 /* The fan-out number 0..255 of an object. volume without its NUL. */

@@ -4,28 +4,31 @@
 #include <assert.h>
 #include <stdio.h>
 
+static bool is_plain(uint8_t c)
+{
+	return c > ' ' && c < 0x7f && c != '\\';
+}
+
 char *bytes_print(struct bytes b, char *buf, size_t n)
 {
-	size_t at = 0;
+	size_t whole = 0, at = 0;
+	bool fits;
 
 	assert(n >= 4);
+	for (size_t i = 0; i < b.len; i++)
+		whole += is_plain(b.data[i]) ? 1 : 4;
+	fits = whole < n;
+
 	for (size_t i = 0; i < b.len; i++) {
 		uint8_t c = b.data[i];
-		bool plain = c > ' ' && c < 0x7f && c != '\\';
-		size_t need = plain ? 1 : 4;
 
-		/* Room stays for the mark of a cut, or for the terminator behind the last byte. */
-		if (at + need + (i + 1 < b.len ? 3 : 0) >= n) {
-			at = at > n - 4 ? n - 4 : at;
-			memcpy(buf + at, "...", 4);
-			return buf;
-		}
-		if (plain)
-			buf[at] = (char)c;
+		if (!fits && at + (is_plain(c) ? 1 : 4) + 3 >= n)
+			break;
+		if (is_plain(c))
+			buf[at++] = (char)c;
 		else
-			snprintf(buf + at, 5, "\\x%02x", c);
-		at += need;
+			at += (size_t)snprintf(buf + at, 5, "\\x%02x", c);
 	}
-	buf[at] = '\0';
+	memcpy(buf + at, fits ? "" : "...", fits ? 1 : 4);
 	return buf;
 }

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How much more than asked to fetch. Pure; one per object.
+ *
+ * Only misses are seen: a reader that finds its bytes resident never tells us. A miss that falls
+ * on, or just behind, what an earlier miss made us fetch is a sequential stream, and its window
+ * doubles; so at any time no more was fetched ahead of a stream than it has read, and the number
+ * of round trips grows with the logarithm of the length. A miss far from all streams is random:
+ * it is rounded out to a small unit, which shrinks while misses stay far apart and grows again
+ * when they fall beside each other.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define READAHEAD_STREAMS  8
+#define READAHEAD_UNIT_MIN ((uint64_t)4096)
+#define READAHEAD_UNIT_MAX ((uint64_t)64 << 10)
+
+struct readahead_stream {
+	uint64_t start;	 /* where its last miss began */
+	uint64_t end;	 /* where the bytes fetched for it end */
+	uint64_t window; /* bytes ahead of the next miss */
+};
+
+struct readahead {
+	struct readahead_stream streams[READAHEAD_STREAMS]; /* most recent first; end 0: unused */
+	uint64_t unit;					    /* a power of two */
+	uint64_t max;					    /* the widest window */
+	uint32_t far_misses;				    /* in a row */
+};
+
+/* Bytes [start, end) to fetch for a miss; covers it. end may pass the object's: the caller clamps. */
+struct readahead_plan {
+	uint64_t start, end;
+};
+
+void readahead_init(struct readahead *ra, uint64_t max);
+
+/* A miss of [start, end), 4 KiB-aligned, was asked for. */
+struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end);

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/engine/readahead.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+#define KIB ((uint64_t)1024)
+#define MIB ((uint64_t)1024 * KIB)
+#define MAX (8 * MIB)
+
+/* A reader that goes through [0, len) and only misses what was not fetched for it. */
+static unsigned int read_through(struct readahead *ra, uint64_t base, uint64_t len, uint64_t step)
+{
+	unsigned int misses = 0;
+	uint64_t here = base;
+
+	for (uint64_t at = base; at < base + len; at += step) {
+		struct readahead_plan plan;
+
+		if (at + step <= here)
+			continue;
+		plan = readahead_miss(ra, at > here ? at : here, at + step);
+		ck_assert_uint_le(plan.start, at);
+		ck_assert_uint_ge(plan.end, at + step);
+		here = plan.end;
+		misses++;
+	}
+	return misses;
+}
+
+START_TEST(test_round_trips_grow_with_the_logarithm)
+{
+	struct readahead ra;
+	unsigned int misses;
+
+	readahead_init(&ra, 1024 * MIB);
+	misses = read_through(&ra, 0, 128 * MIB, 128 * KIB);
+	ck_assert_uint_le(misses, 12);
+}
+END_TEST
+
+START_TEST(test_the_window_is_bounded)
+{
+	struct readahead ra;
+	uint64_t at = 0;
+
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 50; i++) {
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 128 * KIB);
+
+		ck_assert_uint_le(plan.end, at + 128 * KIB + MAX);
+		at = plan.end;
+	}
+}
+END_TEST
+
+START_TEST(test_no_more_is_fetched_ahead_than_was_read)
+{
+	struct readahead ra;
+	uint64_t at = 0;
+
+	readahead_init(&ra, 1024 * MIB);
+	for (int i = 0; i < 10; i++) {
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 128 * KIB);
+
+		ck_assert_uint_le(plan.end - (at + 128 * KIB), at + 256 * KIB);
+		at = plan.end;
+	}
+}
+END_TEST
+
+START_TEST(test_random_reads_end_at_what_was_asked)
+{
+	struct readahead ra;
+	uint64_t asked = 0, fetched = 0;
+
+	srand(3);
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t at = (uint64_t)rand() % 100000 * MIB;
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 4 * KIB);
+
+		if (i >= 500) {
+			asked += 4 * KIB;
+			fetched += plan.end - plan.start;
+		}
+	}
+	ck_assert_uint_le(fetched, asked + asked / 10);
+}
+END_TEST
+
+START_TEST(test_the_unit_recovers_when_neighbours_are_wanted)
+{
+	struct readahead ra;
+	struct readahead_plan plan = { 0 };
+
+	readahead_init(&ra, MAX);
+	for (uint64_t i = 1; i <= 64; i++)
+		readahead_miss(&ra, i * 1000 * MIB, i * 1000 * MIB + 4 * KIB);
+	ck_assert_uint_eq(ra.unit, READAHEAD_UNIT_MIN);
+	/* Backwards, each just in front of the last one. */
+	for (uint64_t i = 0; i < 10; i++)
+		plan = readahead_miss(&ra, (1000 - i) * 64 * KIB, (1000 - i) * 64 * KIB + 4 * KIB);
+	ck_assert_uint_eq(ra.unit, READAHEAD_UNIT_MAX);
+	ck_assert_uint_eq(plan.end - plan.start, READAHEAD_UNIT_MAX);
+}
+END_TEST
+
+START_TEST(test_eight_interleaved_readers_keep_their_windows)
+{
+	struct readahead ra;
+	uint64_t at[READAHEAD_STREAMS];
+	unsigned int rounds = 0;
+
+	readahead_init(&ra, MAX);
+	for (uint64_t i = 0; i < READAHEAD_STREAMS; i++)
+		at[i] = i * 1000 * MIB;
+	for (; rounds < 6; rounds++)
+		for (uint64_t i = 0; i < READAHEAD_STREAMS; i++)
+			at[i] = readahead_miss(&ra, at[i], at[i] + 128 * KIB).end;
+	for (uint64_t i = 0; i < READAHEAD_STREAMS; i++)
+		ck_assert_uint_ge(at[i] - i * 1000 * MIB, 4 * MIB);
+}
+END_TEST
+
+START_TEST(test_every_plan_covers_its_miss_and_is_aligned)
+{
+	struct readahead ra;
+
+	srand(11);
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 100000; i++) {
+		uint64_t start = (uint64_t)rand() % (1 << 16) * 4 * KIB;
+		uint64_t end = start + (uint64_t)(1 + rand() % 64) * 4 * KIB;
+		struct readahead_plan plan = readahead_miss(&ra, start, end);
+
+		ck_assert_uint_le(plan.start, start);
+		ck_assert_uint_ge(plan.end, end);
+		ck_assert_uint_eq(plan.start % (4 * KIB), 0);
+		ck_assert_uint_eq(plan.end % (4 * KIB), 0);
+	}
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("readahead");
+	TCase *t = tcase_create("readahead");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	suite_add_tcase(s, t);
+	tcase_add_test(t, test_round_trips_grow_with_the_logarithm);
+	tcase_add_test(t, test_the_window_is_bounded);
+	tcase_add_test(t, test_no_more_is_fetched_ahead_than_was_read);
+	tcase_add_test(t, test_random_reads_end_at_what_was_asked);
+	tcase_add_test(t, test_the_unit_recovers_when_neighbours_are_wanted);
+	tcase_add_test(t, test_eight_interleaved_readers_keep_their_windows);
+	tcase_add_test(t, test_every_plan_covers_its_miss_and_is_aligned);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}

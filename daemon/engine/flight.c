@@ -1,1 +1,332 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/engine/flight.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/util/checked.h"
+
+/* Stored in pieces of this size while more arrives, unless a reader is served by less. */
+#define STORE_UNIT ((uint64_t)256 << 10)
+
+static void flight_pump(struct flight *f);
+
+/* Ranges that overlap are equal: a lookup by one block finds the flight that covers it. */
+static int flight_compare(const void *va, const void *vb)
+{
+	const struct flight *a = va, *b = vb;
+
+	if (a->to <= b->from)
+		return -1;
+	return a->from >= b->to ? 1 : 0;
+}
+
+struct flight *flight_find(const struct object *object, uint64_t block)
+{
+	struct flight key = { .from = block, .to = block + 1 };
+	struct flight **at = tfind(&key, &object->flight_tree, flight_compare);
+
+	return at ? *at : NULL;
+}
+
+static void flight_read_progress(struct fetch_read *read, size_t filled)
+{
+	struct flight *f = container_of(read, struct flight, read);
+
+	assert(filled >= f->filled && filled <= read->len);
+	f->filled = filled;
+	flight_pump(f);
+}
+
+static void flight_read_done(struct fetch_read *read, int err)
+{
+	struct flight *f = container_of(read, struct flight, read);
+	struct sched *sched = f->object->sched;
+
+	f->object->source->running--;
+	f->state = FLIGHT_DRAINING;
+	if (err < 0 && !f->err)
+		f->err = err;
+	if (err == 0) {
+		/* The last block is padded: the kernel asks, and caches, whole blocks. */
+		memset(f->buf + read->len, 0, flight_bytes(f) - read->len);
+		f->filled = flight_bytes(f);
+		sched->stats.fetch_bytes += read->len;
+	} else {
+		sched->stats.fetch_bytes += f->filled;
+	}
+	sched_kick(sched);
+	flight_pump(f);
+}
+
+static int flight_make(struct flight **ret, struct object *object, enum flight_class class,
+		       uint64_t from, uint64_t to)
+{
+	struct flight *f = malloc(sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	assert(from < to && to - from <= FLIGHT_BLOCKS);
+	*f = (struct flight){
+		.object = object,
+		.class = class,
+		.from = from,
+		.to = to,
+		.wake_at = UINT64_MAX,
+		.read = { .progress = flight_read_progress, .done = flight_read_done },
+	};
+	TAILQ_INIT(&f->waiters);
+	if (!tsearch(f, &object->flight_tree, flight_compare)) {
+		free(f);
+		return -ENOMEM;
+	}
+	TAILQ_INSERT_TAIL(&object->flights, f, object_link);
+	residency_claim(&object->residency, from, to);
+	object->sched->flights++;
+	*ret = f;
+	return 0;
+}
+
+int flight_new(struct object *object, enum flight_class class, uint64_t from, uint64_t to)
+{
+	struct flight *f;
+	int err = flight_make(&f, object, class, from, to);
+
+	if (err < 0)
+		return err;
+	f->state = FLIGHT_QUEUED;
+	sched_enqueue(object->sched, f);
+	return 0;
+}
+
+int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *buf)
+{
+	struct flight *f;
+	int err = flight_make(&f, object, FLIGHT_AHEAD, from, to);
+
+	if (err < 0) {
+		bufpool_put(object->sched->pool, buf);
+		return err;
+	}
+	f->state = FLIGHT_DRAINING;
+	f->buf = buf;
+	f->filled = flight_bytes(f);
+	object->source->bytes += flight_bytes(f);
+	flight_pump(f);
+	return 0;
+}
+
+bool flight_extend(struct object *object, enum flight_class class, uint64_t from, uint64_t to)
+{
+	struct flight *f = from > 0 ? flight_find(object, from - 1) : NULL;
+
+	if (!f || f->state != FLIGHT_QUEUED || f->class != class || to - f->from > FLIGHT_BLOCKS)
+		return false;
+	/* In place: the blocks are free, so the order in the tree stays. */
+	f->to = to;
+	residency_claim(&object->residency, from, to);
+	return true;
+}
+
+void flight_start(struct flight *f, void *buf)
+{
+	struct object *o = f->object;
+	struct fetcher *fetcher = o->source->config->fetcher;
+
+	f->state = FLIGHT_FETCHING;
+	f->buf = buf;
+	f->read.off = f->from * CACHE_BLOCK;
+	f->read.len = min_u64(flight_bytes(f), o->size - f->read.off);
+	f->read.buf = buf;
+	o->source->running++;
+	o->source->bytes += flight_bytes(f);
+	o->sched->stats.fetches++;
+	fetcher->ops->read(o->remote, &f->read);
+}
+
+/* ---- waiters ----------------------------------------------------------------------------- */
+
+static uint64_t waiter_wants(const struct flight *f, const struct engine_demand *d)
+{
+	return (min_u64(d->end, f->to) - f->from) * CACHE_BLOCK;
+}
+
+static void flight_update_wake(struct flight *f)
+{
+	struct engine_demand *d;
+
+	f->wake_at = UINT64_MAX;
+	TAILQ_FOREACH(d, &f->waiters, flight_link)
+		f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
+}
+
+void flight_wait(struct flight *f, struct engine_demand *d)
+{
+	assert(!d->flight && d->pos >= f->from && d->pos < f->to);
+	d->flight = f;
+	TAILQ_INSERT_TAIL(&f->waiters, d, flight_link);
+	f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
+	if (f->state == FLIGHT_QUEUED && f->class == FLIGHT_AHEAD)
+		sched_promote(f->object->sched, f);
+	else if (f->state == FLIGHT_FETCHING)
+		flight_pump(f);
+}
+
+void flight_unwait(struct engine_demand *d)
+{
+	struct flight *f = d->flight;
+
+	TAILQ_REMOVE(&f->waiters, d, flight_link);
+	d->flight = NULL;
+	flight_update_wake(f);
+}
+
+/* Those whose next block is stored go on, those who want more of this flight stay. */
+static void flight_wake(struct flight *f)
+{
+	struct engine_demand *d = TAILQ_FIRST(&f->waiters), *next;
+	uint64_t stored_to = f->from + f->stored / CACHE_BLOCK;
+
+	for (; d; d = next) {
+		next = TAILQ_NEXT(d, flight_link);
+		if (min_u64(d->end, f->to) > stored_to)
+			continue;
+		TAILQ_REMOVE(&f->waiters, d, flight_link);
+		d->flight = NULL;
+		demand_continue(d);
+	}
+	flight_update_wake(f);
+}
+
+/* ---- store and end ----------------------------------------------------------------------- */
+
+static void flight_log(struct flight *f)
+{
+	bool awaited = !TAILQ_EMPTY(&f->waiters) ||
+		       (f->object->whole && !TAILQ_EMPTY(&f->object->demands));
+	char what[96];
+
+	if (f->err == 0 || f->err == -ECANCELED || !awaited)
+		return;
+	snprintf(what, sizeof(what), "cannot fill %llu bytes at %llu",
+		 (unsigned long long)flight_bytes(f), (unsigned long long)(f->from * CACHE_BLOCK));
+	object_log_failure(f->object, what, f->err, f->read.error);
+}
+
+static void flight_end(struct flight *f)
+{
+	struct object *o = f->object;
+	struct demand_list waiters;
+	struct engine_demand *d;
+	uint64_t stored_to = f->from + f->stored / CACHE_BLOCK;
+	int err = f->err;
+
+	flight_log(f);
+	tdelete(f, &o->flight_tree, flight_compare);
+	TAILQ_REMOVE(&o->flights, f, object_link);
+	residency_unclaim(&o->residency, stored_to, f->to);
+	if (f->buf) {
+		bufpool_put(o->sched->pool, f->buf);
+		o->source->bytes -= flight_bytes(f);
+	}
+	TAILQ_INIT(&waiters);
+	TAILQ_CONCAT(&waiters, &f->waiters, flight_link);
+	free(f);
+
+	while ((d = TAILQ_FIRST(&waiters))) {
+		TAILQ_REMOVE(&waiters, d, flight_link);
+		d->flight = NULL;
+		if (err < 0)
+			demand_answer(d, err);
+		else
+			demand_continue(d);
+	}
+	o->sched->flights--;
+	sched_kick(o->sched);
+	object_flight_ended(o, err);
+}
+
+static void flight_write_done(struct sink_write *write, uint64_t stored, int err)
+{
+	struct flight *f = container_of(write, struct flight, write);
+
+	f->writing = false;
+	f->stored += stored;
+	f->object->sched->stats.stored_bytes += stored;
+	if (stored > 0)
+		object_progress(f->object);
+	if (err < 0) {
+		if (!f->err)
+			f->err = err;
+		f->full = true;
+		snprintf(f->read.error, sizeof(f->read.error), "the cache refused a write");
+		if (f->state == FLIGHT_FETCHING)
+			flight_cancel(f);
+	}
+	flight_wake(f);
+	flight_pump(f);
+}
+
+/* Bytes from the front that can be stored: whole blocks, while there is somewhere to store them. */
+static uint64_t flight_storable(const struct flight *f)
+{
+	return f->full ? f->stored : round_down_u64(f->filled, CACHE_BLOCK);
+}
+
+static bool flight_store_is_due(const struct flight *f, uint64_t storable)
+{
+	return storable > f->stored && (f->state == FLIGHT_DRAINING ||
+					storable - f->stored >= STORE_UNIT || storable >= f->wake_at);
+}
+
+static void flight_store(struct flight *f, uint64_t storable)
+{
+	struct object *o = f->object;
+
+	f->writing = true;
+	f->write.done = flight_write_done;
+	sink_write(o->sched->loop, o->sink, &o->residency, &f->write, f->buf + f->stored,
+		   f->from * CACHE_BLOCK + f->stored, storable - f->stored);
+}
+
+static void flight_pump(struct flight *f)
+{
+	uint64_t storable;
+
+	if (f->writing)
+		return;
+	if (!f->object->sink) {
+		f->full = true; /* closed meanwhile */
+		f->err = f->err ? f->err : -ECANCELED;
+	}
+	storable = flight_storable(f);
+	if (flight_store_is_due(f, storable))
+		flight_store(f, storable);
+	else if (f->state == FLIGHT_DRAINING)
+		flight_end(f);
+}
+
+void flight_cancel(struct flight *f)
+{
+	struct fetcher *fetcher = f->object->source->config->fetcher;
+
+	if (!f->err)
+		f->err = -ECANCELED;
+	switch (f->state) {
+	case FLIGHT_QUEUED:
+		sched_dequeue(f->object->sched, f);
+		flight_end(f);
+		return;
+	case FLIGHT_FETCHING:
+		fetcher->ops->cancel_read(f->object->remote, &f->read);
+		break;
+	case FLIGHT_DRAINING:
+		break;
+	}
+	if (f->writing)
+		sink_write_cancel(&f->write);
+}

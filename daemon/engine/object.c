@@ -1,1 +1,392 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/engine/object.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/engine/flight.h"
+#include "daemon/util/checked.h"
+#include "daemon/util/cleanup.h"
+#include "daemon/util/log.h"
+
+/* Flights at a time for a compressed image: the buffers belong to others as well. */
+#define WHOLE_FLIGHTS 4
+
+static void object_speak_again(struct loop_timer *timer);
+
+static struct object *object_free(struct object *o)
+{
+	if (!o)
+		return NULL;
+	assert(TAILQ_EMPTY(&o->demands) && TAILQ_EMPTY(&o->flights));
+	if (o->remote)
+		o->source->config->fetcher->ops->detach(o->remote);
+	if (o->head)
+		bufpool_put(o->sched->pool, o->head);
+	loop_timer_cancel(&o->quiet);
+	residency_clear(&o->residency);
+	free(o->name);
+	free(o->locator);
+	free(o);
+	return NULL;
+}
+
+static void object_freep(struct object **o)
+{
+	object_free(*o);
+}
+
+static char *printable_name(struct bytes volume, struct bytes cookie)
+{
+	char v[4 * 256 + 1], c[4 * 256 + 1];
+	char *name;
+
+	bytes_print(volume, v, sizeof(v));
+	bytes_print(cookie, c, sizeof(c));
+	return asprintf(&name, "%s/%s", v, c) < 0 ? NULL : name;
+}
+
+int object_new(struct object **ret, struct engine *engine, struct sched *sched,
+	       struct source *source, uint64_t readahead_max, const struct object_params *p)
+{
+	size_t key_len = object_key_len(p->volume, p->cookie);
+	_cleanup_(object_freep) struct object *o = calloc(1, sizeof(*o) + key_len);
+	struct fetcher *fetcher = source->config->fetcher;
+	int err;
+
+	if (!o)
+		return -ENOMEM;
+	o->engine = engine;
+	o->sched = sched;
+	o->source = source;
+	o->size = p->identity->size;
+	o->refs = 1;
+	o->whole = p->whole;
+	o->quiet.fire = object_speak_again;
+	TAILQ_INIT(&o->demands);
+	TAILQ_INIT(&o->flights);
+	readahead_init(&o->readahead, readahead_max);
+	o->key_len = key_len;
+	object_key(o->key, p->volume, p->cookie);
+	o->name = printable_name(p->volume, p->cookie);
+	o->locator = strdup(p->locator);
+	if (!o->name || !o->locator)
+		return -ENOMEM;
+	err = residency_init(&o->residency, o->size);
+	if (err == 0)
+		err = fetcher->ops->attach(fetcher, &o->remote, o->locator, p->identity);
+	if (err < 0)
+		return err;
+	*ret = steal(&o);
+	return 0;
+}
+
+void object_reap(struct object *o)
+{
+	if (o->refs == 0 && !o->failing && TAILQ_EMPTY(&o->flights))
+		object_free(o);
+}
+
+void object_fail(struct object *o, int err)
+{
+	struct engine_demand *d;
+	struct flight *f, *next;
+
+	while ((d = TAILQ_FIRST(&o->demands)))
+		demand_answer(d, err);
+	o->failing = true; /* a queued flight ends at once: it must not start or free anything */
+	for (f = TAILQ_FIRST(&o->flights); f; f = next) {
+		next = TAILQ_NEXT(f, object_link);
+		flight_cancel(f);
+	}
+	o->failing = false;
+}
+
+uint64_t object_size(const struct object *o)
+{
+	return o->size;
+}
+
+const char *object_name(const struct object *o)
+{
+	return o->name;
+}
+
+void engine_attach(struct object *o, struct sink *sink)
+{
+	o->sink = sink;
+}
+
+/* ---- failures, said once ------------------------------------------------------------------ */
+
+static void object_speak_again(struct loop_timer *timer)
+{
+	struct object *o = container_of(timer, struct object, quiet);
+
+	if (o->muted > 0)
+		log_warning("%s: %u more failures in the last second", o->name, o->muted);
+	o->muted = 0;
+}
+
+void object_log_failure(struct object *o, const char *what, int err, const char *detail)
+{
+	if (loop_timer_armed(&o->quiet)) {
+		o->muted++;
+		return;
+	}
+	log_error("%s: %s from %s (source \"%s\"): %s%s%s", o->name, what, o->locator,
+		  o->source->config->name, detail, *detail ? ": " : "", strerror(-err));
+	loop_timer_set(o->sched->loop, &o->quiet, loop_now(o->sched->loop) + NSEC_PER_SEC);
+}
+
+/* ---- from a miss to flights --------------------------------------------------------------- */
+
+/* Flights for whatever of [from, to) is neither here nor on its way. */
+static int object_fetch(struct object *o, enum flight_class class, uint64_t from, uint64_t to)
+{
+	uint64_t b = residency_next_free(&o->residency, from, to);
+
+	while (b < to) {
+		uint64_t end = residency_next_busy(&o->residency, b, min_u64(to, b + FLIGHT_BLOCKS));
+		int err;
+
+		if (!flight_extend(o, class, b, end)) {
+			err = flight_new(o, class, b, end);
+			if (err < 0)
+				return err;
+		}
+		b = residency_next_free(&o->residency, end, to);
+	}
+	return 0;
+}
+
+/* The first bytes came with the look at the origin: they need no fetch any more. */
+static void object_use_head(struct object *o)
+{
+	void *head = o->head;
+	uint64_t blocks = o->head_len / CACHE_BLOCK;
+
+	if (!head)
+		return;
+	o->head = NULL;
+	if (o->whole || residency_learn(&o->residency, o->sink->fd, 0, blocks) < 0 ||
+	    residency_next_busy(&o->residency, 0, blocks) < blocks)
+		bufpool_put(o->sched->pool, head);
+	else
+		flight_new_filled(o, 0, blocks, head);
+}
+
+/* Blocks [from, to) that a demand and its read-ahead want; only the first part is urgent. */
+static int object_plan(struct object *o, uint64_t pos, uint64_t end)
+{
+	struct readahead_plan plan =
+		readahead_miss(&o->readahead, pos * CACHE_BLOCK, end * CACHE_BLOCK);
+	uint64_t from = plan.start / CACHE_BLOCK;
+	uint64_t to = min_u64(plan.end / CACHE_BLOCK, o->residency.blocks);
+	int err = residency_learn(&o->residency, o->sink->fd, from, to);
+
+	if (err < 0)
+		return err;
+	/* What is widened in front and behind, up to one flight, rides along in the same request. */
+	uint64_t urgent = min_u64(to, max_u64(end, from + FLIGHT_BLOCKS));
+
+	err = object_fetch(o, FLIGHT_DEMAND, from, urgent);
+	if (err == 0)
+		object_fetch(o, FLIGHT_AHEAD, urgent, to); /* a failure costs a later round trip */
+	return err;
+}
+
+/* ---- compressed images: all or nothing ----------------------------------------------------- */
+
+static void object_whole_is_complete(struct object *o)
+{
+	struct demand_list held;
+	struct engine_demand *d;
+
+	log_info("%s: complete, %llu bytes are cached", o->name, (unsigned long long)o->size);
+	o->whole = false;
+	TAILQ_INIT(&held);
+	TAILQ_CONCAT(&held, &o->demands, link);
+	while ((d = TAILQ_FIRST(&held))) {
+		TAILQ_REMOVE(&held, d, link);
+		TAILQ_INSERT_TAIL(&o->demands, d, link);
+		demand_continue(d);
+	}
+}
+
+/* Keeps some flights going; the first block comes last, alone. */
+static int object_whole_pump(struct object *o)
+{
+	uint64_t blocks = o->residency.blocks;
+	uint64_t next = residency_next_free(&o->residency, 1, blocks);
+	unsigned int flying = 0;
+	struct flight *f;
+
+	TAILQ_FOREACH(f, &o->flights, object_link)
+		flying++;
+	for (; next < blocks && flying < WHOLE_FLIGHTS; flying++) {
+		uint64_t end = residency_next_busy(&o->residency, next,
+						   min_u64(blocks, next + FLIGHT_BLOCKS));
+		int err = flight_new(o, FLIGHT_AHEAD, next, end);
+
+		if (err < 0)
+			return err;
+		next = residency_next_free(&o->residency, end, blocks);
+	}
+	if (flying > 0)
+		return 0;
+	if (residency_next_hole(&o->residency, 0, 1) == 0)
+		return flight_new(o, FLIGHT_DEMAND, 0, 1);
+	object_whole_is_complete(o);
+	return 0;
+}
+
+static void object_whole_demand(struct object *o)
+{
+	int err = residency_learn(&o->residency, o->sink->fd, 0, o->residency.blocks);
+
+	if (err == 0)
+		err = object_whole_pump(o);
+	if (err < 0)
+		object_fail(o, err);
+}
+
+void object_progress(struct object *o)
+{
+	o->progress_at = loop_now(o->sched->loop);
+}
+
+void object_flight_ended(struct object *o, int err)
+{
+	if (!o->whole || o->refs == 0 || o->failing || !o->sink) {
+		object_reap(o);
+		return;
+	}
+	if (err == 0)
+		err = object_whole_pump(o);
+	if (err < 0)
+		object_fail(o, err);
+}
+
+/* ---- demands ------------------------------------------------------------------------------ */
+
+static void demand_answered(struct loop_deferred *answer)
+{
+	struct engine_demand *d = container_of(answer, struct engine_demand, answer);
+
+	d->done(d, d->err);
+}
+
+void demand_answer(struct engine_demand *d, int err)
+{
+	struct object *o = d->object;
+
+	assert(!d->answered);
+	d->answered = true;
+	d->err = err;
+	if (d->flight)
+		flight_unwait(d);
+	TAILQ_REMOVE(&o->demands, d, link);
+	loop_timer_cancel(&d->deadline);
+	if (err < 0)
+		o->sched->stats.demands_failed++;
+	loop_defer(o->sched->loop, &d->answer);
+}
+
+static void demand_expired(struct loop_timer *timer)
+{
+	struct engine_demand *d = container_of(timer, struct engine_demand, deadline);
+	struct object *o = d->object;
+	uint64_t patience = o->source->config->read_deadline;
+
+	/* A whole image takes as long as it takes, while bytes come. */
+	if (o->whole && o->progress_at + patience > loop_now(o->sched->loop)) {
+		loop_timer_set(o->sched->loop, timer, o->progress_at + patience);
+		return;
+	}
+	object_log_failure(o, "no answer to a read within its deadline", -ETIMEDOUT, "");
+	demand_answer(d, -ETIMEDOUT);
+}
+
+/* Its next missing block, and who brings it. */
+void demand_continue(struct engine_demand *d)
+{
+	struct object *o = d->object;
+	struct flight *f;
+	int err = 0;
+
+	d->pos = residency_next_hole(&o->residency, d->pos, d->end);
+	if (d->pos == d->end) {
+		demand_answer(d, 0);
+		return;
+	}
+	f = flight_find(o, d->pos);
+	if (!f) {
+		err = object_fetch(o, FLIGHT_DEMAND, d->pos, d->end);
+		f = err == 0 ? flight_find(o, d->pos) : NULL;
+	}
+	if (f)
+		flight_wait(f, d);
+	else
+		demand_answer(d, err < 0 ? err : -EIO);
+}
+
+static int demand_start(struct object *o, struct engine_demand *d)
+{
+	int err;
+
+	if (!o->sink)
+		return -EIO;
+	object_use_head(o);
+	if (o->whole) {
+		object_whole_demand(o);
+		return 0;
+	}
+	err = residency_learn(&o->residency, o->sink->fd, d->pos, d->end);
+	if (err < 0)
+		return err;
+	/* The kernel asks because it found a hole. Where we think otherwise, it has just been filled
+	 * for another reader, or we are wrong: look again rather than fail this range for ever. */
+	if (residency_next_hole(&o->residency, d->pos, d->end) == d->end)
+		err = residency_recheck(&o->residency, o->sink->fd, d->pos, d->end);
+	d->pos = residency_next_hole(&o->residency, d->pos, d->end);
+	if (err == 0 && d->pos < d->end)
+		err = object_plan(o, d->pos, d->end);
+	if (err == 0)
+		demand_continue(d);
+	return err;
+}
+
+void engine_demand(struct object *o, struct engine_demand *d)
+{
+	uint64_t bytes = o->residency.blocks * CACHE_BLOCK;
+	uint64_t end = 0;
+	int err;
+
+	d->object = o;
+	d->flight = NULL;
+	d->answered = false;
+	d->deadline = (struct loop_timer){ .fire = demand_expired };
+	d->answer = (struct loop_deferred){ .run = demand_answered };
+	TAILQ_INSERT_TAIL(&o->demands, d, link);
+	o->sched->stats.demands++;
+	o->sched->stats.demand_bytes += d->len;
+
+	if (!add_u64(d->off, d->len, &end) || d->off >= bytes || d->len == 0) {
+		log_debug("%s: a read of %llu bytes at %llu lies outside", o->name,
+			  (unsigned long long)d->len, (unsigned long long)d->off);
+		demand_answer(d, -EIO);
+		return;
+	}
+	d->pos = d->off / CACHE_BLOCK;
+	d->end = round_up_u64(min_u64(end, bytes), CACHE_BLOCK) / CACHE_BLOCK;
+	err = loop_timer_set(o->sched->loop, &d->deadline,
+			     loop_now(o->sched->loop) + o->source->config->read_deadline);
+	if (err == 0)
+		err = demand_start(o, d);
+	if (err < 0 && !d->answered)
+		demand_answer(d, err);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What engine.c and opening.c share: the engine itself.
+ */
+#pragma once
+
+#include "daemon/engine/object.h"
+#include "daemon/engine/opening.h"
+#include "daemon/engine/sched.h"
+
+struct engine {
+	const struct engine_config *config;
+	struct resolve_rule *rules; /* owned; one per source, same order */
+	struct sched sched;
+	struct object *objects; /* by key */
+	struct opening_list openings;
+	bool shutdown;
+	void (*drained)(void *);
+	void *drained_arg;
+	struct loop_timer drain; /* looks whether all is done */
+};
+
+/* Puts a new object into the table; 0 or -ENOMEM, -EINVAL. */
+int engine_add_object(struct engine *engine, struct object **ret, struct source *source,
+		      const struct object_params *params);
+
+/* Takes the answer down; done() comes from the loop. */
+void engine_open_answer(struct engine_open *open, int err, struct object *object);

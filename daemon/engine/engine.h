@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine: names in, bytes in the cache file out. An API with clients: the kernel front end
+ * now, a prefetcher, the control socket and a second front end later. It knows keys, origins and
+ * descriptors; it never sees a message id, an opcode or an ioctl.
+ *
+ * Every request ends in its done(), exactly once, before its deadline, whatever the origin, the
+ * disk or our memory does, and never from inside the call that started it. Trouble of a request
+ * ends in that request; nothing here is fatal for the daemon.
+ *
+ * Order of life for one object:
+ *
+ *   engine_open() ... done(object) -> tell the kernel the size -> engine_attach(sink)
+ *      -> engine_demand() ... done(), any number at once
+ *   engine_close() ... done() -> the sink's descriptor may be closed
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/engine/resolve.h"
+#include "daemon/loop/loop.h"
+#include "daemon/util/bytes.h"
+#include "fetchers/fetcher.h"
+
+struct engine;
+struct object;
+struct flight;
+struct opening;
+struct state;
+
+/* A `source` of the configuration: a rule, and the fetcher that serves what it matches. */
+struct engine_source_config {
+	const char *name;
+	struct resolve_rule rule;
+	struct fetcher *fetcher;   /* freed by the caller after engine_free() */
+	uint64_t open_deadline;	   /* ns from the start of a request to its answer */
+	uint64_t read_deadline;
+	unsigned int max_requests; /* at the origin at the same time, at least 1 */
+	bool revalidate;	   /* ask the origin at each first OPEN whether the object changed */
+	bool refuse_compressed;
+};
+
+/* Text and arrays are borrowed for the engine's life. */
+struct engine_config {
+	struct loop *loop;
+	struct state *state;
+	const struct engine_source_config *sources;
+	size_t n_sources;
+	uint64_t buffers;	/* bytes */
+	uint64_t readahead_max; /* bytes */
+};
+
+int engine_new(struct engine **ret, const struct engine_config *config);
+
+/* After engine_shutdown() is done. Takes NULL, returns NULL. */
+struct engine *engine_free(struct engine *engine);
+
+/*
+ * Fails every request with -ESHUTDOWN, cancels every flight, and calls done() when nothing is in
+ * flight any more; new requests fail the same way. Objects stay until they are closed.
+ */
+void engine_shutdown(struct engine *engine, void (*done)(void *), void *arg);
+
+/* ---- open and close ---------------------------------------------------------------------- */
+
+struct engine_open {
+	/* Borrowed until done(). volume without its NUL. */
+	struct bytes volume, cookie;
+
+	/*
+	 * Called before done() when bytes that the cache may hold for this key are of another
+	 * version, or nobody knows of which: they must not be served. 0 or a negative errno, which
+	 * fails the open.
+	 */
+	int (*discard)(struct engine_open *open);
+
+	/* err 0: object is the caller's until engine_close(). */
+	void (*done)(struct engine_open *open, int err, struct object *object);
+
+	/* private */
+	struct loop_deferred answer;
+	struct engine *engine;
+	struct opening *opening;
+	struct object *object;
+	int err;
+	TAILQ_ENTRY(engine_open) link;
+};
+
+/* Never needs the network for an object that is known. A key that is open already gives the same
+ * object again (a reopen), with a reference of its own. */
+void engine_open(struct engine *engine, struct engine_open *open);
+
+/* Bytes; the same for a key as long as its identity is pinned. */
+uint64_t object_size(const struct object *object);
+
+/* "volume/cookie" in printable form, for logs. */
+const char *object_name(const struct object *object);
+
+/*
+ * Where an object's bytes are stored: a descriptor that takes direct, 4 KiB-aligned, positioned
+ * writes and answers SEEK_DATA / SEEK_HOLE. Owned by the client.
+ */
+struct sink {
+	int fd;
+	/* private */
+	unsigned int writes;	     /* under way */
+	bool proven;		     /* one write has succeeded */
+	struct engine_close *closing;
+};
+
+/* From now on bytes may be written to it. It replaces an earlier sink of the same object. */
+void engine_attach(struct object *object, struct sink *sink);
+
+struct engine_close {
+	/* No write to the sink is under way any more, and none will start. */
+	void (*done)(struct engine_close *close);
+	/* private */
+	struct loop_deferred answer;
+	struct sink *sink;
+};
+
+/*
+ * Gives one reference back. Demands that came by this object fail with -ECANCELED when it was the
+ * last one, before done(). `sink` may be one that was never attached.
+ */
+void engine_close(struct object *object, struct sink *sink, struct engine_close *close);
+
+/* ---- demand ------------------------------------------------------------------------------ */
+
+struct engine_demand {
+	uint64_t off, len; /* bytes, any; rounded out to 4 KiB and cut at the object's end */
+
+	/*
+	 * 0: all of it that lies inside the object is in the cache file. Otherwise a negative
+	 * errno; part of it may be there.
+	 */
+	void (*done)(struct engine_demand *demand, int err);
+
+	/* private */
+	struct object *object;
+	struct flight *flight; /* the one that it waits for */
+	struct loop_timer deadline;
+	struct loop_deferred answer;
+	uint64_t pos, end; /* blocks still to come */
+	int err;
+	bool answered;
+	TAILQ_ENTRY(engine_demand) link;	/* in object->demands */
+	TAILQ_ENTRY(engine_demand) flight_link; /* in flight->waiters */
+};
+
+void engine_demand(struct object *object, struct engine_demand *demand);
+
+/* ---- counters ---------------------------------------------------------------------------- */
+
+struct engine_stats {
+	uint64_t opens, opens_failed;
+	uint64_t demands, demands_failed, demand_bytes;
+	uint64_t fetches, fetch_bytes; /* ranged reads at the origins, and what they brought */
+	uint64_t looks;
+	uint64_t stored_bytes;
+	uint64_t objects; /* open now */
+};
+
+struct engine_stats engine_stats(const struct engine *engine);

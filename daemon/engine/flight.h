@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One fetch-and-store of one range of one object:
+ *
+ *      QUEUED ---> FETCHING ---> DRAINING ---> (gone)
+ *         |            |  bytes arrive, whole blocks are stored while more arrive
+ *         |            `-- failed or cancelled: what has arrived is still stored
+ *         `--------------------------------------^
+ *
+ * Flights of one object never overlap: the blocks of each are claimed in the object's residency,
+ * so a range is fetched once however many readers want it. Demands wait on the flight that will
+ * bring their next missing block and are woken as soon as that is stored.
+ */
+#pragma once
+
+#include "daemon/engine/object.h"
+#include "daemon/engine/sched.h"
+#include "daemon/engine/sink.h"
+
+#define FLIGHT_BLOCKS (BUFPOOL_BLOCK_MAX / 4096)
+
+enum flight_state { FLIGHT_QUEUED, FLIGHT_FETCHING, FLIGHT_DRAINING };
+
+struct flight {
+	struct object *object;
+	enum flight_state state;
+	enum flight_class class;
+	uint64_t from, to; /* blocks */
+	uint8_t *buf;	   /* of the pool, from FETCHING on */
+	uint64_t filled;   /* bytes in buf that may be stored, from the front */
+	uint64_t stored;   /* bytes in the cache file, from the front */
+	uint64_t wake_at;  /* bytes that the most modest waiter wants; UINT64_MAX: no waiter */
+	int err;	   /* the first thing that went wrong */
+	bool writing;
+	bool full; /* the cache took a write no more: nothing else is stored */
+	struct demand_list waiters;
+	struct fetch_read read;
+	struct sink_write write;
+	TAILQ_ENTRY(flight) object_link;
+	TAILQ_ENTRY(flight) queue_link;
+};
+
+/* Claims blocks [from, to), at most FLIGHT_BLOCKS, all free, and queues the fetch. -ENOMEM. */
+int flight_new(struct object *object, enum flight_class class, uint64_t from, uint64_t to);
+
+/* The same for bytes that are here already: buf (of the pool, consumed also on failure). */
+int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *buf);
+
+/* The flight that covers this block, or NULL. */
+struct flight *flight_find(const struct object *object, uint64_t block);
+
+/* Lets a queued flight take blocks up to `to` as well, if it ends at `from`. */
+bool flight_extend(struct object *object, enum flight_class class, uint64_t from, uint64_t to);
+
+/* demand->pos is in [from, to): it is served, or answered with an error, by this flight. */
+void flight_wait(struct flight *flight, struct engine_demand *demand);
+void flight_unwait(struct engine_demand *demand);
+
+/* Called by the scheduler with a buffer for the whole range. */
+void flight_start(struct flight *flight, void *buf);
+
+/* Ends it as soon as what is under way has come back; a queued one at once. */
+void flight_cancel(struct flight *flight);
+
+static inline uint64_t flight_bytes(const struct flight *flight)
+{
+	return (flight->to - flight->from) * 4096;
+}

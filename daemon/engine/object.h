@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One cache object while it is open: its identity, what of it is present, who waits for it, and
+ * the flights that bring the rest.
+ */
+#pragma once
+
+#include <uthash.h>
+
+#include "daemon/engine/engine.h"
+#include "daemon/engine/readahead.h"
+#include "daemon/engine/residency.h"
+#include "daemon/engine/sched.h"
+
+TAILQ_HEAD(demand_list, engine_demand);
+
+struct object {
+	struct engine *engine;
+	struct sched *sched;
+	struct source *source;
+	struct fetch_object *remote; /* owned */
+	char *name;		     /* owned, printable */
+	char *locator;		     /* owned */
+	uint64_t size;
+	unsigned int refs; /* opens; 0: only flights keep it */
+	bool failing;	   /* inside object_fail() */
+	struct sink *sink; /* NULL before engine_attach() and after its close */
+	struct residency residency;
+	struct readahead readahead;
+	struct demand_list demands;  /* all that are not answered */
+	struct flight_list flights;
+	void *flight_tree; /* tsearch(3), by range */
+
+	/* The first bytes, which came with the look at the origin; owned, of the pool, or NULL. */
+	void *head;
+	size_t head_len;
+
+	/*
+	 * A compressed image that is not complete: its READs are held until it is, and its first
+	 * block is stored last, so that a half-fetched one cannot be mounted after a crash either.
+	 */
+	bool whole;
+	uint64_t progress_at; /* ns, when bytes were last stored */
+
+	struct loop_timer quiet; /* armed: errors of this object are only counted */
+	unsigned int muted;
+
+	size_t key_len;
+	UT_hash_handle hh;
+	uint8_t key[]; /* volume, NUL, cookie */
+};
+
+struct object_params {
+	struct bytes volume, cookie;
+	const char *locator;
+	const struct fetch_identity *identity;
+	bool whole;
+};
+
+/* The key in one run of bytes: volume, NUL, cookie. */
+static inline size_t object_key_len(struct bytes volume, struct bytes cookie)
+{
+	return volume.len + 1 + cookie.len;
+}
+
+static inline void object_key(uint8_t *key, struct bytes volume, struct bytes cookie)
+{
+	memcpy(key, volume.data, volume.len);
+	key[volume.len] = '\0';
+	memcpy(key + volume.len + 1, cookie.data, cookie.len);
+}
+
+/* Makes an object with one reference; attaches it at its fetcher. -ENOMEM, -EINVAL. */
+int object_new(struct object **ret, struct engine *engine, struct sched *sched,
+	       struct source *source, uint64_t readahead_max, const struct object_params *params);
+
+/* Frees it when nothing refers to it any more. */
+void object_reap(struct object *object);
+
+/* Answers each demand with err and cancels each flight. */
+void object_fail(struct object *object, int err);
+
+/* Sets a demand going again after the flight it waited for stored more, or ended. */
+void demand_continue(struct engine_demand *demand);
+void demand_answer(struct engine_demand *demand, int err);
+
+/* A flight has stored something, or has ended (err: how). */
+void object_progress(struct object *object);
+void object_flight_ended(struct object *object, int err);
+
+/* Logs a failure of this object with its locator, at most once a second. */
+void object_log_failure(struct object *object, const char *what, int err, const char *detail);

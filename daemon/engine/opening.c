@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/engine/opening.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/engine/engine-internal.h"
+#include "daemon/engine/erofs.h"
+#include "daemon/state.h"
+#include "daemon/util/checked.h"
+#include "daemon/util/log.h"
+
+/* The look brings this much of the object along: superblock, root directory, first inodes. */
+#define HEAD_LEN ((size_t)128 << 10)
+
+/* How long a mount may wait to hear that a known object has not changed. */
+#define REVALIDATE_DEADLINE (5 * NSEC_PER_SEC)
+
+static void opening_log(const struct opening *p, int err, const char *detail, const char *then)
+{
+	char v[512], c[512];
+
+	log_line(then ? LOG_WARNING : LOG_ERR, "%s/%s: cannot open %s (source \"%s\"): %s%s%s%s",
+		 bytes_print(p->open->volume, v, sizeof(v)),
+		 bytes_print(p->open->cookie, c, sizeof(c)), p->locator, p->source->config->name,
+		 detail, *detail ? ": " : "", strerror(-err), then ? then : "");
+}
+
+static void opening_answer(struct opening *p, int err, struct object *object)
+{
+	struct engine_open *open = p->open;
+
+	loop_timer_cancel(&p->deadline);
+	p->open = NULL;
+	open->opening = NULL;
+	engine_open_answer(open, err, object);
+}
+
+static void opening_free(struct opening *p)
+{
+	loop_timer_cancel(&p->deadline);
+	TAILQ_REMOVE(&p->engine->openings, p, link);
+	if (p->look.head)
+		bufpool_put(p->engine->sched.pool, p->look.head);
+	free(p->locator);
+	free(p);
+}
+
+static int opening_remember(struct opening *p, const struct fetch_identity *identity)
+{
+	struct engine_open *open = p->open;
+	struct state *state = p->engine->config->state;
+	struct state_object record = { .size = identity->size, .whole = p->whole };
+
+	if (strlen(p->locator) >= sizeof(record.locator))
+		return -ENAMETOOLONG;
+	strcpy(record.locator, p->locator);
+	memcpy(record.validator, identity->validator, sizeof(record.validator));
+	/* A failure costs a new look after the next start: the record is missing, the bytes go. */
+	(void)state_put(state, open->volume, open->cookie, &record);
+	return 0;
+}
+
+/* The object takes the first bytes over, padded to whole blocks at the object's end. */
+static void opening_hand_head(struct opening *p, struct object *o)
+{
+	size_t filled = p->look.head_filled;
+
+	if (!p->look.head || filled == 0)
+		return;
+	if (filled == o->size) {
+		o->head_len = (size_t)round_up_u64(filled, CACHE_BLOCK);
+		memset((char *)p->look.head + filled, 0, o->head_len - filled);
+	} else {
+		o->head_len = (size_t)round_down_u64(filled, CACHE_BLOCK);
+	}
+	if (o->head_len == 0)
+		return;
+	o->head = p->look.head;
+	p->look.head = NULL;
+}
+
+static int opening_make(struct opening *p, const struct fetch_identity *identity,
+			struct object **ret)
+{
+	struct object_params params = {
+		.volume = p->open->volume,
+		.cookie = p->open->cookie,
+		.locator = p->locator,
+		.identity = identity,
+		.whole = p->whole,
+	};
+
+	return engine_add_object(p->engine, ret, p->source, &params);
+}
+
+static bool identity_equal(const struct fetch_identity *a, const struct fetch_identity *b)
+{
+	return a->size == b->size && strcmp(a->validator, b->validator) == 0;
+}
+
+/* What has been seen at the origin becomes the pinned identity. */
+static int opening_accept(struct opening *p, struct object **ret)
+{
+	const struct fetch_identity *seen = &p->look.identity;
+	bool same = p->known && identity_equal(&p->identity, seen);
+	enum erofs_kind kind = p->look.head ? erofs_look(p->look.head, p->look.head_filled) :
+					      EROFS_NONE;
+	int err = 0;
+
+	if (seen->size > OBJECT_SIZE_MAX)
+		return -EFBIG;
+	p->whole = kind == EROFS_COMPRESSED;
+	if (p->whole && p->source->config->refuse_compressed)
+		return -EOPNOTSUPP;
+	if (!same) {
+		/* The record goes before the bytes do, and both before new ones are known. */
+		state_forget(p->engine->config->state, p->open->volume, p->open->cookie);
+		err = p->open->discard(p->open);
+	}
+	if (err == 0)
+		err = opening_remember(p, seen);
+	if (err == 0)
+		err = opening_make(p, seen, ret);
+	if (err == 0)
+		opening_hand_head(p, *ret);
+	return err;
+}
+
+static void opening_say(const struct opening *p, const struct object *o)
+{
+	if (p->known && !identity_equal(&p->identity, &p->look.identity))
+		log_notice("%s: %s has changed since it was cached: the old bytes are dropped",
+			   object_name(o), p->locator);
+	if (p->look.identity.validator[0] == '\0')
+		log_warning("%s: %s has neither ETag nor Last-Modified: a change of its content "
+			    "would not be noticed",
+			    object_name(o), p->locator);
+}
+
+/* The origin did not say; a known object is served all the same. */
+static void opening_fall_back(struct opening *p, int err, const char *detail)
+{
+	struct object *o = NULL;
+
+	if (p->known) {
+		opening_log(p, err, detail, "; the cached version is used");
+		err = opening_make(p, &p->identity, &o);
+	} else {
+		opening_log(p, err, detail, NULL);
+	}
+	opening_answer(p, err, o);
+}
+
+static void opening_looked(struct fetch_look *look, int err)
+{
+	struct opening *p = container_of(look, struct opening, look);
+	struct object *o = NULL;
+
+	if (!p->open) {
+		opening_free(p);
+		return;
+	}
+	if (err < 0) {
+		opening_fall_back(p, err, look->error);
+		opening_free(p);
+		return;
+	}
+	err = opening_accept(p, &o);
+	if (err == -EOPNOTSUPP)
+		opening_log(p, err, "a compressed image, and the configuration refuses those", NULL);
+	else if (err < 0)
+		opening_log(p, err, "", NULL);
+	else
+		opening_say(p, o);
+	opening_answer(p, err, o);
+	opening_free(p);
+}
+
+static void opening_expired(struct loop_timer *timer)
+{
+	struct opening *p = container_of(timer, struct opening, deadline);
+	struct fetcher *fetcher = p->source->config->fetcher;
+
+	opening_fall_back(p, -ETIMEDOUT, "no answer within the deadline");
+	fetcher->ops->cancel_look(fetcher, &p->look);
+}
+
+void opening_abandon(struct opening *p, int err)
+{
+	struct fetcher *fetcher = p->source->config->fetcher;
+
+	if (!p->open)
+		return;
+	opening_answer(p, err, NULL);
+	fetcher->ops->cancel_look(fetcher, &p->look);
+}
+
+/* At least what shows the superblock; when the buffers are spent, that much from the heap would
+ * be a second budget: the open fails instead, and its mount may be tried again. */
+static int opening_get_head(struct opening *p)
+{
+	struct bufpool *pool = p->engine->sched.pool;
+
+	p->look.head_len = HEAD_LEN;
+	p->look.head = bufpool_get(pool, HEAD_LEN);
+	if (!p->look.head) {
+		p->look.head_len = EROFS_HEAD;
+		p->look.head = bufpool_get(pool, EROFS_HEAD);
+	}
+	return p->look.head ? 0 : -ENOBUFS;
+}
+
+static int opening_arm(struct opening *p)
+{
+	struct loop *loop = p->engine->config->loop;
+	uint64_t patience = p->source->config->open_deadline;
+
+	if (p->known)
+		patience = min_u64(patience, REVALIDATE_DEADLINE);
+	return loop_timer_set(loop, &p->deadline, loop_now(loop) + patience);
+}
+
+int opening_start(struct engine *engine, struct engine_open *open, struct source *source,
+		  const char *locator, const struct fetch_identity *known, bool whole)
+{
+	struct fetcher *fetcher = source->config->fetcher;
+	struct opening *p = calloc(1, sizeof(*p));
+	int err;
+
+	if (!p)
+		return -ENOMEM;
+	p->engine = engine;
+	p->open = open;
+	p->source = source;
+	p->known = known != NULL;
+	p->whole = whole;
+	p->deadline.fire = opening_expired;
+	p->look.done = opening_looked;
+	if (known)
+		p->identity = *known;
+	TAILQ_INSERT_TAIL(&engine->openings, p, link);
+	p->locator = strdup(locator);
+	p->look.locator = p->locator;
+	err = p->locator ? opening_get_head(p) : -ENOMEM;
+	if (err == 0)
+		err = opening_arm(p);
+	if (err < 0) {
+		opening_free(p);
+		return err;
+	}
+	open->opening = p;
+	engine->sched.stats.looks++;
+	fetcher->ops->look(fetcher, &p->look);
+	return 0;
+}

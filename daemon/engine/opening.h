@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * From a key to an object. Known objects (a record in the state, or one that is open) need nobody;
+ * unknown ones are looked at at their origin, within the source's deadline. One `opening` is one
+ * such look; it outlives the request when that was answered first.
+ */
+#pragma once
+
+#include "daemon/engine/object.h"
+
+struct opening {
+	struct engine *engine;
+	struct engine_open *open; /* NULL: answered already */
+	struct source *source;
+	bool known; /* there is a record, and `identity` is its content */
+	bool whole;
+	struct fetch_identity identity;
+	struct fetch_look look;
+	struct loop_timer deadline;
+	char *locator; /* owned */
+	TAILQ_ENTRY(opening) link;
+};
+
+TAILQ_HEAD(opening_list, opening);
+
+/* Starts the look; open is answered through engine_open_answer(). -ENOMEM. */
+int opening_start(struct engine *engine, struct engine_open *open, struct source *source,
+		  const char *locator, const struct fetch_identity *known, bool whole);
+
+/* Answers the request, if it waits still, and stops the look; the opening goes by itself. */
+void opening_abandon(struct opening *opening, int err);

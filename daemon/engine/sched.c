@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/engine/sched.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/engine/flight.h"
+#include "daemon/util/checked.h"
+
+/* Buffers are given back to the system when nothing has flown for so long. */
+#define IDLE_AFTER NSEC_PER_SEC
+
+/* What read-ahead may use at most, in quarters; the rest is kept for demands. */
+#define AHEAD_QUARTERS 3
+
+static void sched_idle(struct loop_timer *timer)
+{
+	struct sched *s = container_of(timer, struct sched, idle);
+
+	if (s->flights == 0)
+		bufpool_trim(s->pool);
+}
+
+/* One origin may not hold all buffers while another has something to do. */
+static bool source_has_share(const struct sched *s, const struct source *source, uint64_t bytes)
+{
+	return s->n_sources == 1 || source->bytes + bytes <= bufpool_budget(s->pool) * 3 / 4;
+}
+
+static bool source_admits(const struct sched *s, const struct source *source,
+			  const struct flight *f)
+{
+	unsigned int max = source->config->max_requests;
+	uint64_t bytes = flight_bytes(f);
+
+	if (source->running >= max || !source_has_share(s, source, bytes))
+		return false;
+	if (f->class == FLIGHT_DEMAND || source->running == 0)
+		return true;
+	return source->running + 1 <= max_u64(1, (uint64_t)max * AHEAD_QUARTERS / 4) &&
+	       bufpool_used(s->pool) + bytes <= bufpool_budget(s->pool) * AHEAD_QUARTERS / 4;
+}
+
+/* Starts the first flight of the source that may start; false when none may. */
+static bool source_run_one(struct sched *s, struct source *source)
+{
+	for (int class = 0; class < FLIGHT_CLASSES; class++) {
+		struct flight *f = TAILQ_FIRST(&source->queue[class]);
+		void *buf;
+
+		if (!f)
+			continue;
+		if (!source_admits(s, source, f))
+			return false;
+		buf = bufpool_get(s->pool, flight_bytes(f));
+		if (!buf)
+			return false;
+		sched_dequeue(s, f);
+		flight_start(f, buf);
+		return true;
+	}
+	return false;
+}
+
+/* Sources take turns, each starting one flight, until none can start any more. */
+static void sched_run(struct loop_deferred *run)
+{
+	struct sched *s = container_of(run, struct sched, run);
+	size_t refused = 0;
+
+	while (refused < s->n_sources) {
+		struct source *source = &s->sources[s->next];
+
+		s->next = (s->next + 1) % s->n_sources;
+		refused = source_run_one(s, source) ? 0 : refused + 1;
+	}
+	if (s->flights == 0)
+		loop_timer_set(s->loop, &s->idle, loop_now(s->loop) + IDLE_AFTER);
+}
+
+int sched_init(struct sched *s, const struct engine_config *config)
+{
+	*s = (struct sched){
+		.loop = config->loop,
+		.n_sources = config->n_sources,
+		.run = { .run = sched_run },
+		.idle = { .fire = sched_idle },
+		.sources = calloc(config->n_sources ? config->n_sources : 1, sizeof(struct source)),
+	};
+	if (!s->sources)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_sources; i++) {
+		s->sources[i].config = &config->sources[i];
+		for (int class = 0; class < FLIGHT_CLASSES; class++)
+			TAILQ_INIT(&s->sources[i].queue[class]);
+	}
+	return bufpool_new(&s->pool, config->buffers);
+}
+
+void sched_clear(struct sched *s)
+{
+	if (!s->loop)
+		return;
+	loop_defer_cancel(s->loop, &s->run);
+	loop_timer_cancel(&s->idle);
+	s->pool = bufpool_free(s->pool);
+	free(s->sources);
+	s->sources = NULL;
+}
+
+void sched_enqueue(struct sched *s, struct flight *f)
+{
+	TAILQ_INSERT_TAIL(&f->object->source->queue[f->class], f, queue_link);
+	sched_kick(s);
+}
+
+void sched_dequeue(struct sched *s, struct flight *f)
+{
+	TAILQ_REMOVE(&f->object->source->queue[f->class], f, queue_link);
+}
+
+void sched_promote(struct sched *s, struct flight *f)
+{
+	sched_dequeue(s, f);
+	f->class = FLIGHT_DEMAND;
+	sched_enqueue(s, f);
+}
+
+void sched_kick(struct sched *s)
+{
+	loop_defer(s->loop, &s->run);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Admission: which flight may start now. Demand first: read-ahead runs only in what a reserve of
+ * requests and buffers leaves over, and is promoted when a demand lands on it. Each origin has its
+ * own limit and queue, so that a slow one does not hold up the others.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "daemon/engine/bufpool.h"
+#include "daemon/engine/engine.h"
+
+enum flight_class {
+	FLIGHT_DEMAND, /* a reader sleeps */
+	FLIGHT_AHEAD,  /* nobody waits yet */
+	FLIGHT_CLASSES,
+};
+
+TAILQ_HEAD(flight_list, flight);
+
+struct source {
+	const struct engine_source_config *config;
+	struct flight_list queue[FLIGHT_CLASSES];
+	unsigned int running; /* flights that fetch */
+	uint64_t bytes;	      /* of buffers that they hold */
+};
+
+struct sched {
+	struct loop *loop;
+	struct bufpool *pool; /* owned */
+	struct source *sources; /* owned */
+	size_t n_sources, next;
+	struct loop_deferred run;
+	struct loop_timer idle;
+	unsigned int flights; /* all that exist, in any state */
+	struct engine_stats stats;
+};
+
+int sched_init(struct sched *sched, const struct engine_config *config);
+void sched_clear(struct sched *sched);
+
+void sched_enqueue(struct sched *sched, struct flight *flight);
+void sched_dequeue(struct sched *sched, struct flight *flight);
+
+/* A demand waits for a flight that is queued as read-ahead. */
+void sched_promote(struct sched *sched, struct flight *flight);
+
+/* A flight has ended its fetch, or a buffer came back. */
+void sched_kick(struct sched *sched);

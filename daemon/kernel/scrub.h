@@ -7,12 +7,14 @@
 #pragma once
 
 struct scrub_result {
-	unsigned int volumes, objects, graves; /* removed */
+	unsigned int volumes, objects; /* removed */
+	unsigned int graves;	       /* entries of any kind removed from graveyard/ */
 };
 
 /*
  * dir_fd: the cache root, which nothing has bound. Never follows symbolic links, never leaves the
- * directory, never touches an entry that it does not know. Returns 0 or a negative errno (what
- * could be removed has been removed).
+ * directory or its mount, and outside of graveyard/ never touches an entry that the kernel would
+ * not have made. Stack and descriptors are bounded, however deep a grave is. Returns 0 or the
+ * first negative errno; what could be removed has been removed, and *ret counts it in any case.
  */
 int scrub_cache(int dir_fd, struct scrub_result *ret);

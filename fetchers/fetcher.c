@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetchers/fetcher.h"
+#include "fetchers/common.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Room for the sentence; the locator gets what is left of FETCH_ERROR_MAX, at least the rest. */
+#define SENTENCE_MAX 120
+
+/* Copies what is no secret: without userinfo, query and fragment. n > 4. */
+static void name_locator(char *buf, size_t n, const char *locator)
+{
+	const char *authority = strstr(locator, "//");
+	size_t len = strcspn(locator, "?#"), at = 0;
+	const char *end = locator + len;
+	const char *from = locator;
+
+	if (authority && authority + 2 < end) {
+		const char *slash = memchr(authority + 2, '/', (size_t)(end - authority - 2));
+		const char *stop = slash ? slash : end;
+		const char *user = memrchr(authority + 2, '@', (size_t)(stop - authority - 2));
+
+		at = (size_t)(authority + 2 - locator);
+		if (!user || at >= n)
+			at = 0;
+		else
+			from = user + 1;
+		memcpy(buf, locator, at);
+	}
+	for (; from < end && at < n - 1; from++)
+		buf[at++] = (unsigned char)*from < ' ' || *from == 0x7f ? '?' : *from;
+	buf[at] = '\0';
+	if (from < end)
+		memcpy(buf + at - 3, "...", 3);
+}
+
+void fetch_error(char *error, const char *locator, const char *fmt, ...)
+{
+	va_list ap;
+	size_t at;
+
+	va_start(ap, fmt);
+	vsnprintf(error, SENTENCE_MAX, fmt, ap);
+	va_end(ap);
+	for (at = 0; error[at]; at++)
+		if ((unsigned char)error[at] < ' ' || error[at] == 0x7f)
+			error[at] = '?';
+	error[at++] = ':';
+	error[at++] = ' ';
+	name_locator(error + at, FETCH_ERROR_MAX - at, locator);
+}
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+int fetch_unescape(char *text)
+{
+	char *to = text;
+
+	for (const char *from = text; *from; from++, to++) {
+		int high, low;
+
+		if (*from != '%') {
+			*to = *from;
+			continue;
+		}
+		high = hex_digit(from[1]);
+		low = high < 0 ? -1 : hex_digit(from[2]);
+		if (low < 0 || (high | low) == 0)
+			return -EINVAL;
+		*to = (char)(high << 4 | low);
+		from += 2;
+	}
+	*to = '\0';
+	return (int)(to - text);
+}
+
+/* One per turn of the deferred call: done() may free the fetcher, and this with it. */
+static void refusals_run(struct loop_deferred *deferred)
+{
+	struct fetch_refusals *r = container_of(deferred, struct fetch_refusals, deferred);
+	struct fetch_look *look = r->looks;
+	struct fetch_read *read = r->reads;
+
+	if (look)
+		r->looks = look->fetcher_private;
+	else
+		r->reads = read->fetcher_private;
+	if (r->looks || r->reads)
+		loop_defer(r->loop, deferred);
+	if (look)
+		look->done(look, -ENOMEM);
+	else
+		read->done(read, -ENOMEM);
+}
+
+void fetch_refusals_init(struct fetch_refusals *refusals, struct loop *loop)
+{
+	*refusals = (struct fetch_refusals){ .loop = loop, .deferred.run = refusals_run };
+}
+
+void fetch_refuse_look(struct fetch_refusals *refusals, struct fetch_look *look)
+{
+	fetch_error(look->error, look->locator, "no memory");
+	look->fetcher_private = refusals->looks;
+	refusals->looks = look;
+	loop_defer(refusals->loop, &refusals->deferred);
+}
+
+void fetch_refuse_read(struct fetch_refusals *refusals, struct fetch_read *read)
+{
+	snprintf(read->error, sizeof(read->error), "no memory");
+	read->fetcher_private = refusals->reads;
+	refusals->reads = read;
+	loop_defer(refusals->loop, &refusals->deferred);
+}
+
+bool fetch_refused_look(const struct fetch_refusals *refusals, const struct fetch_look *look)
+{
+	for (const struct fetch_look *l = refusals->looks; l; l = l->fetcher_private)
+		if (l == look)
+			return true;
+	return false;
+}
+
+bool fetch_refused_read(const struct fetch_refusals *refusals, const struct fetch_read *read)
+{
+	for (const struct fetch_read *r = refusals->reads; r; r = r->fetcher_private)
+		if (r == read)
+			return true;
+	return false;
+}
+
+const struct fetcher_class *fetcher_class_find(const char *locator)
+{
+	size_t len = strcspn(locator, ":");
+
+	if (locator[len] != ':')
+		return NULL;
+	for (const struct fetcher_class *const *c = fetcher_classes; *c; c++)
+		for (const char *const *s = (*c)->schemes; *s; s++)
+			if (strlen(*s) == len && strncasecmp(*s, locator, len) == 0)
+				return *c;
+	return NULL;
+}

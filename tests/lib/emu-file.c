@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/* Cache files: kept by key, replaced when the size changes; the file system says what is there. */
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/emu-internal.h"
+
+#define CHUNK 65536
+
+static const char *file_name(const struct emu_file *file, char name[16])
+{
+	snprintf(name, 16, "%u", file->number);
+	return name;
+}
+
+struct emu_file *emu_file_find(struct emu *emu, const struct emu_key *key)
+{
+	struct emu_file *file;
+
+	HASH_FIND(hh, emu->files, key->data, key->len, file);
+	return file;
+}
+
+int emu_file_open(struct emu *emu, const struct emu_file *file, int flags)
+{
+	char name[16];
+	int fd = openat(emu->dir_fd, file_name(file, name), flags | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		ck_abort_msg("emu: cannot open a cache file: %s", strerror(errno));
+	return fd;
+}
+
+void emu_file_stat(struct emu *emu, const struct emu_file *file, struct stat *ret)
+{
+	char name[16];
+
+	if (fstatat(emu->dir_fd, file_name(file, name), ret, 0) < 0)
+		ck_abort_msg("emu: a cache file is gone: %s", strerror(errno));
+}
+
+void emu_file_free(struct emu *emu, struct emu_file *file)
+{
+	char name[16];
+
+	unlinkat(emu->dir_fd, file_name(file, name), 0);
+	HASH_DEL(emu->files, file);
+	free(file->key.data);
+	free(file);
+}
+
+static bool file_resize(struct emu *emu, const struct emu_file *file, int flags)
+{
+	int fd = emu_file_open(emu, file, O_RDWR | flags);
+	bool ok = ftruncate(fd, (off_t)file->limit) == 0;
+
+	close(fd);
+	return ok;
+}
+
+/* cachefiles_look_up_object: the file of this key and size, or a new one instead. NULL: the file
+ * system cannot hold that size. */
+struct emu_file *emu_file_get(struct emu *emu, const struct emu_key *key, uint64_t size,
+			      const struct emu_origin *origin)
+{
+	struct emu_file *file = emu_file_find(emu, key);
+
+	if (file && file->size != size) {
+		emu_file_verify(emu, file);
+		emu_file_free(emu, file);
+		file = NULL;
+	}
+	if (file) { /* longer than it should be: cut, as an open does */
+		file_resize(emu, file, 0);
+		file->origin = origin;
+		return file;
+	}
+	file = emu_alloc(sizeof(*file));
+	file->key = emu_key_new(emu_key_volume(key), emu_key_cookie(key));
+	file->number = emu->next_file++;
+	file->size = size;
+	file->limit = (size + EMU_PAGE - 1) / EMU_PAGE * EMU_PAGE;
+	file->origin = origin;
+	HASH_ADD_KEYPTR(hh, emu->files, file->key.data, file->key.len, file);
+	if (file_resize(emu, file, O_CREAT))
+		return file;
+	emu_file_free(emu, file);
+	return NULL;
+}
+
+/* Is there a hole at pos? *ret_end: where that ends, at most `end`. */
+bool emu_file_hole(struct emu *emu, int fd, uint64_t pos, uint64_t end, uint64_t *ret_end)
+{
+	off_t data = lseek(fd, (off_t)pos, SEEK_DATA);
+	off_t stop = (off_t)end;
+
+	if (data < 0 && errno != ENXIO)
+		ck_abort_msg("emu: SEEK_DATA: %s", strerror(errno));
+	if (data == (off_t)pos)
+		stop = lseek(fd, (off_t)pos, SEEK_HOLE);
+	else if (data > 0)
+		stop = data;
+	*ret_end = (uint64_t)stop < end ? (uint64_t)stop : end;
+	return data != (off_t)pos;
+}
+
+uint64_t emu_file_present(struct emu *emu, const struct emu_file *file, uint64_t off, uint64_t n)
+{
+	uint64_t end = off + n, next, sum = 0;
+	int fd = emu_file_open(emu, file, O_RDONLY);
+
+	for (; off < end; off = next)
+		if (!emu_file_hole(emu, fd, off, end, &next))
+			sum += next - off;
+	close(fd);
+	return sum;
+}
+
+uint64_t emu_present(struct emu *emu, struct bytes volume, struct bytes cookie)
+{
+	struct emu_key key = emu_key_new(volume, cookie);
+	struct emu_file *file = emu_file_find(emu, &key);
+
+	free(key.data);
+	return file ? emu_file_present(emu, file, 0, file->limit) : 0;
+}
+
+/* ---- contents --------------------------------------------------------------------------- */
+
+static uint8_t file_byte(const struct emu_file *file, uint64_t off)
+{
+	return off < file->size ? file->origin->byte(file->origin, off) : 0;
+}
+
+/* One violation per run of bytes, at its first wrong one. */
+void emu_file_compare(struct emu *emu, const struct emu_file *file, const uint8_t *buf,
+		      uint64_t off, size_t n, const char *what)
+{
+	char key[176];
+	size_t i = 0;
+
+	if (!file->origin)
+		return;
+	while (i < n && buf[i] == file_byte(file, off + i))
+		i++;
+	if (i == n)
+		return;
+	emu_violation(emu, "%s: %s 0x%02x at %ju, the origin has 0x%02x",
+		      emu_key_print(&file->key, key, sizeof(key)), what, buf[i],
+		      (uintmax_t)(off + i), file_byte(file, off + i));
+}
+
+static void file_verify_run(struct emu *emu, const struct emu_file *file, int fd, uint64_t off,
+			    uint64_t end)
+{
+	_Alignas(8) uint8_t buf[CHUNK];
+	size_t n;
+
+	for (; off < end; off += n) {
+		n = end - off < CHUNK ? end - off : CHUNK;
+		if (pread(fd, buf, n, (off_t)off) != (ssize_t)n)
+			ck_abort_msg("emu: cannot read a cache file");
+		emu_file_compare(emu, file, buf, off, n, "the cache holds");
+	}
+}
+
+/* Everything that is there must be whole blocks of the origin, and end with it. */
+void emu_file_verify(struct emu *emu, const struct emu_file *file)
+{
+	int fd = emu_file_open(emu, file, O_RDONLY);
+	uint64_t length = (uint64_t)lseek(fd, 0, SEEK_END);
+	uint64_t off, next;
+	char key[176];
+
+	if (length > file->limit)
+		emu_violation(emu, "%s: written up to %ju, the object ends at %ju",
+			      emu_key_print(&file->key, key, sizeof(key)), (uintmax_t)length,
+			      (uintmax_t)file->size);
+	for (off = 0; off < length; off = next)
+		if (!emu_file_hole(emu, fd, off, length, &next))
+			file_verify_run(emu, file, fd, off, next);
+	close(fd);
+}
+
+/* ---- before and after use --------------------------------------------------------------- */
+
+static bool key_live(struct emu *emu, const struct emu_key *key)
+{
+	struct emu_object *object;
+
+	HASH_FIND(hh, emu->live, key->data, key->len, object);
+	return object;
+}
+
+bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie)
+{
+	struct emu_key key = emu_key_new(volume, cookie);
+	struct emu_file *file = emu_file_find(emu, &key);
+
+	if (key_live(emu, &key))
+		ck_abort_msg("emu: cull of an object in use (EBUSY)");
+	free(key.data);
+	if (!file)
+		return false;
+	emu_file_verify(emu, file);
+	emu_file_free(emu, file);
+	return true;
+}
+
+void emu_populate(struct emu *emu, struct bytes volume, struct bytes cookie,
+		  const struct emu_origin *origin, uint64_t off, uint64_t len)
+{
+	struct emu_key key = emu_key_new(volume, cookie);
+	struct emu_file *file;
+	uint8_t buf[EMU_PAGE];
+	int fd;
+
+	if (key_live(emu, &key) || off % EMU_PAGE)
+		ck_abort_msg("emu: populate: in use, or not a whole page");
+	file = emu_file_get(emu, &key, origin->size, origin);
+	fd = emu_file_open(emu, file, O_WRONLY);
+	for (uint64_t end = off + len; off < end; off += EMU_PAGE) {
+		for (size_t i = 0; i < EMU_PAGE; i++)
+			buf[i] = file_byte(file, off + i);
+		ck_assert_int_eq(pwrite(fd, buf, EMU_PAGE, (off_t)off), EMU_PAGE);
+	}
+	close(fd);
+	free(key.data);
+}

@@ -1,1 +1,150 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "daemon/config-key.h"
+#include "daemon/config-source.h"
+#include "daemon/util/checked.h"
+#include "daemon/util/cleanup.h"
+
+static void config_freep(struct config **p)
+{
+	config_free(*p);
+}
+
+int config_new(struct config **ret)
+{
+	_cleanup_(config_freep) struct config *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return -ENOMEM;
+	c->cache_dir = strdup("/var/cache/cachefilld");
+	c->state_dir = strdup("/var/lib/cachefilld");
+	c->tag = strdup("CacheFiles");
+	c->device = strdup("/dev/cachefiles");
+	if (!c->cache_dir || !c->state_dir || !c->tag || !c->device)
+		return -ENOMEM;
+	c->limits = CF_LIMITS_DEFAULT;
+	c->buffers = 16 << 20;
+	c->readahead_max = 8 << 20;
+	c->log_level = LOG_INFO;
+	c->defaults.open_deadline_ms = 30000;
+	c->defaults.read_deadline_ms = 30000;
+	c->defaults.max_requests = 16;
+	c->defaults.compressed = COMPRESSED_WHOLE;
+	*ret = steal(&c);
+	return 0;
+}
+
+struct config *config_free(struct config *config)
+{
+	if (!config)
+		return NULL;
+	for (size_t i = 0; i < config->n_sources; i++)
+		config_source_clear(&config->sources[i]);
+	free(config->sources);
+	free(config->cache_dir);
+	free(config->state_dir);
+	free(config->tag);
+	free(config->secctx);
+	free(config->device);
+	free(config->user);
+	free(config);
+	return NULL;
+}
+
+int config_set(struct config *config, const char *key, const char *value, char *error)
+{
+	switch (config_key_set(config, key, &value, 1, error)) {
+	case CONFIG_SET:
+		return 0;
+	case CONFIG_BAD:
+		return -EINVAL;
+	default:
+		snprintf(error, CONFIG_ERROR_MAX, "%s is not a key", key);
+		return -EINVAL;
+	}
+}
+
+/* "scheme:" comes first in a template, and in no sensible glob. */
+static bool begins_with_scheme(const char *s)
+{
+	size_t n = strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
+
+	return n > 0 && s[n] == ':';
+}
+
+int config_add_source(struct config *config, const char *spec, char *error)
+{
+	const char *sign = begins_with_scheme(spec) ? NULL : strchr(spec, '=');
+	const char *template = sign ? sign + 1 : spec;
+	_cleanup_free_ char *glob = sign ? strndup(spec, (size_t)(sign - spec)) : NULL;
+	struct config_source *source;
+	int r;
+
+	if (sign && !glob) {
+		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	r = config_source_add(config, NULL, "--source", &source, error);
+	if (r < 0)
+		return r;
+	if (glob && config_key_set_source(source, "volume", (const char *const *)&glob, 1, error) !=
+			    CONFIG_SET)
+		return -EINVAL;
+	if (config_key_set_source(source, "url", &template, 1, error) != CONFIG_SET)
+		return -EINVAL;
+	return 0;
+}
+
+/* ---- the whole --------------------------------------------------------------------------- */
+
+static int finish_source(const struct config *config, struct config_source *source, char *error)
+{
+	const struct fetcher_class *class = fetcher_class_find(source->rule.locator);
+	char why[FETCH_ERROR_MAX] = "";
+	int r;
+
+	config_key_inherit(source, &config->defaults);
+	if (!class) {
+		snprintf(error, CONFIG_ERROR_MAX,
+			 "%s: source '%s': no fetcher for '%.*s:' was built in", source->where,
+			 source->name, (int)strcspn(source->rule.locator, ":"),
+			 source->rule.locator);
+		return -EINVAL;
+	}
+	r = class->create(NULL, NULL, source->rule.locator, source->params, why);
+	if (r < 0)
+		snprintf(error, CONFIG_ERROR_MAX, "%s: source '%s': %s", source->where,
+			 source->name, why);
+	return r;
+}
+
+int config_finish(struct config *config, char *error)
+{
+	const char *why = cf_limits_check(&config->limits);
+
+	if (why) {
+		snprintf(error, CONFIG_ERROR_MAX, "%s", why);
+		return -EINVAL;
+	}
+	if (config->n_sources == 0) {
+		snprintf(error, CONFIG_ERROR_MAX,
+			 "no source: say where images come from, by --source or a source section");
+		return -EINVAL;
+	}
+	/* A window that does not fit into the budget could never be filled at once. */
+	config->readahead_max = min_u64(config->readahead_max, config->buffers);
+	for (size_t i = 0; i < config->n_sources; i++) {
+		int r = finish_source(config, &config->sources[i], error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}

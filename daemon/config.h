@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * cachefilld.conf(5): text -> struct config. The parser is libucl's; this file knows the keys,
- * their units and defaults. No I/O but reading the files that it is told to read.
+ * cachefilld.conf(5): text -> struct config. config-text.c knows the grammar, config-value.c the
+ * units, config-key.c the keys and their bounds. No I/O but reading the files that it is told to
+ * read.
  *
  * The keywords of cachefilesd.conf (dir, tag, secctx, brun ... fstop) keep their names and meaning.
  */
@@ -24,7 +25,8 @@ enum compressed_policy {
 
 /* One `source` section, in the order of the files. All text is owned. */
 struct config_source {
-	char *name;		      /* the section's label, for logs */
+	char *name;		      /* the section's label, or "source-N"; for logs */
+	char *where;		      /* "FILE:LINE", or "--source" */
 	struct resolve_rule rule;     /* globs and template */
 	struct fetcher_param *params; /* what the fetcher understands; ends with a NULL key */
 	uint32_t open_deadline_ms;    /* a request is answered by then, at the latest */
@@ -32,6 +34,7 @@ struct config_source {
 	uint32_t max_requests;	      /* at this origin at the same time */
 	bool revalidate;	      /* ask the origin at each first OPEN whether the object changed */
 	enum compressed_policy compressed;
+	uint32_t set;		      /* private: the keys that it names itself */
 };
 
 struct config {
@@ -43,10 +46,11 @@ struct config {
 	struct cf_limits limits;
 	struct config_source *sources;
 	size_t n_sources;
-	uint64_t buffers;	/* bytes, budget of all fetch buffers */
-	uint64_t readahead_max; /* bytes, the widest window of one sequential reader */
-	char *user;		/* run as, after bind; NULL: stay */
-	int log_level;		/* syslog priority */
+	struct config_source defaults; /* deadlines and so on, where a source is silent */
+	uint64_t buffers;	       /* bytes, budget of all fetch buffers */
+	uint64_t readahead_max;	       /* bytes, the widest window of one sequential reader */
+	char *user;		       /* run as, after bind; NULL: stay */
+	int log_level;		       /* syslog priority */
 };
 
 /* Defaults, no source. */
@@ -56,8 +60,9 @@ struct config *config_free(struct config *config);
 /*
  * Reads `file`, then every *.conf of `file`.d/ in the order of their names; later scalars win,
  * sources add up. error: "FILE:LINE: sentence", CONFIG_ERROR_MAX bytes. -ENOENT when file is
- * missing; -EINVAL otherwise. Unknown keys, wrong types and units, keys that the source's fetcher
- * does not have: all are errors with their line.
+ * missing (the directory was read all the same); -EINVAL for what is written wrong: unknown keys,
+ * wrong types and units, keys that the source's fetcher does not have; else the errno of reading.
+ * After an error the configuration is good for config_free() only.
  */
 int config_load(struct config *config, const char *file, char *error);
 
@@ -65,9 +70,16 @@ int config_load(struct config *config, const char *file, char *error);
 int config_parse(struct config *config, const char *name, const char *text, size_t len,
 		 char *error);
 
-/* `--source [VOLUME-GLOB=]TEMPLATE`: adds a source with defaults, before those of the files. */
+/*
+ * Sets one key of the top level, as a line of a file would: for options that win over the file.
+ * error: a sentence without a place. -EINVAL, -ENOMEM.
+ */
+int config_set(struct config *config, const char *key, const char *value, char *error);
+
+/* `--source [VOLUME-GLOB=]TEMPLATE`: adds a source with defaults. Called before config_load(), so
+ * that it stands before those of the files. error: a sentence without a place. */
 int config_add_source(struct config *config, const char *spec, char *error);
 
-/* What can only be said of the whole: there is a source, limits fit each other, buffers are large
- * enough, each fetcher accepts its parameters. */
+/* What can only be said of the whole: there is a source, limits fit each other, each fetcher
+ * accepts its parameters. Gives sources their defaults. */
 int config_finish(struct config *config, char *error);

@@ -1,1 +1,293 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/config-value.h"
+
+enum {
+	OPT_CONFIG = 'c',
+	OPT_HELP = 'h',
+	OPT_QUIET = 'q',
+	OPT_VERBOSE = 'v',
+	OPT_VERSION = 'V',
+	OPT_SOURCE = 256,
+	OPT_NOTIFY_FD,
+	OPT_IO,
+	OPT_CHECK_CONFIG,
+	OPT_PROBE,
+	OPT_KEYS, /* from here on: OPT_KEYS + place in option_keys */
+};
+
+/* The configuration keys that options stand for. */
+static const char *const option_keys[] = { "dir",	     "state-dir",     "tag",
+					   "device",	     "user",	      "buffers",
+					   "readahead-max",  "open-deadline", "read-deadline",
+					   "compressed" };
+
+static const struct option long_options[] = {
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "source", required_argument, NULL, OPT_SOURCE },
+	{ "notify-fd", required_argument, NULL, OPT_NOTIFY_FD },
+	{ "io", required_argument, NULL, OPT_IO },
+	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
+	{ "probe", no_argument, NULL, OPT_PROBE },
+	{ "verbose", no_argument, NULL, OPT_VERBOSE },
+	{ "quiet", no_argument, NULL, OPT_QUIET },
+	{ "help", no_argument, NULL, OPT_HELP },
+	{ "version", no_argument, NULL, OPT_VERSION },
+	{ "cache-dir", required_argument, NULL, OPT_KEYS + 0 },
+	{ "state-dir", required_argument, NULL, OPT_KEYS + 1 },
+	{ "tag", required_argument, NULL, OPT_KEYS + 2 },
+	{ "device", required_argument, NULL, OPT_KEYS + 3 },
+	{ "user", required_argument, NULL, OPT_KEYS + 4 },
+	{ "buffers", required_argument, NULL, OPT_KEYS + 5 },
+	{ "readahead-max", required_argument, NULL, OPT_KEYS + 6 },
+	{ "open-deadline", required_argument, NULL, OPT_KEYS + 7 },
+	{ "read-deadline", required_argument, NULL, OPT_KEYS + 8 },
+	{ "compressed", required_argument, NULL, OPT_KEYS + 9 },
+	{ NULL },
+};
+
+/* "+": arguments are not reordered; ":": a missing value is told apart. */
+static const char short_options[] = "+:c:hqvV";
+
+static const char help[] =
+	"Usage: cachefilld [OPTION]...\n"
+	"\n"
+	"Fills the kernel's cachefiles on demand: EROFS images are mounted at once and\n"
+	"their bytes are fetched when they are first read.\n"
+	"\n"
+	"Where images come from:\n"
+	"      --source [VOLUME-GLOB=]TEMPLATE\n"
+	"                         fetch from the URL that TEMPLATE gives; {cookie},\n"
+	"                         {volume} and {domain} stand for the kernel's keys;\n"
+	"                         may be repeated, the first match wins\n"
+	"      --open-deadline TIME\n"
+	"                         answer each open by then, at the latest (30s)\n"
+	"      --read-deadline TIME\n"
+	"                         answer each read by then, at the latest (30s)\n"
+	"      --compressed whole|refuse\n"
+	"                         what to do with compressed images (whole)\n"
+	"\n"
+	"Where things are:\n"
+	"  -c, --config FILE      read FILE and FILE.d/*.conf\n"
+	"                         (" CACHEFILLD_CONF ", if it exists)\n"
+	"      --cache-dir DIR    the kernel's cache (/var/cache/cachefilld)\n"
+	"      --state-dir DIR    what is remembered of it (/var/lib/cachefilld)\n"
+	"      --tag NAME         name of the cache; never change it (CacheFiles)\n"
+	"      --device PATH      the kernel's device (/dev/cachefiles)\n"
+	"\n"
+	"How it runs:\n"
+	"      --user NAME        become NAME once the cache is bound\n"
+	"      --buffers SIZE     memory for bytes on their way (16MiB)\n"
+	"      --readahead-max SIZE\n"
+	"                         widest read-ahead of one reader (8MiB)\n"
+	"      --io uring|poll    how to wait and write (uring)\n"
+	"      --notify-fd N      write \"READY=1\" there once the daemon serves\n"
+	"  -v, --verbose          log each request\n"
+	"  -q, --quiet            log warnings and errors only\n"
+	"\n"
+	"Instead of running:\n"
+	"      --check-config     say whether the configuration is good, and how\n"
+	"                         each source resolves\n"
+	"      --probe            say what this kernel and cache directory offer\n"
+	"  -h, --help             print this\n"
+	"  -V, --version          print the version\n"
+	"\n"
+	"Examples:\n"
+	"  cachefilld --source https://images.example.com/{cookie}\n"
+	"  cachefilld --cache-dir /srv/cache --source file:///srv/images/{cookie}\n"
+	"  mount -t erofs none -o fsid=debian.erofs /mnt\n"
+	"\n"
+	"Flags win over the file. See cachefilld(8) and cachefilld.conf(5).\n";
+
+__attribute__((format(printf, 1, 2))) static enum options_action usage(const char *fmt, ...)
+{
+	char text[CONFIG_ERROR_MAX + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "cachefilld: %s. Try 'cachefilld --help'.\n", text);
+	return OPTIONS_EXIT_USAGE;
+}
+
+/* ---- what is in argv --------------------------------------------------------------------- */
+
+struct arguments {
+	struct options *options;
+	struct config *config;
+	const char *file; /* --config, or NULL */
+	bool check, probe;
+};
+
+static enum options_action take_notify_fd(struct options *options, const char *text)
+{
+	uint64_t n;
+	int flags;
+
+	if (!config_value_count(text, &n) || n > INT_MAX)
+		return usage("--notify-fd needs the number of a descriptor, not '%s'", text);
+	flags = fcntl((int)n, F_GETFD);
+	if (flags < 0 || fcntl((int)n, F_SETFD, flags | FD_CLOEXEC) < 0)
+		return usage("--notify-fd %s: %s", text, strerror(errno));
+	options->notify_fd = (int)n;
+	return OPTIONS_RUN;
+}
+
+static enum options_action take_io(struct options *options, const char *text)
+{
+	options->poll_loop = strcmp(text, "poll") == 0;
+	if (!options->poll_loop && strcmp(text, "uring") != 0)
+		return usage("--io needs uring or poll, not '%s'", text);
+	return OPTIONS_RUN;
+}
+
+static enum options_action take_source(struct config *config, const char *spec)
+{
+	char error[CONFIG_ERROR_MAX];
+
+	if (config_add_source(config, spec, error) < 0)
+		return usage("--source '%s': %s", spec, error);
+	return OPTIONS_RUN;
+}
+
+/* All that does not wait for the file. */
+static enum options_action take_early(struct arguments *a, int opt)
+{
+	switch (opt) {
+	case OPT_CONFIG:
+		a->file = optarg;
+		return OPTIONS_RUN;
+	case OPT_SOURCE:
+		return take_source(a->config, optarg);
+	case OPT_NOTIFY_FD:
+		return take_notify_fd(a->options, optarg);
+	case OPT_IO:
+		return take_io(a->options, optarg);
+	case OPT_CHECK_CONFIG:
+		a->check = true;
+		return OPTIONS_RUN;
+	case OPT_PROBE:
+		a->probe = true;
+		return OPTIONS_RUN;
+	case OPT_HELP:
+		fputs(help, stdout);
+		return OPTIONS_EXIT_OK;
+	case OPT_VERSION:
+		puts("cachefilld " CACHEFILLD_VERSION);
+		return OPTIONS_EXIT_OK;
+	default:
+		return OPTIONS_RUN;
+	}
+}
+
+/* Options that set a key: they come after the file, and win. */
+static enum options_action take_late(struct arguments *a, int opt)
+{
+	char error[CONFIG_ERROR_MAX];
+	int r = 0;
+
+	if (opt == OPT_VERBOSE)
+		r = config_set(a->config, "log-level", "debug", error);
+	else if (opt == OPT_QUIET)
+		r = config_set(a->config, "log-level", "warning", error);
+	else if (opt >= OPT_KEYS)
+		r = config_set(a->config, option_keys[opt - OPT_KEYS], optarg, error);
+	return r < 0 ? usage("%s", error) : OPTIONS_RUN;
+}
+
+static enum options_action
+walk(struct arguments *a, int argc, char *const argv[],
+     enum options_action (*take)(struct arguments *a, int opt))
+{
+	enum options_action action = OPTIONS_RUN;
+
+	opterr = 0;
+	optind = 0; /* GNU: begin anew */
+	while (action == OPTIONS_RUN) {
+		int opt = getopt_long(argc, argv, short_options, long_options, NULL);
+
+		if (opt == -1)
+			break;
+		if (opt == ':')
+			return usage("option '%s' needs a value", argv[optind - 1]);
+		if (opt == '?' && optopt > 0 && optopt < OPT_SOURCE)
+			return usage("bad option '-%c'", optopt);
+		if (opt == '?')
+			return usage("bad option '%s'", argv[optind - 1]);
+		action = take(a, opt);
+	}
+	if (action == OPTIONS_RUN && optind < argc)
+		return usage("unexpected argument '%s'", argv[optind]);
+	return action;
+}
+
+/* ---- the configuration ------------------------------------------------------------------- */
+
+/* "FILE:LINE: sentence" alone for --check-config, as compilers print it. */
+static enum options_action bad_config(const struct arguments *a, const char *error)
+{
+	fprintf(stderr, "%s%s\n", a->check ? "" : "cachefilld: ", error);
+	return OPTIONS_EXIT_USAGE;
+}
+
+static void print_source(const struct config_source *s)
+{
+	const struct fetcher_class *class = fetcher_class_find(s->rule.locator);
+
+	printf("  %s: volume '%s', cookie '%s' -> %s\n", s->name,
+	       s->rule.volume ? s->rule.volume : "*", s->rule.cookie ? s->rule.cookie : "*",
+	       s->rule.locator);
+	printf("    by %s, open-deadline %ums, read-deadline %ums, max-requests %u,\n"
+	       "    revalidate %s, compressed %s\n",
+	       class->name, s->open_deadline_ms, s->read_deadline_ms, s->max_requests,
+	       s->revalidate ? "yes" : "no", s->compressed == COMPRESSED_WHOLE ? "whole" : "refuse");
+}
+
+static enum options_action print_config(const struct arguments *a, const char *file)
+{
+	const struct config *c = a->config;
+
+	printf("%s: configuration is good: %zu source%s\n", file, c->n_sources,
+	       c->n_sources == 1 ? "" : "s");
+	for (size_t i = 0; i < c->n_sources; i++)
+		print_source(&c->sources[i]);
+	return OPTIONS_EXIT_OK;
+}
+
+enum options_action options_parse(struct options *ret, struct config *config, int argc,
+				  char *const argv[])
+{
+	struct options options = { .notify_fd = -1 };
+	struct arguments a = { .options = &options, .config = config };
+	char error[CONFIG_ERROR_MAX];
+	enum options_action action = walk(&a, argc, argv, take_early);
+	const char *file;
+	int r;
+
+	if (action != OPTIONS_RUN)
+		return action;
+	file = a.file ? a.file : CACHEFILLD_CONF;
+	r = config_load(config, file, error);
+	if (r < 0 && (r != -ENOENT || a.file))
+		return bad_config(&a, error);
+	action = walk(&a, argc, argv, take_late);
+	if (action != OPTIONS_RUN)
+		return action;
+	*ret = options;
+	if (a.probe && !a.check)
+		return OPTIONS_PROBE;
+	if (config_finish(config, error) < 0)
+		return bad_config(&a, error);
+	return a.check ? print_config(&a, file) : OPTIONS_RUN;
+}

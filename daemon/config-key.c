@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config-key.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "daemon/config-value.h"
+#include "daemon/util/checked.h"
+
+enum kind {
+	KIND_TEXT,
+	KIND_PATH,     /* absolute */
+	KIND_TEMPLATE, /* resolve_check_template() */
+	KIND_SIZE,
+	KIND_TIME,
+	KIND_PERCENT,
+	KIND_COUNT,
+	KIND_BOOL,
+	KIND_LEVEL,
+	KIND_COMPRESSED,
+	KIND_IGNORED,
+};
+
+struct key {
+	const char *name;
+	enum kind kind;
+	size_t offset;	   /* in struct config or struct config_source */
+	uint64_t min, max; /* of numbers; max of text: bytes */
+	const char *wants; /* "NAME needs WANTS" */
+};
+
+#define MIB ((uint64_t)1 << 20)
+#define GIB ((uint64_t)1 << 30)
+
+#define LIMIT(field)                                                                               \
+	{ #field, KIND_PERCENT, offsetof(struct config, limits.field), 0, 99,                      \
+	  "a percentage from 0% to 99%" }
+
+static const struct key top_keys[] = {
+	{ "dir", KIND_PATH, offsetof(struct config, cache_dir), 0, 3072, "an absolute path" },
+	{ "tag", KIND_TEXT, offsetof(struct config, tag), 0, 64, "a name" },
+	{ "secctx", KIND_TEXT, offsetof(struct config, secctx), 0, 1024, "a security context" },
+	LIMIT(brun),
+	LIMIT(bcull),
+	LIMIT(bstop),
+	LIMIT(frun),
+	LIMIT(fcull),
+	LIMIT(fstop),
+	{ "state-dir", KIND_PATH, offsetof(struct config, state_dir), 0, 3072, "an absolute path" },
+	{ "device", KIND_PATH, offsetof(struct config, device), 0, 3072, "an absolute path" },
+	{ "buffers", KIND_SIZE, offsetof(struct config, buffers), MIB, 64 * GIB,
+	  "a size from 1MiB to 64GiB" },
+	{ "readahead-max", KIND_SIZE, offsetof(struct config, readahead_max), CACHE_BLOCK, GIB,
+	  "a size from 4KiB to 1GiB" },
+	{ "user", KIND_TEXT, offsetof(struct config, user), 0, 64, "the name of a user" },
+	{ "log-level", KIND_LEVEL, offsetof(struct config, log_level), 0, LOG_DEBUG,
+	  "error, warning, notice, info or debug" },
+	{ "culltable", KIND_IGNORED },
+	{ "debug", KIND_IGNORED },
+	{ "nocull", KIND_IGNORED },
+	{ "resume_thresholds", KIND_IGNORED },
+};
+
+#define N_TOP_KEYS (sizeof(top_keys) / sizeof(top_keys[0]))
+
+/* The policy of a source comes first: at the top level these keys give all sources defaults. */
+enum {
+	SOURCE_OPEN_DEADLINE,
+	SOURCE_READ_DEADLINE,
+	SOURCE_MAX_REQUESTS,
+	SOURCE_REVALIDATE,
+	SOURCE_COMPRESSED,
+	N_POLICY_KEYS,
+	SOURCE_VOLUME = N_POLICY_KEYS,
+	SOURCE_COOKIE,
+	SOURCE_URL,
+	N_SOURCE_KEYS,
+};
+
+#define SOURCE(field) offsetof(struct config_source, field)
+#define HOUR_MS	      ((uint64_t)3600000)
+
+static const struct key source_keys[] = {
+	[SOURCE_OPEN_DEADLINE] = { "open-deadline", KIND_TIME, SOURCE(open_deadline_ms), 100,
+				   HOUR_MS, "a time from 100ms to 1h" },
+	[SOURCE_READ_DEADLINE] = { "read-deadline", KIND_TIME, SOURCE(read_deadline_ms), 100,
+				   HOUR_MS, "a time from 100ms to 1h" },
+	[SOURCE_MAX_REQUESTS] = { "max-requests", KIND_COUNT, SOURCE(max_requests), 1, 1024,
+				  "a number from 1 to 1024" },
+	[SOURCE_REVALIDATE] = { "revalidate", KIND_BOOL, SOURCE(revalidate), 0, 1, "yes or no" },
+	[SOURCE_COMPRESSED] = { "compressed", KIND_COMPRESSED, SOURCE(compressed), 0,
+				COMPRESSED_REFUSE, "whole or refuse" },
+	[SOURCE_VOLUME] = { "volume", KIND_TEXT, SOURCE(rule.volume), 0, 1024, "a glob" },
+	[SOURCE_COOKIE] = { "cookie", KIND_TEXT, SOURCE(rule.cookie), 0, 1024, "a glob" },
+	[SOURCE_URL] = { "url", KIND_TEMPLATE, SOURCE(rule.locator), 0, LOCATOR_MAX - 1,
+			 "a template" },
+};
+
+/* ---- values ------------------------------------------------------------------------------ */
+
+static bool read_word(const char *text, const char *const *words, uint64_t *ret)
+{
+	for (size_t i = 0; words[i]; i++) {
+		if (strcmp(text, words[i]) != 0)
+			continue;
+		*ret = i;
+		return true;
+	}
+	return false;
+}
+
+static bool read_number(enum kind kind, const char *text, uint64_t *ret)
+{
+	static const char *const policies[] = { "whole", "refuse", NULL };
+	/* Places are syslog priorities; what is below LOG_ERR has no name. */
+	static const char *const levels[] = { "",	 "",	   "",	   "error", "warning",
+					      "notice", "info", "debug", NULL };
+	bool yes;
+
+	switch (kind) {
+	case KIND_SIZE:
+		return config_value_size(text, ret);
+	case KIND_TIME:
+		return config_value_time(text, ret);
+	case KIND_PERCENT:
+		return config_value_percent(text, ret);
+	case KIND_COUNT:
+		return config_value_count(text, ret);
+	case KIND_BOOL:
+		if (!config_value_bool(text, &yes))
+			return false;
+		*ret = yes;
+		return true;
+	case KIND_LEVEL:
+		return *text && read_word(text, levels, ret);
+	default:
+		return read_word(text, policies, ret);
+	}
+}
+
+static void store_number(enum kind kind, void *field, uint64_t v)
+{
+	switch (kind) {
+	case KIND_SIZE:
+		*(uint64_t *)field = round_down_u64(v, CACHE_BLOCK);
+		break;
+	case KIND_TIME:
+	case KIND_COUNT:
+		*(uint32_t *)field = (uint32_t)v;
+		break;
+	case KIND_PERCENT:
+		*(uint8_t *)field = (uint8_t)v;
+		break;
+	case KIND_BOOL:
+		*(bool *)field = v != 0;
+		break;
+	case KIND_LEVEL:
+		*(int *)field = (int)v;
+		break;
+	default:
+		*(enum compressed_policy *)field = (enum compressed_policy)v;
+	}
+}
+
+static enum config_verdict complain(const struct key *key, const char *value, char *error)
+{
+	char shown[80];
+
+	snprintf(error, CONFIG_ERROR_MAX, "%s needs %s, not '%s'", key->name, key->wants,
+		 bytes_print(bytes_str(value), shown, sizeof(shown)));
+	return CONFIG_BAD;
+}
+
+static bool text_fits(const struct key *key, const char *value)
+{
+	return *value && strlen(value) <= key->max && (key->kind != KIND_PATH || *value == '/');
+}
+
+static enum config_verdict set_text(const struct key *key, char **field, const char *value,
+				    char *error)
+{
+	const char *why;
+	char *copy;
+	size_t at;
+
+	if (!text_fits(key, value))
+		return complain(key, value, error);
+	if (key->kind == KIND_TEMPLATE && resolve_check_template(value, &at, &why) < 0) {
+		snprintf(error, CONFIG_ERROR_MAX, "%s: %s (at character %zu)", key->name, why,
+			 at + 1);
+		return CONFIG_BAD;
+	}
+	copy = strdup(value);
+	if (!copy) {
+		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+		return CONFIG_BAD;
+	}
+	free(*field);
+	*field = copy;
+	return CONFIG_SET;
+}
+
+enum config_verdict config_key_single(const char *key, size_t n, char *error)
+{
+	if (n == 1)
+		return CONFIG_SET;
+	snprintf(error, CONFIG_ERROR_MAX,
+		 n == 0 ? "%s needs a value" :
+			  "%s takes one value; put text with blanks in quotes",
+		 key);
+	return CONFIG_BAD;
+}
+
+static enum config_verdict set(const struct key *key, void *base, const char *const *values,
+			       size_t n, char *error)
+{
+	void *field = (char *)base + key->offset;
+	uint64_t v;
+
+	if (key->kind == KIND_IGNORED)
+		return CONFIG_IGNORED;
+	if (config_key_single(key->name, n, error) == CONFIG_BAD)
+		return CONFIG_BAD;
+	if (key->kind <= KIND_TEMPLATE)
+		return set_text(key, field, values[0], error);
+	if (!read_number(key->kind, values[0], &v) || v < key->min || v > key->max)
+		return complain(key, values[0], error);
+	store_number(key->kind, field, v);
+	return CONFIG_SET;
+}
+
+/* ---- keys -------------------------------------------------------------------------------- */
+
+static const struct key *find(const struct key *keys, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(keys[i].name, name) == 0)
+			return &keys[i];
+	return NULL;
+}
+
+enum config_verdict config_key_set(struct config *config, const char *name,
+				   const char *const *values, size_t n, char *error)
+{
+	const struct key *key = find(top_keys, N_TOP_KEYS, name);
+
+	if (key)
+		return set(key, config, values, n, error);
+	key = find(source_keys, N_POLICY_KEYS, name);
+	if (key)
+		return set(key, &config->defaults, values, n, error);
+	if (find(source_keys, N_SOURCE_KEYS, name)) {
+		snprintf(error, CONFIG_ERROR_MAX, "%s belongs into a source section", name);
+		return CONFIG_BAD;
+	}
+	return CONFIG_UNKNOWN;
+}
+
+enum config_verdict config_key_set_source(struct config_source *source, const char *name,
+					  const char *const *values, size_t n, char *error)
+{
+	const struct key *key = find(source_keys, N_SOURCE_KEYS, name);
+	uint32_t bit;
+
+	if (!key) {
+		if (!find(top_keys, N_TOP_KEYS, name))
+			return CONFIG_UNKNOWN;
+		snprintf(error, CONFIG_ERROR_MAX, "%s does not belong into a source section", name);
+		return CONFIG_BAD;
+	}
+	bit = (uint32_t)1 << (key - source_keys);
+	if (source->set & bit) {
+		snprintf(error, CONFIG_ERROR_MAX, "%s is given twice", name);
+		return CONFIG_BAD;
+	}
+	source->set |= bit;
+	return set(key, source, values, n, error);
+}
+
+void config_key_inherit(struct config_source *source, const struct config_source *defaults)
+{
+	uint32_t silent = ~source->set;
+
+	if (silent & 1u << SOURCE_OPEN_DEADLINE)
+		source->open_deadline_ms = defaults->open_deadline_ms;
+	if (silent & 1u << SOURCE_READ_DEADLINE)
+		source->read_deadline_ms = defaults->read_deadline_ms;
+	if (silent & 1u << SOURCE_MAX_REQUESTS)
+		source->max_requests = defaults->max_requests;
+	if (silent & 1u << SOURCE_REVALIDATE)
+		source->revalidate = defaults->revalidate;
+	if (silent & 1u << SOURCE_COMPRESSED)
+		source->compressed = defaults->compressed;
+}
+
+const char *config_key_name(size_t i)
+{
+	if (i < N_TOP_KEYS)
+		return top_keys[i].name;
+	i -= N_TOP_KEYS;
+	return i < N_SOURCE_KEYS ? source_keys[i].name : NULL;
+}

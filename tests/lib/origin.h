@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A scripted HTTP/1.1 server for tests, in threads of its own: HEAD and GET, single ranges, entity
+ * tags, If-Match, If-Unmodified-Since, If-Range, persistent connections. It serves objects whose
+ * bytes are computed (pattern.h), or the files of a directory, and breaks the rules on request:
+ *
+ *	/f=KIND:ARG:ARG@N/f=.../NAME	only the first N requests for that path are treated so
+ *
+ * Before there is an answer:
+ *	status:CODE:S	an error answer; 429 and 503 with "Retry-After: S" (default 1)
+ *	rst, close	the connection is reset or closed
+ *	garbage		something that is no HTTP
+ *	hang		nothing, for ever
+ *	delay:MS	late
+ *	loop		302 to the same path
+ *	redir:CODE:PORT	to the same path without this part, at PORT of this host (default: here)
+ * The head of the answer:
+ *	norange		200 and everything
+ *	chunked		without Content-Length
+ *	shift:N		Content-Range N bytes (1) too far
+ *	total:N		Content-Range with a total N (1) too large
+ *	short:N		a legal 206 of N (1) bytes less
+ *	nocr		206 without Content-Range
+ *	multipart	206 with several parts
+ *	gzip		says that the content is encoded
+ *	etag		another ETag each time
+ *	weak, noetag, nomtime	a weak ETag, none, no Last-Modified
+ *	noif		conditions are ignored
+ *	lie:N		Content-Length N (1) too large, then closed
+ * Its body:
+ *	stall:N		stops after N bytes, for ever
+ *	trunc:N, midrst:N	closes or resets after N bytes
+ *	more:N		N (1) bytes too many, chunked
+ *	slow:N:MS	N bytes each MS
+ *	corrupt		one bit is wrong
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct origin;
+
+struct origin_options {
+	const char *bind; /* NULL: 127.0.0.1 */
+	uint16_t port;	  /* 0: any */
+	const char *root; /* directory to serve; NULL: only what origin_put() made */
+	FILE *log;	  /* one line per request; NULL: none */
+};
+
+/* options NULL: defaults. Negative errno. */
+int origin_start(struct origin **ret, const struct origin_options *options);
+
+/* Ends all connections. Takes NULL, returns NULL. */
+struct origin *origin_stop(struct origin *origin);
+
+uint16_t origin_port(const struct origin *origin);
+
+/* "http://127.0.0.1:PORT" */
+const char *origin_url(const struct origin *origin);
+
+/* Makes an object, or changes the bytes, the ETag and the Last-Modified of one that exists. */
+void origin_put(struct origin *origin, const char *name, uint64_t size);
+void origin_remove(struct origin *origin, const char *name);
+
+/* For pattern_check(): what the object's bytes are now. */
+uint64_t origin_key(struct origin *origin, const char *name);
+
+struct origin_stats {
+	unsigned int connections, requests;
+	unsigned int concurrent; /* most requests that were being answered at the same time */
+	uint64_t body_bytes;	 /* sent */
+};
+
+/* What happened since the start or the last call. */
+struct origin_stats origin_stats(struct origin *origin);
+
+/* The head of the last request, for looking at its fields; cut to n. Returns buf. */
+char *origin_last_request(struct origin *origin, char *buf, size_t n);
+
+/* A range that was asked for; last is UINT64_MAX where it was open. */
+struct origin_range {
+	uint64_t first, last;
+};
+
+#define ORIGIN_RANGES_MAX 4096 /* remembered */
+
+/* The oldest n ranges since the last call of it; returns how many. */
+size_t origin_ranges(struct origin *origin, struct origin_range *ret, size_t n);

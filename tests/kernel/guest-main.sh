@@ -1,0 +1,76 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Inside the guest: runs the scenarios listed in WORK/todo, one line "FILE SIDE SECONDS NAME" each,
+# and says "ok|not-ok|skip SECONDS NAME REASON" for each, in the same order. Ends early, with
+# status 99, when a scenario left the kernel in a state that cannot be cleaned up.
+#
+#	guest-main.sh WORK
+
+set -u
+work=$1
+export KERNEL_TESTS=${0%/*} IMAGES=$work/images TOOLS=$work/bin
+export DAEMON=$TOOLS/cachefilld SIMPLE=$TOOLS/simple-daemon
+
+# Processes of a session other than zombies; everything a scenario starts is in its own.
+members() {
+	local stat rest
+	for stat in /proc/[0-9]*/stat; do
+		{ read -r rest < "$stat"; } 2> /dev/null || continue
+		set -- ${rest##*) }
+		[ "$4" = "$session" ] && [ "$1" != Z ] && echo "${rest%% *}"
+	done
+}
+
+# Takes down what is left of a scenario; false when something cannot be.
+clean() {
+	local pid m tries
+	for tries in 1 2 3 4 5 6 7 8 9 10; do
+		for pid in $(members); do kill -9 "$pid"; done
+		# nginx made a session of its own, and only its parent can take the workers along.
+		kill -TERM $(cat "$RUN/nginx/pid")
+		for m in $(awk -v r="$RUN/" '$3 == "erofs" || index($2, r) == 1 { print $2 }' \
+			/proc/mounts | tac); do
+			timeout 5 umount "$m" || timeout 5 umount -l "$m"
+		done
+		if [ -z "$(members)" ] && ! grep -q ' erofs ' /proc/mounts &&
+			! grep -ls '^State:.D' /proc/[0-9]*/status | grep -q .; then
+			rm -rf "$RUN" "$CACHE"
+			return 0
+		fi
+		sleep 0.3
+	done 2> /dev/null
+	return 1
+}
+
+while read -r file side limit name _; do
+	export SIDE=$side RUN=/run/$name CACHE=/mnt/cache/$name LOGS=$work/logs/$name
+	mkdir -p "$LOGS" "$RUN"
+	dmesg -C
+	start=${EPOCHREALTIME/./}
+	setsid bash "$KERNEL_TESTS/scenario.sh" "$file" > "$LOGS/output" 2>&1 < /dev/null &
+	session=$!
+	sleep "$limit" &
+	sleeper=$!
+	wait -n -p first "$session" "$sleeper"
+	status=$?
+	if [ "$first" = "$sleeper" ]; then
+		echo "FAILED: not finished after $limit s" >> "$LOGS/output"
+		(. "$KERNEL_TESTS/lib.sh" && show_state) >> "$LOGS/output"
+		status=1
+	else
+		kill -9 "$sleeper"
+		wait "$sleeper" 2> /dev/null
+	fi
+	dmesg > "$LOGS/dmesg"
+	took=$(((${EPOCHREALTIME/./} - start) / 100000))
+	reason=$(cat "$RUN/skipped" 2> /dev/null)
+	case $status in
+	0) verdict=ok reason= ;;
+	77) verdict=skip ;;
+	*) verdict=not-ok reason=$(grep -m1 '^FAILED' "$LOGS/output" || tail -1 "$LOGS/output") ;;
+	esac
+	echo "$verdict $((took / 10)).$((took % 10)) $name $reason"
+	[ "$verdict" != not-ok ] || sed 's/^/# /' "$LOGS/output" | tail -n 80
+	clean || exit 99
+done < "$work/todo"

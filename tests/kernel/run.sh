@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Runs the scenarios of tests/kernel/scenarios against the real kernel feature, in User-Mode Linux:
+#
+#	run.sh [--kernel 6.12|6.1] [--only PATTERN] [--simple] [--keep] BUILD_DIR
+#
+# BUILD_DIR holds a built cachefilld. PATTERN is an extended expression over scenario names
+# ("13-lz4.http"). --simple puts the reference daemon in its place, to test the scenarios
+# themselves. --keep keeps the logs of a run in which all passed. Prints TAP and, last, "N passed, N
+# failed, N skipped". Needs no root.
+#
+# A scenario says about itself, in lines that begin with "#:":
+#
+#	kernels 6.12 6.1	where it makes sense; 6.12 alone if not said
+#	sides file http		origins it is run against, each one run; http alone if not said
+#	seconds 60		its limit; 60 if not said
+#	guest own		it may leave the kernel unusable: gets a boot to itself
+#	needs cachefilld	pointless with the reference daemon
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+version=6.12 only=. simple='' keep='' build=''
+while [ $# -gt 0 ]; do
+	case $1 in
+	--kernel) version=$2; shift ;;
+	--only) only=$2; shift ;;
+	--simple) simple=yes ;;
+	--keep) keep=yes ;;
+	-*) sed -n '6s/^#	//p' "$0" >&2; exit 2 ;;
+	*) build=$(realpath "$1") ;;
+	esac
+	shift
+done
+[ -n "$build" ] || { echo "run: which BUILD_DIR?" >&2; exit 2; }
+
+PATH=$PATH:/usr/sbin:/sbin
+store=${CACHEFILLD_KERNEL_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/cachefilld/kernel}
+kernel=$("$here/build-uml.sh" "$version")
+mkdir -p "$store"
+flock "$store/.lock-images" "$here/make-images.sh" "$store/images"
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/cachefilld-kernel.XXXXXX")
+trap '[ -n "$keep" ] || rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM HUP
+mkdir "$work/bin"
+cc -O2 -D_GNU_SOURCE -o "$work/bin/simple-daemon" "$here/simple-daemon.c"
+ln -s "$store/images" "$work/images"
+if [ -n "$simple" ]; then
+	cp "$work/bin/simple-daemon" "$work/bin/cachefilld"
+else
+	find "$build" -type f -perm -u+x \( -name cachefilld -o -name cachefillctl \
+		-o -name mount.cachefill -o -name origin-server \) -exec cp -t "$work/bin" {} +
+	[ -x "$work/bin/cachefilld" ] || { echo "run: no cachefilld in $build" >&2; exit 2; }
+fi
+
+# header FILE KEY DEFAULT
+header() { sed -n "s/^#: $2 //p" "$1" | grep . || echo "$3"; }
+
+plan=$work/plan
+: > "$plan"
+for file in "$here"/scenarios/*.sh; do
+	for side in $(header "$file" sides http); do
+		name=$(basename "$file" .sh).$side
+		[[ $name =~ $only ]] || continue
+		[[ " $(header "$file" kernels 6.12) " == *" $version "* ]] || continue
+		[ -z "$simple" ] || [ "$(header "$file" needs '')" != cachefilld ] || continue
+		[ -z "$simple" ] || [ "$side" = file ] || continue
+		echo "$file $side $(header "$file" seconds 60) $name" \
+			"$(header "$file" guest shared)" >> "$plan"
+	done
+done
+total=$(wc -l < "$plan")
+echo "1..$total"
+[ "$total" -gt 0 ] || { echo "0 passed, 0 failed, 0 skipped"; exit 2; }
+
+number=0 passed=0 failed=0 skipped=0
+report() { # VERDICT SECONDS NAME [REASON]
+	number=$((number + 1))
+	case $1 in
+	ok) passed=$((passed + 1)); echo "ok $number - $version $3 # $2 s" ;;
+	skip) skipped=$((skipped + 1)); echo "ok $number - $version $3 # SKIP ${*:4}" ;;
+	*) failed=$((failed + 1)); echo "not ok $number - $version $3 # $2 s: ${*:4}" ;;
+	esac
+}
+
+# Scenarios share guests as far as they can; each boot does what is still to be done and may do.
+while [ -s "$plan" ]; do
+	if [ "$(head -1 "$plan" | cut -d' ' -f5)" = own ]; then
+		head -1 "$plan" > "$work/todo"
+	else
+		sed '/ own$/,$d' "$plan" > "$work/todo"
+	fi
+	limit=$(awk '{ n += $3 + 10 } END { print n + 20 }' "$work/todo")
+	booted=$SECONDS status=0 finished=0
+	exec 3< <(
+		set +e
+		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" \
+			--timeout "$limit" --memory 1500M --disk 12G \
+			-- "$here/guest-main.sh" "$work" 2>&1
+		echo "status $?"
+	)
+	while IFS= read -r line <&3; do
+		case $line in
+		"ok "* | "skip "* | "not-ok "*)
+			finished=$((finished + 1))
+			# shellcheck disable=SC2086
+			report $line
+			;;
+		"status "*) status=${line#status } ;;
+		*) echo "$line" ;;
+		esac
+	done
+	exec 3<&-
+	if [ "$status" != 0 ] && [ "$status" != 99 ]; then
+		# It took the whole guest with it.
+		finished=$((finished + 1))
+		name=$(sed -n "${finished}p" "$work/todo" | cut -d' ' -f4)
+		report not-ok $((SECONDS - booted)) "$name" "the guest ended with $status"
+		sed 's/^/# /' "$work/guest/kernel.log" | tail -30
+		tail -n 40 "$work/logs/$name/output" 2> /dev/null | sed 's/^/# /'
+	fi
+	sed -i "1,${finished}d" "$plan"
+done
+
+[ "$failed" = 0 ] || keep=yes
+[ -z "$keep" ] || echo "# logs: $work/logs"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,588 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config.h"
+
+#include <check.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "daemon/config-text.h"
+#include "daemon/config-value.h"
+#include "daemon/util/log.h"
+#include "tests/unit/fake-fetcher.h"
+
+static struct config *config;
+static char error[CONFIG_ERROR_MAX];
+
+static void setup(void)
+{
+	log_set_level(-1);
+	ck_assert_int_eq(config_new(&config), 0);
+	memset(error, 0, sizeof(error));
+}
+
+static void teardown(void)
+{
+	config_free(config);
+}
+
+static int parse(const char *text)
+{
+	return config_parse(config, "F", text, strlen(text), error);
+}
+
+static void good(const char *text)
+{
+	int r = parse(text);
+
+	ck_assert_msg(r == 0, "refused: %s", error);
+}
+
+/* ---- units ------------------------------------------------------------------------------- */
+
+START_TEST(test_sizes)
+{
+	static const struct {
+		const char *text;
+		uint64_t want;
+	} rows[] = {
+		{ "0", 0 },
+		{ "4096", 4096 },
+		{ "64K", 64 << 10 },
+		{ "64KiB", 64 << 10 },
+		{ "16M", 16 << 20 },
+		{ "16MiB", 16 << 20 },
+		{ "1G", 1 << 30 },
+		{ "2GiB", (uint64_t)2 << 30 },
+		{ "18446744073709551615", UINT64_MAX },
+	};
+	static const char *const bad[] = { "",	  "K",	  "-1",	 "+1",	" 1",	"1 K",
+					   "1.5M", "1MB", "1kib", "0x10", "1KiBs", "1e3",
+					   "18446744073709551616", "18014398509481984K",
+					   "99999999999999999999999999" };
+	uint64_t v;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert(config_value_size(rows[i].text, &v));
+		ck_assert_uint_eq(v, rows[i].want);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		v = 77;
+		ck_assert_msg(!config_value_size(bad[i], &v), "taken: %s", bad[i]);
+		ck_assert_uint_eq(v, 77);
+	}
+}
+END_TEST
+
+START_TEST(test_times_percentages_and_words)
+{
+	uint64_t v;
+	bool b;
+
+	ck_assert(config_value_time("500ms", &v) && v == 500);
+	ck_assert(config_value_time("30s", &v) && v == 30000);
+	ck_assert(config_value_time("2min", &v) && v == 120000);
+	ck_assert(config_value_time("1h", &v) && v == 3600000);
+	ck_assert(!config_value_time("30", &v));
+	ck_assert(!config_value_time("30S", &v));
+	ck_assert(!config_value_time("18446744073709551615h", &v));
+	ck_assert(config_value_percent("7%", &v) && v == 7);
+	ck_assert(!config_value_percent("7", &v));
+	ck_assert(!config_value_percent("7%%", &v));
+	ck_assert(config_value_count("16", &v) && v == 16);
+	ck_assert(!config_value_count("16K", &v));
+	ck_assert(config_value_bool("yes", &b) && b);
+	ck_assert(config_value_bool("true", &b) && b);
+	ck_assert(config_value_bool("on", &b) && b);
+	ck_assert(config_value_bool("no", &b) && !b);
+	ck_assert(config_value_bool("false", &b) && !b);
+	ck_assert(config_value_bool("off", &b) && !b);
+	ck_assert(!config_value_bool("1", &b));
+	ck_assert(!config_value_bool("Yes", &b));
+}
+END_TEST
+
+/* ---- grammar ----------------------------------------------------------------------------- */
+
+/* Items in words: "key[value][value]", "{", "}", "!" for a fault. */
+static void items_of(const char *text, size_t len, char *out, size_t n)
+{
+	struct config_reader reader = config_reader_of(text, len);
+	struct config_entry entry;
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (;;) {
+		enum config_item item = config_read(&reader, &entry);
+
+		if (item == CONFIG_END)
+			return;
+		if (item == CONFIG_FAULT || item == CONFIG_BLOCK_END) {
+			snprintf(out + at, n - at, "%s", item == CONFIG_FAULT ? "!" : "}");
+			at += strlen(out + at);
+			if (item == CONFIG_FAULT)
+				return;
+			continue;
+		}
+		at += (size_t)snprintf(out + at, n - at, "%s", entry.key);
+		for (size_t i = 0; i < entry.n_values; i++)
+			at += (size_t)snprintf(out + at, n - at, "[%s]", entry.values[i]);
+		at += (size_t)snprintf(out + at, n - at, "%s", item == CONFIG_BLOCK ? "{" : ".");
+	}
+}
+
+START_TEST(test_grammar)
+{
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{ "", "" },
+		{ "\n \t;;\r\n# only # this", "" },
+		{ "dir /a/b\n", "dir[/a/b]." },
+		{ "dir /a/b", "dir[/a/b]." },
+		{ "dir = /a/b;", "dir[/a/b]." },
+		{ "dir=/a/b;tag=x", "dir[/a/b].tag[x]." },
+		{ "nocull\ntag x", "nocull.tag[x]." },
+		{ "a b c d e", "a[b][c][d][e]." },
+		{ "a b c d e f", "!" },
+		{ "a \"b c\" 'd;e'", "a[b c][d;e]." },
+		{ "a \"\"", "a[]." },
+		{ "a \"q\\\"b\\\\\"", "a[q\"b\\]." },
+		{ "a 'q\\x'", "a[q\\x]." },
+		{ "a \"q\\n\"", "!" },
+		{ "a \"open\nb c", "!" },
+		{ "a \"open", "!" },
+		{ "a \"x\\", "!" },
+		{ "a \"b\"c", "!" },
+		{ "a b\"c\"", "!" },
+		{ "a b # comment\nc d#e", "a[b].c[d#e]." },
+		{ "url https://h/{cookie}\n", "url[https://h/{cookie}]." },
+		{ "url {cookie}x", "url[{cookie}x]." },
+		{ "s n { a b; c d }", "s[n]{a[b].c[d].}" },
+		{ "s {\n}\ns{", "s{}!" },
+		{ "s\n{", "s.!" },
+		{ "s {}", "s[{}]." },
+		{ "} }", "}}" },
+		{ "a }", "a.}" },
+		{ "a \"b\"}", "a[b].}" },
+		{ "a:b", "!" },
+		{ "a\"b\"", "!" },
+		{ "1a b", "!" },
+		{ "=b", "!" },
+		{ "a = = b", "a[=][b]." },
+		{ "a b\x01", "!" },
+		{ "a 'b\tc'", "!" },
+		{ "a \xc3\xa9", "a[\xc3\xa9]." },
+	};
+	char out[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		items_of(rows[i].text, strlen(rows[i].text), out, sizeof(out));
+		ck_assert_msg(strcmp(out, rows[i].want) == 0, "%s -> %s", rows[i].text, out);
+	}
+	items_of("a b\0c", 5, out, sizeof(out));
+	ck_assert_str_eq(out, "!");
+}
+END_TEST
+
+START_TEST(test_long_entries_are_refused)
+{
+	char *text = malloc(2 * CONFIG_ENTRY_MAX);
+	struct config_entry entry;
+	struct config_reader reader;
+
+	memset(text, 'x', 2 * CONFIG_ENTRY_MAX);
+	text[1] = ' ';
+	/* "x", its terminator and the value fill the entry to the last byte. */
+	reader = config_reader_of(text, CONFIG_ENTRY_MAX - 1);
+	ck_assert_int_eq(config_read(&reader, &entry), CONFIG_ENTRY);
+	ck_assert_uint_eq(strlen(entry.values[0]), CONFIG_ENTRY_MAX - 3);
+	reader = config_reader_of(text, CONFIG_ENTRY_MAX);
+	ck_assert_int_eq(config_read(&reader, &entry), CONFIG_FAULT);
+
+	/* A second value has no room left, not even when it is empty text behind a full one. */
+	memcpy(text + CONFIG_ENTRY_MAX - 1, " \"\" y", 5);
+	reader = config_reader_of(text, CONFIG_ENTRY_MAX + 4);
+	ck_assert_int_eq(config_read(&reader, &entry), CONFIG_FAULT);
+	free(text);
+}
+END_TEST
+
+/* ---- keys -------------------------------------------------------------------------------- */
+
+START_TEST(test_defaults)
+{
+	ck_assert_str_eq(config->cache_dir, "/var/cache/cachefilld");
+	ck_assert_str_eq(config->state_dir, "/var/lib/cachefilld");
+	ck_assert_str_eq(config->tag, "CacheFiles");
+	ck_assert_str_eq(config->device, "/dev/cachefiles");
+	ck_assert_ptr_null(config->secctx);
+	ck_assert_ptr_null(config->user);
+	ck_assert_uint_eq(config->buffers, 16 << 20);
+	ck_assert_uint_eq(config->readahead_max, 8 << 20);
+	ck_assert_int_eq(config->log_level, LOG_INFO);
+	ck_assert_uint_eq(config->limits.brun, 7);
+	ck_assert_uint_eq(config->limits.fstop, 1);
+	good("source { url https://h/{cookie} }");
+	ck_assert_int_eq(config_finish(config, error), 0);
+	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 30000);
+	ck_assert_uint_eq(config->sources[0].read_deadline_ms, 30000);
+	ck_assert_uint_eq(config->sources[0].max_requests, 16);
+	ck_assert(!config->sources[0].revalidate);
+	ck_assert_int_eq(config->sources[0].compressed, COMPRESSED_WHOLE);
+	ck_assert_ptr_null(config->sources[0].rule.volume);
+	ck_assert_ptr_null(config->sources[0].params[0].key);
+}
+END_TEST
+
+/* The form of the file that cachefilesd is shipped with. */
+START_TEST(test_a_file_of_cachefilesd)
+{
+	good("####\n"
+	     "#\n"
+	     "# Copyright (C) somebody, see dir /nowhere\n"
+	     "#\n"
+	     "\n"
+	     "dir /var/cache/fscache\n"
+	     "tag mycache\n"
+	     "brun 10%\n"
+	     "bcull 7%\n"
+	     "bstop 3%\n"
+	     "frun 11%\n"
+	     "fcull 8%\n"
+	     "fstop 4%\n"
+	     "\n"
+	     "# security\n"
+	     "secctx system_u:system_r:cachefiles_kernel_t:s0\n"
+	     "culltable 12\n"
+	     "nocull\n"
+	     "resume_thresholds 1000 20\n"
+	     "debug 7\n");
+	ck_assert_str_eq(config->cache_dir, "/var/cache/fscache");
+	ck_assert_str_eq(config->tag, "mycache");
+	ck_assert_str_eq(config->secctx, "system_u:system_r:cachefiles_kernel_t:s0");
+	ck_assert_uint_eq(config->limits.brun, 10);
+	ck_assert_uint_eq(config->limits.bcull, 7);
+	ck_assert_uint_eq(config->limits.bstop, 3);
+	ck_assert_uint_eq(config->limits.frun, 11);
+	ck_assert_uint_eq(config->limits.fcull, 8);
+	ck_assert_uint_eq(config->limits.fstop, 4);
+}
+END_TEST
+
+START_TEST(test_every_other_key)
+{
+	good("state-dir = /s; device = /d; user = nobody\n"
+	     "buffers = 32MiB\nreadahead-max = 5000\nlog-level = debug\n"
+	     "open-deadline = 10s\nread-deadline = 500ms\nmax-requests = 3\n"
+	     "revalidate = yes\ncompressed = refuse\n"
+	     "source plain { url = https://one/{cookie}; color = red }\n"
+	     "source \"own words\" {\n"
+	     "	volume = 'erofs,a*'\n	cookie = \"*.img\"\n	url = fake:{cookie}\n"
+	     "	open-deadline = 1min; read-deadline = 1h; max-requests = 1024\n"
+	     "	revalidate = no; compressed = whole\n"
+	     "	header = 'a: b'; header = 'c: d'\n"
+	     "}\n");
+	ck_assert_int_eq(config_finish(config, error), 0);
+	ck_assert_str_eq(config->state_dir, "/s");
+	ck_assert_str_eq(config->device, "/d");
+	ck_assert_str_eq(config->user, "nobody");
+	ck_assert_uint_eq(config->buffers, 32 << 20);
+	ck_assert_uint_eq(config->readahead_max, 4096);
+	ck_assert_int_eq(config->log_level, LOG_DEBUG);
+
+	ck_assert_uint_eq(config->n_sources, 2);
+	ck_assert_str_eq(config->sources[0].name, "plain");
+	ck_assert_str_eq(config->sources[0].where, "F:10");
+	ck_assert_str_eq(config->sources[0].rule.locator, "https://one/{cookie}");
+	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 10000);
+	ck_assert_uint_eq(config->sources[0].read_deadline_ms, 500);
+	ck_assert_uint_eq(config->sources[0].max_requests, 3);
+	ck_assert(config->sources[0].revalidate);
+	ck_assert_int_eq(config->sources[0].compressed, COMPRESSED_REFUSE);
+	ck_assert_str_eq(config->sources[0].params[0].key, "color");
+	ck_assert_str_eq(config->sources[0].params[0].value, "red");
+	ck_assert_ptr_null(config->sources[0].params[1].key);
+
+	ck_assert_str_eq(config->sources[1].name, "own words");
+	ck_assert_str_eq(config->sources[1].rule.volume, "erofs,a*");
+	ck_assert_str_eq(config->sources[1].rule.cookie, "*.img");
+	ck_assert_str_eq(config->sources[1].rule.locator, "fake:{cookie}");
+	ck_assert_uint_eq(config->sources[1].open_deadline_ms, 60000);
+	ck_assert_uint_eq(config->sources[1].read_deadline_ms, 3600000);
+	ck_assert_uint_eq(config->sources[1].max_requests, 1024);
+	ck_assert(!config->sources[1].revalidate);
+	ck_assert_int_eq(config->sources[1].compressed, COMPRESSED_WHOLE);
+	ck_assert_str_eq(config->sources[1].params[0].value, "a: b");
+	ck_assert_str_eq(config->sources[1].params[1].value, "c: d");
+}
+END_TEST
+
+/* A default holds for all sources, also for those before it. */
+START_TEST(test_defaults_do_not_depend_on_the_order)
+{
+	good("source a { url https://h/a }\n"
+	     "open-deadline 5s\n"
+	     "source b { url https://h/b; open-deadline 6s }\n"
+	     "open-deadline 7s\n");
+	ck_assert_int_eq(config_finish(config, error), 0);
+	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 7000);
+	ck_assert_uint_eq(config->sources[1].open_deadline_ms, 6000);
+}
+END_TEST
+
+START_TEST(test_errors_name_their_line)
+{
+	static const struct {
+		const char *text, *want; /* how the error begins */
+	} rows[] = {
+		{ "\n\nnonsense 1", "F:3: unknown key 'nonsense'" },
+		{ "dir relative", "F:1: dir needs an absolute path, not 'relative'" },
+		{ "dir", "F:1: dir needs a value" },
+		{ "dir \"\"", "F:1: dir needs" },
+		{ "\ndir /a b", "F:2: dir takes one value" },
+		{ "brun 10", "F:1: brun needs a percentage" },
+		{ "brun 100%", "F:1: brun needs a percentage" },
+		{ "buffers 1MB", "F:1: buffers needs a size" },
+		{ "buffers 1023K", "F:1: buffers needs a size" },
+		{ "buffers 65GiB", "F:1: buffers needs a size" },
+		{ "readahead-max 0", "F:1: readahead-max needs" },
+		{ "open-deadline 30", "F:1: open-deadline needs a time" },
+		{ "open-deadline 99ms", "F:1: open-deadline needs a time" },
+		{ "read-deadline 61min", "F:1: read-deadline needs a time" },
+		{ "max-requests 0", "F:1: max-requests needs a number" },
+		{ "log-level loud", "F:1: log-level needs error" },
+		{ "log-level \"\"", "F:1: log-level needs error" },
+		{ "compressed maybe", "F:1: compressed needs whole or refuse" },
+		{ "revalidate 2", "F:1: revalidate needs yes or no" },
+		{ "url https://h/x", "F:1: url belongs into a source section" },
+		{ "volume a", "F:1: volume belongs into a source section" },
+		{ "a 'b\nc", "F:1: a quote is not closed" },
+		{ "\n  = 3", "F:2: a key was expected" },
+		{ "source a\n{\n", "F:1: unknown key 'source'" },
+		{ "\nsource a {\nurl https://h/x\n", "F:2: the source has no closing '}'" },
+		{ "\nsource a {\nvolume x\n}", "F:2: the source has no url" },
+		{ "source a b { url https://h/x }", "F:1: a source has one name" },
+		{ "}", "F:1: '}' without a section" },
+		{ "sauce a {\n}", "F:1: 'sauce' is not a section" },
+		{ "source a {\nsource b {\n}}", "F:2: a section in a section" },
+		{ "source a {\nurl h/{cookie}\n}", "F:2: url: begin with a scheme" },
+		{ "source a {\nurl https://h/{x}\n}", "F:2: url: a brace must" },
+		{ "source a {\n\nurl gopher:x\n}", "F:1: no fetcher for 'gopher:'" },
+		{ "source a {\nshape round\nurl https://h/x }", "F:2: unknown key 'shape'" },
+		{ "source a {\nurl https://h/x\ncolor a b\n}", "F:3: color takes one value" },
+		{ "source a {\nurl https://h/x\nurl https://h/x\n}", "F:3: url is given twice" },
+		{ "source a {\ndir /x\n}", "F:2: dir does not belong into" },
+		{ "source a { url https://h/x }\nsource a { url https://h/x }",
+		  "F:2: there is a source 'a' already (F:1)" },
+		{ "source \"\" { url https://h/x }", "F:1: the name of a source" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *c;
+
+		ck_assert_int_eq(config_new(&c), 0);
+		ck_assert_msg(config_parse(c, "F", rows[i].text, strlen(rows[i].text), error) ==
+				      -EINVAL,
+			      "taken: %s", rows[i].text);
+		ck_assert_msg(strncmp(error, rows[i].want, strlen(rows[i].want)) == 0,
+			      "%s -> %s", rows[i].text, error);
+		config_free(c);
+	}
+}
+END_TEST
+
+START_TEST(test_the_whole)
+{
+	ck_assert_int_eq(config_finish(config, error), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "no source"));
+
+	good("source s { url https://h/x; color bad }\n");
+	ck_assert_int_eq(config_finish(config, error), -EINVAL);
+	ck_assert_str_eq(error, "F:1: source 's': color cannot be bad");
+
+	good("bcull 7%");
+	ck_assert_int_eq(config_finish(config, error), -EINVAL);
+	ck_assert_ptr_null(strstr(error, "color"));
+}
+END_TEST
+
+START_TEST(test_window_fits_into_the_buffers)
+{
+	good("buffers 2MiB\nreadahead-max 4MiB\nsource { url https://h/x }");
+	ck_assert_int_eq(config_finish(config, error), 0);
+	ck_assert_uint_eq(config->readahead_max, 2 << 20);
+}
+END_TEST
+
+START_TEST(test_sources_of_the_command_line)
+{
+	static const struct {
+		const char *spec, *volume, *locator;
+	} rows[] = {
+		{ "https://h/{cookie}", NULL, "https://h/{cookie}" },
+		{ "https://h/?k={cookie}", NULL, "https://h/?k={cookie}" },
+		{ "erofs,a*=https://h/?k={cookie}", "erofs,a*", "https://h/?k={cookie}" },
+		{ "*=fake:{cookie}", "*", "fake:{cookie}" },
+	};
+
+	for (size_t i = 0; i < 4; i++) {
+		ck_assert_int_eq(config_add_source(config, rows[i].spec, error), 0);
+		ck_assert_str_eq(config->sources[i].rule.locator, rows[i].locator);
+		if (rows[i].volume)
+			ck_assert_str_eq(config->sources[i].rule.volume, rows[i].volume);
+		else
+			ck_assert_ptr_null(config->sources[i].rule.volume);
+	}
+	good("source { url https://h/x }");
+	ck_assert_int_eq(config_finish(config, error), 0);
+	ck_assert_str_eq(config->sources[4].name, "source-5");
+
+	ck_assert_int_eq(config_add_source(config, "", error), -EINVAL);
+	ck_assert_int_eq(config_add_source(config, "=https://h/x", error), -EINVAL);
+	ck_assert_int_eq(config_add_source(config, "h/{cookie}", error), -EINVAL);
+	ck_assert_int_eq(config_add_source(config, "a=h/{cookie}", error), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_number_of_sources_and_params_is_bounded)
+{
+	char text[64];
+
+	for (int i = 0; i < 1024; i++)
+		ck_assert_int_eq(config_add_source(config, "fake:{cookie}", error), 0);
+	ck_assert_int_eq(config_add_source(config, "fake:{cookie}", error), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "1024"));
+
+	teardown();
+	setup();
+	good("source { url fake:x }");
+	for (int n = 64; n <= 65; n++) {
+		char *many = malloc(8192);
+		size_t at = (size_t)snprintf(many, 8192, "source { url fake:x\n");
+
+		for (int i = 0; i < n; i++)
+			at += (size_t)snprintf(many + at, 8192 - at, "header %d\n", i);
+		snprintf(many + at, 8192 - at, "}\n");
+		ck_assert_int_eq(parse(many), n == 64 ? 0 : -EINVAL);
+		free(many);
+	}
+	snprintf(text, sizeof(text), "F:66:");
+	ck_assert_msg(strncmp(error, text, strlen(text)) == 0, "%s", error);
+}
+END_TEST
+
+START_TEST(test_one_key_by_itself)
+{
+	ck_assert_int_eq(config_set(config, "dir", "/with blank", error), 0);
+	ck_assert_str_eq(config->cache_dir, "/with blank");
+	ck_assert_int_eq(config_set(config, "compressed", "refuse", error), 0);
+	ck_assert_int_eq(config->defaults.compressed, COMPRESSED_REFUSE);
+	ck_assert_int_eq(config_set(config, "dir", "x", error), -EINVAL);
+	ck_assert_str_eq(error, "dir needs an absolute path, not 'x'");
+	ck_assert_int_eq(config_set(config, "nonsense", "x", error), -EINVAL);
+}
+END_TEST
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+static char dir[PATH_MAX];
+
+static void write_text(const char *name, const char *text)
+{
+	char path[PATH_MAX + 64];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(test_files)
+{
+	const char *tmp = getenv("TMPDIR");
+	char file[PATH_MAX + 16], path[PATH_MAX + 64];
+
+	snprintf(dir, sizeof(dir), "%s/test-config-XXXXXX", tmp ? tmp : "/tmp");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/c.conf", dir);
+	ck_assert_int_eq(config_load(config, file, error), -ENOENT);
+	ck_assert_ptr_nonnull(strstr(error, "c.conf: No such file"));
+
+	write_text("c.conf", "tag main\nuser main\nsource one { url https://h/1 }\n");
+	ck_assert_int_eq(config_load(config, file, error), 0);
+	ck_assert_uint_eq(config->n_sources, 1);
+
+	teardown();
+	setup();
+	snprintf(path, sizeof(path), "%s/c.conf.d", dir);
+	ck_assert_int_eq(mkdir(path, 0755), 0);
+	write_text("c.conf.d/20-b.conf", "tag twenty\nsource three { url https://h/3 }\n");
+	write_text("c.conf.d/10-a.conf", "tag ten\nsource two { url https://h/2 }\n");
+	write_text("c.conf.d/.hidden.conf", "nonsense");
+	write_text("c.conf.d/README", "nonsense");
+	ck_assert_int_eq(config_load(config, file, error), 0);
+	ck_assert_str_eq(config->tag, "twenty");
+	ck_assert_str_eq(config->user, "main");
+	ck_assert_uint_eq(config->n_sources, 3);
+	ck_assert_str_eq(config->sources[0].name, "one");
+	ck_assert_str_eq(config->sources[1].name, "two");
+	ck_assert_str_eq(config->sources[2].name, "three");
+
+	teardown();
+	setup();
+	write_text("c.conf.d/30-c.conf", "\nnonsense 1\n");
+	ck_assert_int_eq(config_load(config, file, error), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(error, "c.conf.d/30-c.conf:2: unknown key"));
+
+	/* A directory where the file should be. */
+	ck_assert_int_eq(config_load(config, dir, error), -EISDIR);
+
+	snprintf(path, sizeof(path), "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(path), 0);
+}
+END_TEST
+
+START_TEST(test_endless_file_is_refused)
+{
+	ck_assert_int_eq(config_load(config, "/dev/zero", error), -EFBIG);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("config");
+	TCase *tc = tcase_create("config");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_sizes);
+	tcase_add_test(tc, test_times_percentages_and_words);
+	tcase_add_test(tc, test_grammar);
+	tcase_add_test(tc, test_long_entries_are_refused);
+	tcase_add_test(tc, test_defaults);
+	tcase_add_test(tc, test_a_file_of_cachefilesd);
+	tcase_add_test(tc, test_every_other_key);
+	tcase_add_test(tc, test_defaults_do_not_depend_on_the_order);
+	tcase_add_test(tc, test_errors_name_their_line);
+	tcase_add_test(tc, test_the_whole);
+	tcase_add_test(tc, test_window_fits_into_the_buffers);
+	tcase_add_test(tc, test_sources_of_the_command_line);
+	tcase_add_test(tc, test_number_of_sources_and_params_is_bounded);
+	tcase_add_test(tc, test_one_key_by_itself);
+	tcase_add_test(tc, test_files);
+	tcase_add_test(tc, test_endless_file_is_refused);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

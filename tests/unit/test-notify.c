@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/notify.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon/util/cleanup.h"
+
+/* A bound datagram socket; name as in $NOTIFY_SOCKET, which is set to it. */
+static int listen_as(const char *name)
+{
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	memcpy(at.sun_path, name, strlen(name));
+	if (*name == '@')
+		at.sun_path[0] = '\0';
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, n), 0);
+	ck_assert_int_eq(setenv("NOTIFY_SOCKET", name, 1), 0);
+	return fd;
+}
+
+static void expect_datagram(int fd, const char *want)
+{
+	char buf[64];
+	ssize_t n = recv(fd, buf, sizeof(buf) - 1, 0);
+
+	ck_assert_int_ge(n, 0);
+	buf[n] = '\0';
+	ck_assert_str_eq(buf, want);
+}
+
+START_TEST(test_abstract_and_path_sockets)
+{
+	char name[64];
+
+	for (int i = 0; i < 2; i++) {
+		_cleanup_close_ int fd = -1;
+
+		snprintf(name, sizeof(name), i ? "@test-notify-%d" : "/tmp/test-notify-%d",
+			 (int)getpid());
+		fd = listen_as(name);
+		ck_assert_int_eq(notify_ready(-1), 0);
+		expect_datagram(fd, "READY=1");
+		ck_assert_int_eq(notify_stopping(), 0);
+		expect_datagram(fd, "STOPPING=1");
+		unlink(name);
+	}
+}
+END_TEST
+
+START_TEST(test_line_on_a_descriptor)
+{
+	char buf[64];
+	int fds[2];
+
+	unsetenv("NOTIFY_SOCKET");
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(notify_ready(fds[1]), 0);
+	ck_assert_int_eq(read(fds[0], buf, sizeof(buf)), 8);
+	ck_assert(memcmp(buf, "READY=1\n", 8) == 0);
+	ck_assert_int_eq(read(fds[0], buf, sizeof(buf)), 0);
+	close(fds[0]);
+}
+END_TEST
+
+START_TEST(test_nobody_wants_to_know)
+{
+	unsetenv("NOTIFY_SOCKET");
+	ck_assert_int_eq(notify_ready(-1), 0);
+	ck_assert_int_eq(notify_stopping(), 0);
+}
+END_TEST
+
+START_TEST(test_useless_addresses)
+{
+	char name[256], buf[64];
+	int fds[2];
+
+	setenv("NOTIFY_SOCKET", "relative", 1);
+	ck_assert_int_eq(notify_stopping(), -EINVAL);
+	setenv("NOTIFY_SOCKET", "", 1);
+	ck_assert_int_eq(notify_stopping(), -EINVAL);
+	memset(name, '/', sizeof(name) - 1);
+	name[sizeof(name) - 1] = '\0';
+	setenv("NOTIFY_SOCKET", name, 1);
+	ck_assert_int_eq(notify_stopping(), -EINVAL);
+
+	/* One way that fails does not keep the other from being used. */
+	setenv("NOTIFY_SOCKET", "/nonexistent/socket", 1);
+	ck_assert_int_eq(pipe(fds), 0);
+	ck_assert_int_eq(notify_ready(fds[1]), -ENOENT);
+	ck_assert_int_eq(read(fds[0], buf, sizeof(buf)), 8);
+	close(fds[0]);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("notify");
+	TCase *tc = tcase_create("notify");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_test(tc, test_abstract_and_path_sockets);
+	tcase_add_test(tc, test_line_on_a_descriptor);
+	tcase_add_test(tc, test_nobody_wants_to_know);
+	tcase_add_test(tc, test_useless_addresses);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/options.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "daemon/util/log.h"
+#include "tests/unit/fake-fetcher.h"
+
+#define SOURCE "--source", "https://h/{cookie}"
+
+static struct config *config;
+static struct options options;
+static char output[16384]; /* what the last run printed on both streams */
+static char file[64];
+
+static void setup(void)
+{
+	log_set_level(-1);
+	config = NULL;
+	memset(&options, 0x55, sizeof(options));
+	strcpy(file, "/tmp/test-options-XXXXXX");
+	close(mkstemp(file));
+}
+
+static void teardown(void)
+{
+	config_free(config);
+	unlink(file);
+}
+
+/* Parses into a fresh configuration, with stdout and stderr caught. */
+static enum options_action run_words(const char *const *argv)
+{
+	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
+	char name[] = "/tmp/test-options-out-XXXXXX";
+	int fd = mkstemp(name), argc = 0;
+	enum options_action action;
+	ssize_t n;
+
+	config_free(config);
+	ck_assert_int_eq(config_new(&config), 0);
+	while (argv[argc])
+		argc++;
+	fflush(stdout);
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	action = options_parse(&options, config, argc, (char *const *)argv);
+	fflush(stdout);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	close(out);
+	close(err);
+	n = pread(fd, output, sizeof(output) - 1, 0);
+	output[n < 0 ? 0 : n] = '\0';
+	close(fd);
+	unlink(name);
+	return action;
+}
+
+/* The default file may exist on the host of the tests: an empty one is named instead. */
+#define RUN(...)                                                                                   \
+	run_words((const char *const[]){ "cachefilld", "--config", file, __VA_ARGS__, NULL })
+
+#define ck_assert_output(text)                                                                     \
+	ck_assert_msg(strstr(output, text) != NULL, "no '%s' in: %s", text, output)
+
+static void write_file(const char *text)
+{
+	FILE *f = fopen(file, "we");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(test_a_source_is_enough)
+{
+	ck_assert_int_eq(RUN("--cache-dir", "/c", SOURCE), OPTIONS_RUN);
+	ck_assert_str_eq(config->cache_dir, "/c");
+	ck_assert_uint_eq(config->n_sources, 1);
+	ck_assert_str_eq(config->sources[0].rule.locator, "https://h/{cookie}");
+	ck_assert_int_eq(options.notify_fd, -1);
+	ck_assert(!options.poll_loop);
+	ck_assert_str_eq(output, "");
+}
+END_TEST
+
+START_TEST(test_every_option_that_sets_a_key)
+{
+	ck_assert_int_eq(RUN("--cache-dir=/c", "--state-dir=/s", "--tag=t", "--device=/d",
+			     "--user=u", "--buffers=4MiB", "--readahead-max=1MiB",
+			     "--open-deadline=3s", "--read-deadline=4s", "--compressed=refuse",
+			     "--io=poll", SOURCE),
+			 OPTIONS_RUN);
+	ck_assert_str_eq(config->cache_dir, "/c");
+	ck_assert_str_eq(config->state_dir, "/s");
+	ck_assert_str_eq(config->tag, "t");
+	ck_assert_str_eq(config->device, "/d");
+	ck_assert_str_eq(config->user, "u");
+	ck_assert_uint_eq(config->buffers, 4 << 20);
+	ck_assert_uint_eq(config->readahead_max, 1 << 20);
+	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 3000);
+	ck_assert_uint_eq(config->sources[0].read_deadline_ms, 4000);
+	ck_assert_int_eq(config->sources[0].compressed, COMPRESSED_REFUSE);
+	ck_assert(options.poll_loop);
+}
+END_TEST
+
+START_TEST(test_flags_win_over_the_file)
+{
+	write_file("dir /from-file\ntag from-file\nopen-deadline 9s\nlog-level error\n"
+		   "source f { url https://f/{cookie}; read-deadline 8s }\n");
+	ck_assert_int_eq(RUN("--cache-dir", "/flag", "--open-deadline", "5s", "--read-deadline",
+			     "6s", "-v", "--source", "erofs,a=https://one/x", "--source",
+			     "https://two/x"),
+			 OPTIONS_RUN);
+	ck_assert_str_eq(config->cache_dir, "/flag");
+	ck_assert_str_eq(config->tag, "from-file");
+	ck_assert_int_eq(config->log_level, LOG_DEBUG);
+	/* In the order of the flags, and before those of the file. */
+	ck_assert_uint_eq(config->n_sources, 3);
+	ck_assert_str_eq(config->sources[0].rule.locator, "https://one/x");
+	ck_assert_str_eq(config->sources[1].rule.locator, "https://two/x");
+	ck_assert_str_eq(config->sources[2].name, "f");
+	/* A flag is a default: what a section says of itself stays. */
+	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 5000);
+	ck_assert_uint_eq(config->sources[2].open_deadline_ms, 5000);
+	ck_assert_uint_eq(config->sources[1].read_deadline_ms, 6000);
+	ck_assert_uint_eq(config->sources[2].read_deadline_ms, 8000);
+}
+END_TEST
+
+START_TEST(test_quiet)
+{
+	ck_assert_int_eq(RUN("-q", SOURCE), OPTIONS_RUN);
+	ck_assert_int_eq(config->log_level, LOG_WARNING);
+}
+END_TEST
+
+START_TEST(test_mistakes_end_in_one_line)
+{
+	static const char *const rows[][3] = {
+		{ "--nonsense", NULL, "bad option '--nonsense'" },
+		{ "-x", NULL, "bad option '-x'" },
+		{ "--source", NULL, "option '--source' needs a value" },
+		{ "--source", "nowhere", "--source 'nowhere': url: begin with a scheme" },
+		{ "stray", NULL, "unexpected argument 'stray'" },
+		{ "--cache-dir", "relative", "dir needs an absolute path" },
+		{ "--buffers", "1", "buffers needs a size" },
+		{ "--io", "fast", "--io needs uring or poll" },
+		{ "--notify-fd", "x", "--notify-fd needs" },
+		{ "--notify-fd", "99999999999", "--notify-fd needs" },
+		{ "--notify-fd", "999999", "Bad file descriptor" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		ck_assert_int_eq(RUN(rows[i][0], rows[i][1]), OPTIONS_EXIT_USAGE);
+		ck_assert_output(rows[i][2]);
+		ck_assert_output("Try 'cachefilld --help'");
+		ck_assert_ptr_eq(strchr(output, '\n'), output + strlen(output) - 1);
+		ck_assert(strncmp(output, "cachefilld: ", 12) == 0);
+	}
+}
+END_TEST
+
+START_TEST(test_help_fits_and_version_prints)
+{
+	char *line, *rest = output;
+
+	ck_assert_int_eq(RUN("--help"), OPTIONS_EXIT_OK);
+	ck_assert_output("Usage: cachefilld");
+	ck_assert_output("Examples:");
+	while ((line = strsep(&rest, "\n")))
+		ck_assert_msg(strlen(line) <= 80, "too wide: %s", line);
+	ck_assert_int_eq(RUN("-V"), OPTIONS_EXIT_OK);
+	ck_assert(strncmp(output, "cachefilld ", 11) == 0);
+	ck_assert_uint_gt(strlen(output), 12);
+}
+END_TEST
+
+START_TEST(test_check_config)
+{
+	write_file("source images {\n	volume erofs,*\n	url https://f/{cookie}\n}\n");
+	ck_assert_int_eq(RUN("--check-config", SOURCE), OPTIONS_EXIT_OK);
+	ck_assert_output(": configuration is good: 2 sources\n");
+	ck_assert_output("source-1: volume '*', cookie '*' -> https://h/{cookie}");
+	ck_assert_output("images: volume 'erofs,*', cookie '*' -> https://f/{cookie}");
+	ck_assert_output("by fake");
+
+	write_file("source images {\n	colour red\n	url https://f/{cookie}\n}\n");
+	ck_assert_int_eq(RUN("--check-config"), OPTIONS_EXIT_USAGE);
+	ck_assert(strncmp(output, file, strlen(file)) == 0);
+	ck_assert(strncmp(output + strlen(file), ":2: unknown key 'colour'", 24) == 0);
+	ck_assert_int_eq(RUN(SOURCE), OPTIONS_EXIT_USAGE);
+	ck_assert(strncmp(output, "cachefilld: ", 12) == 0);
+}
+END_TEST
+
+START_TEST(test_nothing_to_serve)
+{
+	ck_assert_int_eq(RUN("-v"), OPTIONS_EXIT_USAGE);
+	ck_assert_output("no source");
+	/* A probe looks at the host, and needs no source for that. */
+	ck_assert_int_eq(RUN("--probe"), OPTIONS_PROBE);
+}
+END_TEST
+
+START_TEST(test_a_named_file_must_exist)
+{
+	ck_assert_int_eq(RUN("-c", "/nonexistent/file", SOURCE), OPTIONS_EXIT_USAGE);
+	ck_assert_output("/nonexistent/file: No such file");
+}
+END_TEST
+
+START_TEST(test_notify_fd_is_not_inherited)
+{
+	int fds[2];
+	char text[16];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	snprintf(text, sizeof(text), "%d", fds[1]);
+	ck_assert_int_eq(RUN("--notify-fd", text, SOURCE), OPTIONS_RUN);
+	ck_assert_int_eq(options.notify_fd, fds[1]);
+	ck_assert_int_eq(fcntl(fds[1], F_GETFD), FD_CLOEXEC);
+	close(fds[0]);
+	close(fds[1]);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("options");
+	TCase *tc = tcase_create("options");
+	SRunner *sr = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, test_a_source_is_enough);
+	tcase_add_test(tc, test_every_option_that_sets_a_key);
+	tcase_add_test(tc, test_flags_win_over_the_file);
+	tcase_add_test(tc, test_quiet);
+	tcase_add_test(tc, test_mistakes_end_in_one_line);
+	tcase_add_test(tc, test_help_fits_and_version_prints);
+	tcase_add_test(tc, test_check_config);
+	tcase_add_test(tc, test_nothing_to_serve);
+	tcase_add_test(tc, test_a_named_file_must_exist);
+	tcase_add_test(tc, test_notify_fd_is_not_inherited);
+	suite_add_tcase(s, tc);
+	srunner_run_all(sr, CK_ENV);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed != 0;
+}

@@ -32,14 +32,24 @@ struct startup_config {
 	struct cf_limits limits;
 };
 
+/* Room for every sentence that the start may end in. */
+#define STARTUP_ERROR_MAX 1024
+
+/* Opens the device; says why there is none, or who has it. The first step of both below. */
+enum startup_status startup_open_device(int *ret_fd, const char *device, char *error);
+
 /*
  * Does all of it. On success *ret is a port on a bound device in on-demand mode and *ret_restore
- * says whether the kernel has `restore`. On failure the status is returned and error (1024 bytes)
- * holds the sentence.
+ * says whether the kernel has `restore`. On failure the status is returned and error
+ * (STARTUP_ERROR_MAX bytes) holds the sentence. What does not prevent the start but deserves a word
+ * goes to the log.
  */
 enum startup_status startup_bind(struct port **ret, bool *ret_restore,
 				 const struct startup_config *config, char *error);
 
-/* `--probe`: prints, line by line, what the running kernel and the cache directory (may be NULL)
- * offer; changes nothing. Returns STARTUP_OK when a daemon could start, else the first obstacle. */
+/*
+ * `--probe`: prints, line by line, what the running kernel and the cache directory (may be NULL)
+ * offer; changes nothing, and takes the device, if it is free, only for a moment. Returns
+ * STARTUP_OK when a daemon could start, else the status of the first obstacle.
+ */
 enum startup_status startup_probe(const struct startup_config *config);

@@ -421,7 +421,7 @@ static void request_run(struct loop_deferred *deferred)
 		break;
 	case REQUEST_DONE:
 		/* What arrived before an error is right all the same. */
-		if (r->err < 0)
+		if (r->err < 0 && !r->canceled)
 			request_report(r);
 		request_done(r);
 		break;
@@ -430,6 +430,9 @@ static void request_run(struct loop_deferred *deferred)
 
 static void request_cancel(struct http_request *r)
 {
+	/* One that is done has its deferred call before it, or is in it. */
+	if (r->state == REQUEST_DONE)
+		return;
 	r->canceled = true;
 	loop_defer(r->http->loop, &r->deferred);
 }

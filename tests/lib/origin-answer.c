@@ -293,7 +293,7 @@ static void add_content_range(struct answer *a)
 		add(a, "Content-Range: bytes %llu-%llu/%llu\r\n",
 		    (unsigned long long)(a->off + shift),
 		    (unsigned long long)(a->off + shift + a->len - 1),
-		    (unsigned long long)(a->file.size + shift + (uint64_t)amount(a, "total", 1)));
+		    (unsigned long long)(a->file.size + (uint64_t)amount(a, "total", 1)));
 }
 
 static bool answer_object(struct answer *a)

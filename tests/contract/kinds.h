@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How to make an origin for each fetcher of the registry: the rows that the contract suite runs
+ * on. Objects have the bytes of tests/lib/pattern.h.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct kind {
+	const char *class; /* name of the fetcher */
+	void (*start)(void);
+	void (*stop)(void);
+	/* Makes an object, or replaces one by another of the same name. */
+	void (*put)(const char *name, uint64_t size);
+	void (*remove)(const char *name);
+	/* For pattern_check(): what an object's bytes are. */
+	uint64_t (*key)(const char *name);
+	/* "scheme:.../{cookie}", and the text that a locator has in place of the placeholder. */
+	const char *(*template)(void);
+};
+
+extern const struct kind kinds[];
+extern const unsigned int n_kinds;

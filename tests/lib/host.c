@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/lib/host.h"
+
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PATIENCE (30 * NSEC_PER_SEC)
+
+void host_start(struct host *host, enum loop_backend backend, const char *template,
+		const struct fetcher_param *params)
+{
+	static const struct fetcher_param none[1];
+	const struct fetcher_class *class = fetcher_class_find(template);
+	char error[FETCH_ERROR_MAX] = "";
+
+	*host = (struct host){ 0 };
+	ck_assert_msg(class != NULL, "no fetcher for %s", template);
+	ck_assert_int_eq(loop_new(&host->loop, backend), 0);
+	ck_assert_msg(class->create(&host->fetcher, host->loop, template, params ? params : none,
+				    error) == 0,
+		      "%s", error);
+}
+
+void host_stop(struct host *host)
+{
+	ck_assert_uint_eq(host->unfinished, 0);
+	host_idle(host, 2);
+	host->fetcher->ops->free(host->fetcher);
+	loop_free(host->loop);
+	*host = (struct host){ 0 };
+}
+
+/* ---- waiting ---------------------------------------------------------------------------- */
+
+static void patience_over(struct loop_timer *timer)
+{
+	ck_abort_msg("nothing happens any more");
+}
+
+static void timer_nothing(struct loop_timer *timer)
+{
+}
+
+void host_turn(struct host *host)
+{
+	struct loop_timer timer = { .fire = patience_over };
+
+	ck_assert_int_eq(loop_timer_set(host->loop, &timer, loop_now(host->loop) + PATIENCE), 0);
+	ck_assert_int_eq(loop_turn(host->loop), 0);
+	loop_timer_cancel(&timer);
+}
+
+int host_look_wait(struct host_look *look)
+{
+	while (look->n_done == 0)
+		host_turn(look->host);
+	return look->err;
+}
+
+int host_read_wait(struct host_read *read)
+{
+	while (read->n_done == 0)
+		host_turn(read->host);
+	return read->err;
+}
+
+void host_wait_all(struct host *host)
+{
+	while (host->unfinished > 0)
+		host_turn(host);
+}
+
+void host_idle(struct host *host, unsigned int ms)
+{
+	struct loop_timer timer = { .fire = timer_nothing };
+	uint64_t when = loop_now(host->loop) + ms * NSEC_PER_MSEC;
+
+	ck_assert_int_eq(loop_timer_set(host->loop, &timer, when), 0);
+	while (loop_timer_armed(&timer))
+		ck_assert_int_eq(loop_turn(host->loop), 0);
+}
+
+/* ---- looks ------------------------------------------------------------------------------ */
+
+static void check_error_text(const char *error)
+{
+	ck_assert_msg(error[0] != '\0', "an error without text");
+	ck_assert(memchr(error, '\0', FETCH_ERROR_MAX) != NULL);
+	ck_assert_msg(strpbrk(error, "\r\n") == NULL, "more than one line: %s", error);
+}
+
+static void look_done(struct fetch_look *base, int err)
+{
+	struct host_look *look = container_of(base, struct host_look, look);
+
+	ck_assert_uint_eq(look->host->inside, 0);
+	ck_assert_uint_eq(look->n_done, 0);
+	ck_assert_int_le(err, 0);
+	look->n_done++;
+	look->err = err;
+	look->host->unfinished--;
+	if (err < 0)
+		check_error_text(base->error);
+	else
+		ck_assert_uint_le(base->head_filled, base->head_len);
+}
+
+void host_look_start(struct host *host, struct host_look *look, const char *locator,
+		     size_t head_len)
+{
+	*look = (struct host_look){
+		.look.head = head_len > 0 ? calloc(1, head_len) : NULL,
+		.look.head_len = head_len,
+		.look.done = look_done,
+		.host = host,
+	};
+	snprintf(look->locator, sizeof(look->locator), "%s", locator);
+	look->look.locator = look->locator;
+	host->unfinished++;
+	host->inside++;
+	host->fetcher->ops->look(host->fetcher, &look->look);
+	host->inside--;
+}
+
+void host_look_cancel(struct host_look *look)
+{
+	struct host *host = look->host;
+
+	host->inside++;
+	host->fetcher->ops->cancel_look(host->fetcher, &look->look);
+	host->inside--;
+}
+
+void host_look_free(struct host_look *look)
+{
+	free(look->look.head);
+	look->look.head = NULL;
+}
+
+int host_look(struct host *host, struct host_look *look, const char *locator, size_t head_len)
+{
+	host_look_start(host, look, locator, head_len);
+	return host_look_wait(look);
+}
+
+/* ---- reads ------------------------------------------------------------------------------ */
+
+static void read_progress(struct fetch_read *base, size_t filled)
+{
+	struct host_read *read = container_of(base, struct host_read, read);
+
+	ck_assert_uint_eq(read->host->inside, 0);
+	ck_assert_uint_eq(read->n_done, 0);
+	ck_assert_uint_ge(filled, read->progress);
+	ck_assert_uint_le(filled, base->len);
+	read->n_progress++;
+	read->progress = filled;
+	if (read->on_progress)
+		read->on_progress(read);
+}
+
+static void read_done(struct fetch_read *base, int err)
+{
+	struct host_read *read = container_of(base, struct host_read, read);
+
+	ck_assert_uint_eq(read->host->inside, 0);
+	ck_assert_uint_eq(read->n_done, 0);
+	ck_assert_int_le(err, 0);
+	read->n_done++;
+	read->err = err;
+	read->host->unfinished--;
+	if (err < 0)
+		check_error_text(base->error);
+	if (read->then)
+		read->then(read);
+}
+
+struct fetch_object *host_attach(struct host *host, const char *locator,
+				 const struct fetch_identity *identity)
+{
+	struct fetch_object *object = NULL;
+
+	host->inside++;
+	ck_assert_int_eq(host->fetcher->ops->attach(host->fetcher, &object, locator, identity), 0);
+	host->inside--;
+	ck_assert_ptr_eq(object->fetcher, host->fetcher);
+	return object;
+}
+
+void host_read_start(struct host *host, struct host_read *read, struct fetch_object *object,
+		     uint64_t off, size_t len)
+{
+	*read = (struct host_read){
+		.read.off = off,
+		.read.len = len,
+		.read.buf = calloc(1, len),
+		.read.progress = read_progress,
+		.read.done = read_done,
+		.host = host,
+		.then = read->then,
+		.on_progress = read->on_progress,
+	};
+	host->unfinished++;
+	host->inside++;
+	host->fetcher->ops->read(object, &read->read);
+	host->inside--;
+}
+
+void host_read_cancel(struct host_read *read, struct fetch_object *object)
+{
+	struct host *host = read->host;
+
+	host->inside++;
+	host->fetcher->ops->cancel_read(object, &read->read);
+	host->inside--;
+}
+
+void host_read_free(struct host_read *read)
+{
+	free(read->read.buf);
+	read->read.buf = NULL;
+}
+
+int host_read(struct host *host, struct host_read *read, struct fetch_object *object, uint64_t off,
+	      size_t len)
+{
+	host_read_start(host, read, object, off, len);
+	return host_read_wait(read);
+}

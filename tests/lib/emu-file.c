@@ -1,22 +1,49 @@
 /* SPDX-License-Identifier: MIT */
 /* Cache files: kept by key, replaced when the size changes; the file system says what is there. */
 #include <check.h>
+#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "proto/cachename.h"
 #include "tests/lib/emu-internal.h"
 
 #define CHUNK 65536
 
-static const char *file_name(const struct emu_file *file, char name[16])
+/* The kernel's own name, or for keys that it could not make a directory of, a number. */
+static char *file_path(struct emu *emu, const struct emu_key *key)
 {
-	snprintf(name, 16, "%u", file->number);
-	return name;
+	char path[CACHENAME_PATH_MAX];
+
+	if (cachename_path(emu_key_volume(key), emu_key_cookie(key), path) < 0)
+		snprintf(path, sizeof(path), "%u", emu->next_file++);
+	else
+		emu_path_parents(emu, path, true);
+	return strdup(path);
+}
+
+/* Makes the directories of a path, or removes those that are empty. */
+void emu_path_parents(struct emu *emu, const char *path, bool make)
+{
+	char copy[CACHENAME_PATH_MAX];
+	char *slash;
+
+	snprintf(copy, sizeof(copy), "%s", path);
+	for (slash = strchr(copy, '/'); make && slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		mkdirat(emu->dir_fd, copy, 0700);
+		*slash = '/';
+	}
+	while (!make && (slash = strrchr(copy, '/'))) {
+		*slash = '\0';
+		unlinkat(emu->dir_fd, copy, AT_REMOVEDIR);
+	}
 }
 
 struct emu_file *emu_file_find(struct emu *emu, const struct emu_key *key)
@@ -29,8 +56,7 @@ struct emu_file *emu_file_find(struct emu *emu, const struct emu_key *key)
 
 int emu_file_open(struct emu *emu, const struct emu_file *file, int flags)
 {
-	char name[16];
-	int fd = openat(emu->dir_fd, file_name(file, name), flags | O_CLOEXEC, 0600);
+	int fd = openat(emu->dir_fd, file->path, flags | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		ck_abort_msg("emu: cannot open a cache file: %s", strerror(errno));
@@ -39,19 +65,17 @@ int emu_file_open(struct emu *emu, const struct emu_file *file, int flags)
 
 void emu_file_stat(struct emu *emu, const struct emu_file *file, struct stat *ret)
 {
-	char name[16];
-
-	if (fstatat(emu->dir_fd, file_name(file, name), ret, 0) < 0)
+	if (fstatat(emu->dir_fd, file->path, ret, 0) < 0)
 		ck_abort_msg("emu: a cache file is gone: %s", strerror(errno));
 }
 
 void emu_file_free(struct emu *emu, struct emu_file *file)
 {
-	char name[16];
-
-	unlinkat(emu->dir_fd, file_name(file, name), 0);
+	unlinkat(emu->dir_fd, file->path, 0);
+	emu_path_parents(emu, file->path, false);
 	HASH_DEL(emu->files, file);
 	free(file->key.data);
+	free(file->path);
 	free(file);
 }
 
@@ -64,6 +88,35 @@ static bool file_resize(struct emu *emu, const struct emu_file *file, int flags)
 	return ok;
 }
 
+/* cachefiles_set_object_xattr, cachefiles_check_auxdata: by it a file is known to be of its size;
+ * whoever spoils the attribute has the file dropped. */
+static void file_mark(struct emu *emu, const struct emu_file *file)
+{
+	uint8_t value[CACHENAME_OBJECT_XATTR_LEN] = { [16] = 1 };
+	uint64_t size = htobe64(file->size);
+	int fd = emu_file_open(emu, file, O_RDONLY);
+
+	memcpy(value, &size, sizeof(size));
+	if (fsetxattr(fd, CACHENAME_XATTR, value, sizeof(value), 0) < 0 && errno != ENOTSUP)
+		ck_abort_msg("emu: no extended attributes: %s", strerror(errno));
+	close(fd);
+}
+
+static bool file_is_current(struct emu *emu, const struct emu_file *file, uint64_t size)
+{
+	uint8_t value[64];
+	uint64_t marked;
+	int fd = emu_file_open(emu, file, O_RDONLY);
+	ssize_t n = fgetxattr(fd, CACHENAME_XATTR, value, sizeof(value));
+	bool none = n < 0 && errno == ENOTSUP;
+
+	close(fd);
+	if (none)
+		return file->size == size;
+	return n == CACHENAME_OBJECT_XATTR_LEN &&
+	       cachename_parse_xattr(value, (size_t)n, &marked) && marked == size;
+}
+
 /* cachefiles_look_up_object: the file of this key and size, or a new one instead. NULL: the file
  * system cannot hold that size. */
 struct emu_file *emu_file_get(struct emu *emu, const struct emu_key *key, uint64_t size,
@@ -71,7 +124,7 @@ struct emu_file *emu_file_get(struct emu *emu, const struct emu_key *key, uint64
 {
 	struct emu_file *file = emu_file_find(emu, key);
 
-	if (file && file->size != size) {
+	if (file && !file_is_current(emu, file, size)) {
 		emu_file_verify(emu, file);
 		emu_file_free(emu, file);
 		file = NULL;
@@ -83,13 +136,15 @@ struct emu_file *emu_file_get(struct emu *emu, const struct emu_key *key, uint64
 	}
 	file = emu_alloc(sizeof(*file));
 	file->key = emu_key_new(emu_key_volume(key), emu_key_cookie(key));
-	file->number = emu->next_file++;
+	file->path = file_path(emu, key);
 	file->size = size;
 	file->limit = (size + EMU_PAGE - 1) / EMU_PAGE * EMU_PAGE;
 	file->origin = origin;
 	HASH_ADD_KEYPTR(hh, emu->files, file->key.data, file->key.len, file);
-	if (file_resize(emu, file, O_CREAT))
+	if (file_resize(emu, file, O_CREAT)) {
+		file_mark(emu, file);
 		return file;
+	}
 	emu_file_free(emu, file);
 	return NULL;
 }

@@ -34,7 +34,7 @@ struct emu_key {
 /* One file of the cache directory; lasts until it is replaced or culled. */
 struct emu_file {
 	struct emu_key key;
-	unsigned int number; /* its name */
+	char *path; /* in the cache directory */
 	uint64_t size;
 	uint64_t limit; /* bytes that may exist: size rounded up to a page */
 	const struct emu_origin *origin;
@@ -226,5 +226,6 @@ bool emu_file_hole(struct emu *emu, int fd, uint64_t pos, uint64_t end, uint64_t
 void emu_file_verify(struct emu *emu, const struct emu_file *file);
 void emu_file_compare(struct emu *emu, const struct emu_file *file, const uint8_t *buf,
 		      uint64_t off, size_t n, const char *what);
+void emu_path_parents(struct emu *emu, const char *path, bool make);
 void emu_file_free(struct emu *emu, struct emu_file *file);
 uint64_t emu_file_present(struct emu *emu, const struct emu_file *file, uint64_t off, uint64_t n);

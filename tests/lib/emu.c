@@ -78,12 +78,11 @@ char *emu_key_print(const struct emu_key *key, char *buf, size_t n)
 static void emu_dir_remove(struct emu *emu)
 {
 	struct emu_file *file, *tmp;
-	char name[16];
 
 	HASH_ITER(hh, emu->files, file, tmp)
 	{
-		snprintf(name, sizeof(name), "%u", file->number);
-		unlinkat(emu->dir_fd, name, 0);
+		unlinkat(emu->dir_fd, file->path, 0);
+		emu_path_parents(emu, file->path, false);
 	}
 	rmdir(emu->dir);
 }
@@ -114,6 +113,11 @@ static void emu_dir_new(struct emu *emu)
 	if (fd >= 0)
 		close(fd);
 	unlinkat(emu->dir_fd, "probe", 0);
+}
+
+int emu_cache_dir(const struct emu *emu)
+{
+	return emu->dir_fd;
 }
 
 struct emu *emu_new(const struct emu_config *config)

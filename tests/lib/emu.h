@@ -61,6 +61,9 @@ void emu_free(struct emu *emu);
  */
 struct port *emu_port(struct emu *emu);
 
+/* The root of the cache directory, laid out and marked as the kernel does. Borrowed. */
+int emu_cache_dir(const struct emu *emu);
+
 /* ---- mounts ----------------------------------------------------------------------------- */
 
 enum emu_mount_state {

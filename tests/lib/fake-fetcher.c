@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/lib/fake-fetcher.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/util/checked.h"
+
+struct fake {
+	struct fetcher fetcher;
+	struct loop *loop;
+	TAILQ_HEAD(, fake_origin) origins;
+	TAILQ_HEAD(, fake_read) reads;
+	TAILQ_HEAD(, fake_look) looks;
+	unsigned int running, running_max, attached;
+	uint64_t bytes, bytes_max;
+};
+
+struct fake_object {
+	struct fetch_object object;
+	struct fake *fake;
+	struct fake_origin *origin;
+	struct fetch_identity identity;
+	unsigned int reads;
+};
+
+struct fake_look {
+	struct fake *fake;
+	struct fake_origin *origin; /* NULL: there is none */
+	struct fetch_look *look;
+	struct loop_timer timer;
+	bool canceled;
+	TAILQ_ENTRY(fake_look) link;
+};
+
+struct fake_read {
+	struct fake *fake;
+	struct fake_object *object;
+	struct fetch_read *read;
+	struct loop_timer timer;
+	size_t filled;
+	bool canceled;
+	TAILQ_ENTRY(fake_read) link;
+};
+
+/* ---- bytes ------------------------------------------------------------------------------ */
+
+/* fs/erofs/erofs_fs.h: magic at 1024, feature_incompat (LZ4_0PADDING) at 80 from there, blkszbits
+ * at 12. */
+static uint8_t superblock_byte(uint64_t off)
+{
+	static const uint8_t magic[] = { 0xe2, 0xe1, 0xf5, 0xe0 };
+
+	if (off >= 1024 && off < 1028)
+		return magic[off - 1024];
+	if (off == 1024 + 12)
+		return 12;
+	if (off == 1024 + 80)
+		return 1;
+	return 0;
+}
+
+static uint8_t fake_byte(const struct emu_origin *bytes, uint64_t off)
+{
+	const struct fake_origin *origin = container_of(bytes, struct fake_origin, bytes);
+	uint64_t x = (off / 8 + 1) * 0x9e3779b97f4a7c15u + origin->seed * 0x2545f4914f6cdd1du;
+
+	if (origin->compressed && off < CACHE_BLOCK)
+		return superblock_byte(off);
+	return (uint8_t)(x >> (off % 8 * 8)) ^ (uint8_t)off;
+}
+
+static void fake_fill(const struct fake_origin *origin, void *buf, uint64_t off, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)buf)[i] = fake_byte(&origin->bytes, off + i);
+}
+
+static void fake_arm(struct fake *fake, struct loop_timer *timer, uint64_t ns)
+{
+	ck_assert_int_eq(loop_timer_set(fake->loop, timer, loop_now(fake->loop) + ns), 0);
+}
+
+/* ---- look ------------------------------------------------------------------------------- */
+
+static void fake_look_end(struct fake_look *l, int err)
+{
+	struct fetch_look *look = l->look;
+
+	loop_timer_cancel(&l->timer);
+	TAILQ_REMOVE(&l->fake->looks, l, link);
+	free(l);
+	look->done(look, err);
+}
+
+static void fake_look_fire(struct loop_timer *timer)
+{
+	struct fake_look *l = container_of(timer, struct fake_look, timer);
+	struct fake_origin *origin = l->origin;
+	struct fetch_look *look = l->look;
+	int err = origin ? origin->look_error : -ENOENT;
+
+	if (l->canceled)
+		err = -ECANCELED;
+	else if (origin && origin->look_stalls)
+		return;
+	if (err < 0) {
+		snprintf(look->error, sizeof(look->error), "the script says so");
+		fake_look_end(l, err);
+		return;
+	}
+	look->identity.size = origin->bytes.size;
+	snprintf(look->identity.validator, sizeof(look->identity.validator), "%s",
+		 origin->validator);
+	look->head_filled = (size_t)min_u64(look->head_len, origin->bytes.size);
+	if (look->head)
+		fake_fill(origin, look->head, 0, look->head_filled);
+	fake_look_end(l, 0);
+}
+
+static void fake_look(struct fetcher *fetcher, struct fetch_look *look)
+{
+	struct fake *fake = container_of(fetcher, struct fake, fetcher);
+	struct fake_look *l = calloc(1, sizeof(*l));
+	struct fake_origin *origin;
+
+	ck_assert_ptr_nonnull(l);
+	TAILQ_FOREACH(origin, &fake->origins, link)
+	if (strcmp(origin->locator, look->locator) == 0)
+		break;
+	l->fake = fake;
+	l->look = look;
+	l->origin = origin;
+	l->timer.fire = fake_look_fire;
+	if (origin)
+		origin->looks++;
+	look->fetcher_private = l;
+	TAILQ_INSERT_TAIL(&fake->looks, l, link);
+	fake_arm(fake, &l->timer, origin ? origin->look_delay : 0);
+}
+
+static void fake_cancel_look(struct fetcher *fetcher, struct fetch_look *look)
+{
+	struct fake_look *l = look->fetcher_private;
+
+	l->canceled = true;
+	fake_arm(l->fake, &l->timer, 0);
+}
+
+/* ---- read ------------------------------------------------------------------------------- */
+
+static void fake_read_end(struct fake_read *r, int err)
+{
+	struct fetch_read *read = r->read;
+
+	if (err < 0)
+		snprintf(read->error, sizeof(read->error), "the script says so");
+	loop_timer_cancel(&r->timer);
+	TAILQ_REMOVE(&r->fake->reads, r, link);
+	r->fake->running--;
+	r->fake->bytes -= read->len;
+	r->object->reads--;
+	free(r);
+	read->done(read, err);
+}
+
+/* How far a read may get at once, from the offset it has reached. */
+static uint64_t fake_limit(const struct fake_origin *origin, uint64_t at, uint64_t end)
+{
+	uint64_t stop = min_u64(end, origin->step ? at + origin->step : end);
+
+	if (origin->stall_at >= at)
+		stop = min_u64(stop, origin->stall_at);
+	if (origin->read_error && origin->fail_at >= at)
+		stop = min_u64(stop, origin->fail_at);
+	return stop;
+}
+
+static void fake_read_fire(struct loop_timer *timer)
+{
+	struct fake_read *r = container_of(timer, struct fake_read, timer);
+	struct fake_origin *origin = r->object->origin;
+	struct fetch_read *read = r->read;
+	uint64_t at = read->off + r->filled, end = read->off + read->len;
+	uint64_t stop = fake_limit(origin, at, end);
+
+	if (r->canceled) {
+		fake_read_end(r, -ECANCELED);
+		return;
+	}
+	if (strcmp(r->object->identity.validator, origin->validator) != 0) {
+		fake_read_end(r, -ESTALE);
+		return;
+	}
+	fake_fill(origin, (uint8_t *)read->buf + r->filled, at, (size_t)(stop - at));
+	r->filled += (size_t)(stop - at);
+	if (stop == end) {
+		fake_read_end(r, 0);
+		return;
+	}
+	if (stop > at && read->progress)
+		read->progress(read, r->filled);
+	if (r->canceled) /* by that very call */
+		return;
+	if (origin->read_error && stop == origin->fail_at)
+		fake_read_end(r, origin->read_error);
+	else if (stop != origin->stall_at)
+		fake_arm(r->fake, timer, origin->step_time);
+}
+
+static void fake_note(struct fake_origin *origin, uint64_t off, uint64_t len)
+{
+	uint64_t block = off / CACHE_BLOCK, end = (off + len + CACHE_BLOCK - 1) / CACHE_BLOCK;
+
+	origin->reads++;
+	origin->bytes_asked += len;
+	for (; block < end; block++) {
+		if (origin->asked[block / 8] & 1u << block % 8)
+			origin->blocks_asked_twice++;
+		origin->asked[block / 8] |= (uint8_t)(1u << block % 8);
+	}
+}
+
+static void fake_read(struct fetch_object *object, struct fetch_read *read)
+{
+	struct fake_object *o = container_of(object, struct fake_object, object);
+	struct fake_read *r = calloc(1, sizeof(*r));
+	struct fake *fake = o->fake;
+
+	ck_assert_ptr_nonnull(r);
+	ck_assert_uint_ge(read->len, 1);
+	ck_assert_uint_le(read->off, o->identity.size);
+	ck_assert_uint_le(read->len, o->identity.size - read->off);
+	if (o->identity.size == o->origin->bytes.size)
+		fake_note(o->origin, read->off, read->len);
+	r->fake = fake;
+	r->object = o;
+	r->read = read;
+	r->timer.fire = fake_read_fire;
+	o->reads++;
+	if (++fake->running > fake->running_max)
+		fake->running_max = fake->running;
+	fake->bytes += read->len;
+	fake->bytes_max = max_u64(fake->bytes_max, fake->bytes);
+	read->fetcher_private = r;
+	TAILQ_INSERT_TAIL(&fake->reads, r, link);
+	fake_arm(fake, &r->timer, o->origin->delay);
+}
+
+static void fake_cancel_read(struct fetch_object *object, struct fetch_read *read)
+{
+	struct fake_read *r = read->fetcher_private;
+
+	r->canceled = true;
+	fake_arm(r->fake, &r->timer, 0);
+}
+
+/* ---- objects ---------------------------------------------------------------------------- */
+
+static int fake_attach(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
+		       const struct fetch_identity *identity)
+{
+	struct fake *fake = container_of(fetcher, struct fake, fetcher);
+	struct fake_object *o = calloc(1, sizeof(*o));
+	struct fake_origin *origin;
+
+	ck_assert_ptr_nonnull(o);
+	TAILQ_FOREACH(origin, &fake->origins, link)
+	if (strcmp(origin->locator, locator) == 0)
+		break;
+	ck_assert_ptr_nonnull(origin);
+	o->object.fetcher = fetcher;
+	o->fake = fake;
+	o->origin = origin;
+	o->identity = *identity;
+	origin->attached++;
+	fake->attached++;
+	*ret = &o->object;
+	return 0;
+}
+
+static void fake_detach(struct fetch_object *object)
+{
+	struct fake_object *o = container_of(object, struct fake_object, object);
+
+	ck_assert_uint_eq(o->reads, 0);
+	o->origin->attached--;
+	o->fake->attached--;
+	free(o);
+}
+
+static void fake_fetcher_free(struct fetcher *fetcher)
+{
+	struct fake *fake = container_of(fetcher, struct fake, fetcher);
+
+	ck_assert_uint_eq(fake->attached, 0);
+	ck_assert(TAILQ_EMPTY(&fake->looks));
+	ck_assert(TAILQ_EMPTY(&fake->reads));
+}
+
+static const struct fetcher_ops fake_ops = {
+	.look = fake_look,
+	.cancel_look = fake_cancel_look,
+	.attach = fake_attach,
+	.detach = fake_detach,
+	.read = fake_read,
+	.cancel_read = fake_cancel_read,
+	.free = fake_fetcher_free,
+};
+
+/* ---- script ----------------------------------------------------------------------------- */
+
+struct fake *fake_new(struct loop *loop)
+{
+	struct fake *fake = calloc(1, sizeof(*fake));
+
+	ck_assert_ptr_nonnull(fake);
+	fake->fetcher.ops = &fake_ops;
+	fake->loop = loop;
+	TAILQ_INIT(&fake->origins);
+	TAILQ_INIT(&fake->reads);
+	TAILQ_INIT(&fake->looks);
+	return fake;
+}
+
+void fake_free(struct fake *fake)
+{
+	struct fake_origin *origin;
+
+	while ((origin = TAILQ_FIRST(&fake->origins))) {
+		TAILQ_REMOVE(&fake->origins, origin, link);
+		free(origin->asked);
+		free(origin->locator);
+		free(origin);
+	}
+	free(fake);
+}
+
+struct fetcher *fake_fetcher(struct fake *fake)
+{
+	return &fake->fetcher;
+}
+
+struct fake_origin *fake_serve(struct fake *fake, const char *locator, uint64_t size)
+{
+	struct fake_origin *origin = calloc(1, sizeof(*origin));
+
+	ck_assert_ptr_nonnull(origin);
+	origin->bytes.byte = fake_byte;
+	origin->bytes.size = size;
+	origin->locator = strdup(locator);
+	origin->asked = calloc(1, (size_t)(size / CACHE_BLOCK / 8 + 1));
+	ck_assert(origin->locator && origin->asked);
+	origin->stall_at = FAKE_NOWHERE;
+	origin->validator = "v1";
+	TAILQ_INSERT_HEAD(&fake->origins, origin, link); /* found before an older one */
+	return origin;
+}
+
+struct fake_origin *fake_replace(struct fake *fake, struct fake_origin *old, uint64_t size,
+				 const char *validator)
+{
+	struct fake_origin *origin = fake_serve(fake, old->locator, size);
+
+	origin->seed = old->seed + 1;
+	origin->validator = validator;
+	old->validator = validator;
+	return origin;
+}
+
+void fake_unstall(struct fake *fake, struct fake_origin *origin)
+{
+	struct fake_read *r;
+	struct fake_look *l;
+
+	origin->stall_at = FAKE_NOWHERE;
+	origin->look_stalls = false;
+	TAILQ_FOREACH(r, &fake->reads, link)
+	if (r->object->origin == origin && !loop_timer_armed(&r->timer))
+		fake_arm(fake, &r->timer, 0);
+	TAILQ_FOREACH(l, &fake->looks, link)
+	if (l->origin == origin && !loop_timer_armed(&l->timer))
+		fake_arm(fake, &l->timer, 0);
+}
+
+unsigned int fake_running(const struct fake *fake)
+{
+	return fake->running;
+}
+
+unsigned int fake_running_max(const struct fake *fake)
+{
+	return fake->running_max;
+}
+
+uint64_t fake_bytes_max(const struct fake *fake)
+{
+	return fake->bytes_max;
+}

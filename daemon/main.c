@@ -1,1 +1,289 @@
-int main(void) { return 1; }
+/* SPDX-License-Identifier: MIT */
+/*
+ * The composition root: the one file that names every concrete type, and wires them together.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/config.h"
+#include "daemon/engine/engine.h"
+#include "daemon/frontend/cachefiles.h"
+#include "daemon/kernel/startup.h"
+#include "daemon/loop/loop.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/privileges.h"
+#include "daemon/state.h"
+#include "daemon/util/cleanup.h"
+#include "daemon/util/log.h"
+
+struct daemon {
+	struct config *config;
+	struct options options;
+	struct loop *loop;
+	struct state *state;
+	struct fetcher **fetchers;	      /* one per source */
+	struct engine_source_config *sources; /* the same */
+	struct engine_config engine_config;
+	struct engine *engine;
+	struct frontend *frontend;
+	struct loop_signal signals;
+	int cache_dir_fd;
+	int status;
+	bool stopping;
+};
+
+static void config_freep(struct config **config)
+{
+	config_free(*config);
+}
+
+/* ---- end ---------------------------------------------------------------------------------- */
+
+static void daemon_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	loop_stop(d->loop);
+}
+
+static void daemon_stop(struct daemon *d)
+{
+	if (d->stopping)
+		return;
+	d->stopping = true;
+	notify_stopping();
+	frontend_stop(d->frontend, daemon_stopped, d);
+}
+
+static void daemon_signalled(struct loop_signal *sig, int signo)
+{
+	struct daemon *d = container_of(sig, struct daemon, signals);
+
+	log_info("%s: stopping", strsignal(signo));
+	daemon_stop(d);
+}
+
+static void daemon_lost(void *arg, const char *why)
+{
+	struct daemon *d = arg;
+
+	log_error("%s", why);
+	d->status = EXIT_FAILURE;
+	daemon_stop(d);
+}
+
+static void daemon_report(const struct daemon *d)
+{
+	struct engine_stats s = engine_stats(d->engine);
+
+	log_info("served %llu opens (%llu failed) and %llu reads (%llu failed) of %llu bytes; "
+		 "fetched %llu bytes in %llu requests and %llu looks, stored %llu bytes",
+		 (unsigned long long)s.opens, (unsigned long long)s.opens_failed,
+		 (unsigned long long)s.demands, (unsigned long long)s.demands_failed,
+		 (unsigned long long)s.demand_bytes, (unsigned long long)s.fetch_bytes,
+		 (unsigned long long)s.fetches, (unsigned long long)s.looks,
+		 (unsigned long long)s.stored_bytes);
+}
+
+static void daemon_free(struct daemon *d)
+{
+	frontend_free(d->frontend);
+	engine_free(d->engine);
+	for (size_t i = 0; d->fetchers && i < d->config->n_sources; i++)
+		if (d->fetchers[i])
+			d->fetchers[i]->ops->free(d->fetchers[i]);
+	free(d->fetchers);
+	free(d->sources);
+	state_close(d->state);
+	if (d->loop) {
+		loop_signal_remove(&d->signals);
+		loop_free(d->loop);
+	}
+	close_fdp(&d->cache_dir_fd);
+}
+
+/* ---- beginning ---------------------------------------------------------------------------- */
+
+static int daemon_make_loop(struct daemon *d)
+{
+	static const int signos[] = { SIGTERM, SIGINT };
+	int err = d->options.poll_loop ? -ENOSYS : loop_new(&d->loop, LOOP_URING);
+
+	if (err < 0 && !d->options.poll_loop)
+		log_warning("io_uring is not available (%s): slower system calls are used",
+			    strerror(-err));
+	if (err < 0)
+		err = loop_new(&d->loop, LOOP_POLL);
+	if (err < 0)
+		return err;
+	d->signals.caught = daemon_signalled;
+	err = loop_signal_add(d->loop, &d->signals, signos, 2);
+	if (err < 0)
+		d->loop = loop_free(d->loop);
+	return err;
+}
+
+static int daemon_make_source(struct daemon *d, size_t i)
+{
+	const struct config_source *c = &d->config->sources[i];
+	const struct fetcher_class *class = fetcher_class_find(c->rule.locator);
+	char error[FETCH_ERROR_MAX] = "";
+	int err = -EPROTONOSUPPORT;
+
+	if (class)
+		err = class->create(&d->fetchers[i], d->loop, c->rule.locator, c->params, error);
+	if (err < 0) {
+		log_error("source \"%s\": %s%s%s", c->name, error, *error ? ": " : "",
+			  strerror(-err));
+		return err;
+	}
+	d->sources[i] = (struct engine_source_config){
+		.name = c->name,
+		.rule = c->rule,
+		.fetcher = d->fetchers[i],
+		.open_deadline = c->open_deadline_ms * NSEC_PER_MSEC,
+		.read_deadline = c->read_deadline_ms * NSEC_PER_MSEC,
+		.max_requests = c->max_requests,
+		.revalidate = c->revalidate,
+		.refuse_compressed = c->compressed == COMPRESSED_REFUSE,
+	};
+	return 0;
+}
+
+static int daemon_make_engine(struct daemon *d)
+{
+	const struct config *c = d->config;
+	int err = 0;
+
+	d->fetchers = calloc(c->n_sources, sizeof(*d->fetchers));
+	d->sources = calloc(c->n_sources, sizeof(*d->sources));
+	if (!d->fetchers || !d->sources)
+		return -ENOMEM;
+	for (size_t i = 0; err == 0 && i < c->n_sources; i++)
+		err = daemon_make_source(d, i);
+	if (err < 0)
+		return err;
+	d->engine_config = (struct engine_config){
+		.loop = d->loop,
+		.state = d->state,
+		.sources = d->sources,
+		.n_sources = c->n_sources,
+		.buffers = c->buffers,
+		.readahead_max = c->readahead_max,
+	};
+	return engine_new(&d->engine, &d->engine_config);
+}
+
+/* Binds, and drops what only binding needs; from here on the kernel's requests arrive. */
+static int daemon_bind(struct daemon *d, const struct startup_config *startup)
+{
+	struct frontend_config config = {
+		.loop = d->loop,
+		.engine = d->engine,
+		.lost = daemon_lost,
+		.arg = d,
+	};
+	enum startup_status status;
+	char error[1024];
+	bool restore;
+	int err;
+
+	status = startup_bind(&config.port, &restore, startup, error);
+	if (status != STARTUP_OK) {
+		log_error("%s", error);
+		return (int)status;
+	}
+	if (!restore)
+		log_warning("this kernel has no `restore`: mounts do not survive a restart of the "
+			    "daemon (6.8 and late 6.1.y and 6.6.y have it)");
+	d->cache_dir_fd = open(startup->cache_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	config.cache_dir_fd = d->cache_dir_fd;
+	err = d->cache_dir_fd < 0 ? -errno : privileges_drop();
+	if (err == 0)
+		err = frontend_new(&d->frontend, &config);
+	if (err < 0) {
+		log_error("cannot start: %s", strerror(-err));
+		config.port->ops->free(config.port);
+		return EXIT_FAILURE;
+	}
+	return EXIT_SUCCESS;
+}
+
+static int daemon_start(struct daemon *d, const struct startup_config *startup)
+{
+	int err = daemon_make_loop(d);
+
+	if (err == 0)
+		err = state_open(&d->state, d->config->state_dir);
+	if (err == 0)
+		err = daemon_make_engine(d);
+	if (err < 0) {
+		log_error("cannot start: %s", strerror(-err));
+		return EXIT_FAILURE;
+	}
+	return daemon_bind(d, startup);
+}
+
+static int daemon_run(struct daemon *d, const struct startup_config *startup)
+{
+	int err, status = daemon_start(d, startup);
+
+	if (status != EXIT_SUCCESS)
+		return status;
+	log_info("serving %s from %zu source%s", startup->cache_dir, d->config->n_sources,
+		 d->config->n_sources == 1 ? "" : "s");
+	notify_ready(d->options.notify_fd);
+	err = loop_run(d->loop);
+	if (err < 0) {
+		log_error("the event loop failed: %s", strerror(-err));
+		/* Nothing can be unwound without a loop; the kernel fails what is open. */
+		_exit(EXIT_FAILURE);
+	}
+	daemon_report(d);
+	return d->status;
+}
+
+int main(int argc, char *argv[])
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct daemon d = { .cache_dir_fd = -1 };
+	struct startup_config startup;
+	enum options_action action;
+	int status;
+
+	if (config_new(&config) < 0) {
+		log_error("out of memory");
+		return EXIT_FAILURE;
+	}
+	action = options_parse(&d.options, config, argc, argv);
+	if (action == OPTIONS_EXIT_OK || action == OPTIONS_EXIT_USAGE)
+		return action == OPTIONS_EXIT_OK ? EXIT_SUCCESS : 2;
+	log_set_level(config->log_level);
+	d.config = config;
+	startup = (struct startup_config){
+		.device = config->device,
+		.cache_dir = config->cache_dir,
+		.tag = config->tag,
+		.secctx = config->secctx,
+		.limits = config->limits,
+	};
+	if (action == OPTIONS_PROBE)
+		return (int)startup_probe(&startup);
+
+	signal(SIGPIPE, SIG_IGN);
+	umask(077);
+	privileges_raise_nofile();
+	/* Not where somebody may mount, or unmount, what we serve. */
+	if (chdir("/") < 0)
+		log_debug("cannot change to /");
+	status = daemon_run(&d, &startup);
+	daemon_free(&d);
+	return status;
+}

@@ -16,6 +16,8 @@
 #define WHOLE_FLIGHTS 4
 
 static void object_speak_again(struct loop_timer *timer);
+static void object_head_again(struct loop_timer *timer);
+static void object_drop_head(struct object *o);
 
 static struct object *object_free(struct object *o)
 {
@@ -24,8 +26,7 @@ static struct object *object_free(struct object *o)
 	assert(TAILQ_EMPTY(&o->demands) && TAILQ_EMPTY(&o->flights));
 	if (o->remote)
 		o->source->config->fetcher->ops->detach(o->remote);
-	if (o->head)
-		bufpool_put(o->sched->pool, o->head);
+	object_drop_head(o);
 	loop_timer_cancel(&o->quiet);
 	residency_clear(&o->residency);
 	free(o->name);
@@ -66,6 +67,7 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	o->refs = 1;
 	o->whole = p->whole;
 	o->quiet.fire = object_speak_again;
+	o->head_timer.fire = object_head_again;
 	TAILQ_INIT(&o->demands);
 	TAILQ_INIT(&o->flights);
 	readahead_init(&o->readahead, readahead_max);
@@ -115,11 +117,6 @@ const char *object_name(const struct object *o)
 	return o->name;
 }
 
-void engine_attach(struct object *o, struct sink *sink)
-{
-	o->sink = sink;
-}
-
 /* ---- failures, said once ------------------------------------------------------------------ */
 
 static void object_speak_again(struct loop_timer *timer)
@@ -142,6 +139,49 @@ void object_log_failure(struct object *o, const char *what, int err, const char 
 	loop_timer_set(o->sched->loop, &o->quiet, loop_now(o->sched->loop) + NSEC_PER_SEC);
 }
 
+/* ---- the first bytes ----------------------------------------------------------------------- */
+
+/* Right after copen the kernel still opens the file: lseek(2) says ENOBUFS for up to 38 ms. */
+#define HEAD_TRIES 8
+
+static void object_drop_head(struct object *o)
+{
+	if (o->head)
+		bufpool_put(o->sched->pool, steal(&o->head));
+	loop_timer_cancel(&o->head_timer);
+}
+
+/* They came with the look at the origin, and need no fetch any more. */
+static void object_store_head(struct object *o)
+{
+	uint64_t blocks = o->head_len / CACHE_BLOCK;
+	int err;
+
+	if (!o->head || !o->sink)
+		return;
+	err = residency_learn(&o->residency, o->sink->fd, 0, blocks);
+	if (err == -ENOBUFS && o->head_tries < HEAD_TRIES) {
+		loop_timer_set(o->sched->loop, &o->head_timer,
+			       loop_now(o->sched->loop) + (NSEC_PER_MSEC << o->head_tries++));
+	} else if (err < 0 || o->whole || residency_next_busy(&o->residency, 0, blocks) < blocks) {
+		object_drop_head(o);
+	} else {
+		loop_timer_cancel(&o->head_timer);
+		flight_new_filled(o, 0, blocks, steal(&o->head));
+	}
+}
+
+static void object_head_again(struct loop_timer *timer)
+{
+	object_store_head(container_of(timer, struct object, head_timer));
+}
+
+void engine_attach(struct object *o, struct sink *sink)
+{
+	o->sink = sink;
+	object_store_head(o);
+}
+
 /* ---- from a miss to flights --------------------------------------------------------------- */
 
 /* Flights for whatever of [from, to) is neither here nor on its way. */
@@ -161,22 +201,6 @@ static int object_fetch(struct object *o, enum flight_class class, uint64_t from
 		b = residency_next_free(&o->residency, end, to);
 	}
 	return 0;
-}
-
-/* The first bytes came with the look at the origin: they need no fetch any more. */
-static void object_use_head(struct object *o)
-{
-	void *head = o->head;
-	uint64_t blocks = o->head_len / CACHE_BLOCK;
-
-	if (!head)
-		return;
-	o->head = NULL;
-	if (o->whole || residency_learn(&o->residency, o->sink->fd, 0, blocks) < 0 ||
-	    residency_next_busy(&o->residency, 0, blocks) < blocks)
-		bufpool_put(o->sched->pool, head);
-	else
-		flight_new_filled(o, 0, blocks, head);
 }
 
 /* Blocks [from, to) that a demand and its read-ahead want; only the first part is urgent. */
@@ -340,7 +364,7 @@ static int demand_start(struct object *o, struct engine_demand *d)
 
 	if (!o->sink)
 		return -EIO;
-	object_use_head(o);
+	object_store_head(o);
 	if (o->whole) {
 		object_whole_demand(o);
 		return 0;

@@ -31,9 +31,12 @@ struct object {
 	struct flight_list flights;
 	void *flight_tree; /* tsearch(3), by range */
 
-	/* The first bytes, which came with the look at the origin; owned, of the pool, or NULL. */
+	/* The first bytes, which came with the look at the origin; owned, of the pool, or NULL. They
+	 * are stored as soon as the kernel takes them: buffers must not wait for a reader. */
 	void *head;
 	size_t head_len;
+	struct loop_timer head_timer;
+	unsigned int head_tries;
 
 	/*
 	 * A compressed image that is not complete: its READs are held until it is, and its first

@@ -11,9 +11,6 @@
 #include "daemon/util/checked.h"
 #include "daemon/util/log.h"
 
-/* The look brings this much of the object along: superblock, root directory, first inodes. */
-#define HEAD_LEN ((size_t)128 << 10)
-
 /* How long a mount may wait to hear that a known object has not changed. */
 #define REVALIDATE_DEADLINE (5 * NSEC_PER_SEC)
 
@@ -158,6 +155,8 @@ static void opening_looked(struct fetch_look *look, int err)
 	struct opening *p = container_of(look, struct opening, look);
 	struct object *o = NULL;
 
+	p->source->running--;
+	sched_kick(&p->engine->sched);
 	if (!p->open) {
 		opening_free(p);
 		return;
@@ -178,38 +177,43 @@ static void opening_looked(struct fetch_look *look, int err)
 	opening_free(p);
 }
 
+/* Nobody waits for it any more: one that has not begun goes at once, the others by themselves. */
+static void opening_stop(struct opening *p)
+{
+	struct fetcher *fetcher = p->source->config->fetcher;
+
+	if (p->queued) {
+		sched_dequeue_look(&p->engine->sched, p);
+		opening_free(p);
+	} else {
+		fetcher->ops->cancel_look(fetcher, &p->look);
+	}
+}
+
 static void opening_expired(struct loop_timer *timer)
 {
 	struct opening *p = container_of(timer, struct opening, deadline);
-	struct fetcher *fetcher = p->source->config->fetcher;
 
 	opening_fall_back(p, -ETIMEDOUT, "no answer within the deadline");
-	fetcher->ops->cancel_look(fetcher, &p->look);
+	opening_stop(p);
 }
 
 void opening_abandon(struct opening *p, int err)
 {
-	struct fetcher *fetcher = p->source->config->fetcher;
-
 	if (!p->open)
 		return;
 	opening_answer(p, err, NULL);
-	fetcher->ops->cancel_look(fetcher, &p->look);
+	opening_stop(p);
 }
 
-/* At least what shows the superblock; when the buffers are spent, that much from the heap would
- * be a second budget: the open fails instead, and its mount may be tried again. */
-static int opening_get_head(struct opening *p)
+void opening_look(struct opening *p, void *head, size_t len)
 {
-	struct bufpool *pool = p->engine->sched.pool;
+	struct fetcher *fetcher = p->source->config->fetcher;
 
-	p->look.head_len = HEAD_LEN;
-	p->look.head = bufpool_get(pool, HEAD_LEN);
-	if (!p->look.head) {
-		p->look.head_len = EROFS_HEAD;
-		p->look.head = bufpool_get(pool, EROFS_HEAD);
-	}
-	return p->look.head ? 0 : -ENOBUFS;
+	p->look.head = head;
+	p->look.head_len = len;
+	p->engine->sched.stats.looks++;
+	fetcher->ops->look(fetcher, &p->look);
 }
 
 static int opening_arm(struct opening *p)
@@ -225,7 +229,6 @@ static int opening_arm(struct opening *p)
 int opening_start(struct engine *engine, struct engine_open *open, struct source *source,
 		  const char *locator, const struct fetch_identity *known, bool whole)
 {
-	struct fetcher *fetcher = source->config->fetcher;
 	struct opening *p = calloc(1, sizeof(*p));
 	int err;
 
@@ -243,15 +246,12 @@ int opening_start(struct engine *engine, struct engine_open *open, struct source
 	TAILQ_INSERT_TAIL(&engine->openings, p, link);
 	p->locator = strdup(locator);
 	p->look.locator = p->locator;
-	err = p->locator ? opening_get_head(p) : -ENOMEM;
-	if (err == 0)
-		err = opening_arm(p);
+	err = p->locator ? opening_arm(p) : -ENOMEM;
 	if (err < 0) {
 		opening_free(p);
 		return err;
 	}
 	open->opening = p;
-	engine->sched.stats.looks++;
-	fetcher->ops->look(fetcher, &p->look);
+	sched_enqueue_look(&engine->sched, p);
 	return 0;
 }

@@ -18,14 +18,17 @@ struct opening {
 	struct fetch_look look;
 	struct loop_timer deadline;
 	char *locator; /* owned */
+	bool queued;   /* waits for its turn at the origin */
 	TAILQ_ENTRY(opening) link;
+	TAILQ_ENTRY(opening) queue_link;
 };
-
-TAILQ_HEAD(opening_list, opening);
 
 /* Starts the look; open is answered through engine_open_answer(). -ENOMEM. */
 int opening_start(struct engine *engine, struct engine_open *open, struct source *source,
 		  const char *locator, const struct fetch_identity *known, bool whole);
+
+/* Called by the scheduler; head (of the pool) becomes the opening's. */
+void opening_look(struct opening *opening, void *head, size_t len);
 
 /* Answers the request, if it waits still, and stops the look; the opening goes by itself. */
 void opening_abandon(struct opening *opening, int err);

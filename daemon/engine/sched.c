@@ -4,11 +4,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/engine/erofs.h"
 #include "daemon/engine/flight.h"
+#include "daemon/engine/opening.h"
 #include "daemon/util/checked.h"
 
 /* Buffers are given back to the system when nothing has flown for so long. */
 #define IDLE_AFTER NSEC_PER_SEC
+
+/* A look brings this much of the object along: superblock, root directory, first inodes. When half
+ * of the buffers are in use it brings only what shows a superblock. */
+#define HEAD_LEN ((size_t)128 << 10)
 
 /* What read-ahead may use at most, in quarters; the rest is kept for demands. */
 #define AHEAD_QUARTERS 3
@@ -41,8 +47,25 @@ static bool source_admits(const struct sched *s, const struct source *source,
 	       bufpool_used(s->pool) + bytes <= bufpool_budget(s->pool) * AHEAD_QUARTERS / 4;
 }
 
+static bool source_look(struct sched *s, struct source *source)
+{
+	struct opening *p = TAILQ_FIRST(&source->looks);
+	size_t len = bufpool_used(s->pool) < bufpool_budget(s->pool) / 2 ? HEAD_LEN : EROFS_HEAD;
+	void *head;
+
+	if (!p || source->running >= source->config->max_requests)
+		return false;
+	head = bufpool_get(s->pool, len);
+	if (!head)
+		return false;
+	sched_dequeue_look(s, p);
+	source->running++;
+	opening_look(p, head, len);
+	return true;
+}
+
 /* Starts the first flight of the source that may start; false when none may. */
-static bool source_run_one(struct sched *s, struct source *source)
+static bool source_fly(struct sched *s, struct source *source)
 {
 	for (int class = 0; class < FLIGHT_CLASSES; class++) {
 		struct flight *f = TAILQ_FIRST(&source->queue[class]);
@@ -62,7 +85,7 @@ static bool source_run_one(struct sched *s, struct source *source)
 	return false;
 }
 
-/* Sources take turns, each starting one flight, until none can start any more. */
+/* Sources take turns, each starting one request, until none can start any more. */
 static void sched_run(struct loop_deferred *run)
 {
 	struct sched *s = container_of(run, struct sched, run);
@@ -72,7 +95,7 @@ static void sched_run(struct loop_deferred *run)
 		struct source *source = &s->sources[s->next];
 
 		s->next = (s->next + 1) % s->n_sources;
-		refused = source_run_one(s, source) ? 0 : refused + 1;
+		refused = source_look(s, source) || source_fly(s, source) ? 0 : refused + 1;
 	}
 	if (s->flights == 0)
 		loop_timer_set(s->loop, &s->idle, loop_now(s->loop) + IDLE_AFTER);
@@ -91,6 +114,7 @@ int sched_init(struct sched *s, const struct engine_config *config)
 		return -ENOMEM;
 	for (size_t i = 0; i < s->n_sources; i++) {
 		s->sources[i].config = &config->sources[i];
+		TAILQ_INIT(&s->sources[i].looks);
 		for (int class = 0; class < FLIGHT_CLASSES; class++)
 			TAILQ_INIT(&s->sources[i].queue[class]);
 	}
@@ -124,6 +148,19 @@ void sched_promote(struct sched *s, struct flight *f)
 	sched_dequeue(s, f);
 	f->class = FLIGHT_DEMAND;
 	sched_enqueue(s, f);
+}
+
+void sched_enqueue_look(struct sched *s, struct opening *p)
+{
+	TAILQ_INSERT_TAIL(&p->source->looks, p, queue_link);
+	p->queued = true;
+	sched_kick(s);
+}
+
+void sched_dequeue_look(struct sched *s, struct opening *p)
+{
+	TAILQ_REMOVE(&p->source->looks, p, queue_link);
+	p->queued = false;
 }
 
 void sched_kick(struct sched *s)

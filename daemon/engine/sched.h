@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Admission: which flight may start now. Demand first: read-ahead runs only in what a reserve of
- * requests and buffers leaves over, and is promoted when a demand lands on it. Each origin has its
- * own limit and queue, so that a slow one does not hold up the others.
+ * Admission: which look or flight may start now. Opens first, since a mount waits unkillably, then
+ * demands; read-ahead runs only in what a reserve of requests and buffers leaves over, and is
+ * promoted when a demand lands on it. Each origin has its own limit and queues, so that a slow one
+ * does not hold up the others.
  */
 #pragma once
 
@@ -19,11 +20,13 @@ enum flight_class {
 };
 
 TAILQ_HEAD(flight_list, flight);
+TAILQ_HEAD(opening_list, opening);
 
 struct source {
 	const struct engine_source_config *config;
+	struct opening_list looks; /* not started yet */
 	struct flight_list queue[FLIGHT_CLASSES];
-	unsigned int running; /* flights that fetch */
+	unsigned int running; /* looks and fetches at the origin */
 	uint64_t bytes;	      /* of buffers that they hold */
 };
 
@@ -47,5 +50,8 @@ void sched_dequeue(struct sched *sched, struct flight *flight);
 /* A demand waits for a flight that is queued as read-ahead. */
 void sched_promote(struct sched *sched, struct flight *flight);
 
-/* A flight has ended its fetch, or a buffer came back. */
+void sched_enqueue_look(struct sched *sched, struct opening *opening);
+void sched_dequeue_look(struct sched *sched, struct opening *opening);
+
+/* A look or a flight has ended its fetch, or a buffer came back. */
 void sched_kick(struct sched *sched);

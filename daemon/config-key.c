@@ -54,7 +54,6 @@ static const struct key top_keys[] = {
 	  "a size from 1MiB to 64GiB" },
 	{ "readahead-max", KIND_SIZE, offsetof(struct config, readahead_max), CACHE_BLOCK, GIB,
 	  "a size from 4KiB to 1GiB" },
-	{ "user", KIND_TEXT, offsetof(struct config, user), 0, 64, "the name of a user" },
 	{ "log-level", KIND_LEVEL, offsetof(struct config, log_level), 0, LOG_DEBUG,
 	  "error, warning, notice, info or debug" },
 	{ "culltable", KIND_IGNORED },

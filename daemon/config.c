@@ -53,7 +53,6 @@ struct config *config_free(struct config *config)
 	free(config->tag);
 	free(config->secctx);
 	free(config->device);
-	free(config->user);
 	free(config);
 	return NULL;
 }

@@ -49,7 +49,6 @@ struct config {
 	struct config_source defaults; /* deadlines and so on, where a source is silent */
 	uint64_t buffers;	       /* bytes, budget of all fetch buffers */
 	uint64_t readahead_max;	       /* bytes, the widest window of one sequential reader */
-	char *user;		       /* run as, after bind; NULL: stay */
 	int log_level;		       /* syslog priority */
 };
 

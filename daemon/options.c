@@ -27,10 +27,10 @@ enum {
 };
 
 /* The configuration keys that options stand for. */
-static const char *const option_keys[] = { "dir",	     "state-dir",     "tag",
-					   "device",	     "user",	      "buffers",
-					   "readahead-max",  "open-deadline", "read-deadline",
-					   "compressed" };
+static const char *const option_keys[] = {
+	"dir",		 "state-dir",	  "tag",	   "device",	 "buffers",
+	"readahead-max", "open-deadline", "read-deadline", "compressed",
+};
 
 static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
@@ -47,12 +47,11 @@ static const struct option long_options[] = {
 	{ "state-dir", required_argument, NULL, OPT_KEYS + 1 },
 	{ "tag", required_argument, NULL, OPT_KEYS + 2 },
 	{ "device", required_argument, NULL, OPT_KEYS + 3 },
-	{ "user", required_argument, NULL, OPT_KEYS + 4 },
-	{ "buffers", required_argument, NULL, OPT_KEYS + 5 },
-	{ "readahead-max", required_argument, NULL, OPT_KEYS + 6 },
-	{ "open-deadline", required_argument, NULL, OPT_KEYS + 7 },
-	{ "read-deadline", required_argument, NULL, OPT_KEYS + 8 },
-	{ "compressed", required_argument, NULL, OPT_KEYS + 9 },
+	{ "buffers", required_argument, NULL, OPT_KEYS + 4 },
+	{ "readahead-max", required_argument, NULL, OPT_KEYS + 5 },
+	{ "open-deadline", required_argument, NULL, OPT_KEYS + 6 },
+	{ "read-deadline", required_argument, NULL, OPT_KEYS + 7 },
+	{ "compressed", required_argument, NULL, OPT_KEYS + 8 },
 	{ NULL },
 };
 
@@ -86,7 +85,6 @@ static const char help[] =
 	"      --device PATH      the kernel's device (/dev/cachefiles)\n"
 	"\n"
 	"How it runs:\n"
-	"      --user NAME        become NAME once the cache is bound\n"
 	"      --buffers SIZE     memory for bytes on their way (16MiB)\n"
 	"      --readahead-max SIZE\n"
 	"                         widest read-ahead of one reader (8MiB)\n"
@@ -281,6 +279,8 @@ enum options_action options_parse(struct options *ret, struct config *config, in
 	r = config_load(config, file, error);
 	if (r < 0 && (r != -ENOENT || a.file))
 		return bad_config(&a, error);
+	if (r < 0)
+		file = "command line";
 	action = walk(&a, argc, argv, take_late);
 	if (action != OPTIONS_RUN)
 		return action;

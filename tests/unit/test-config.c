@@ -221,7 +221,6 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(config->tag, "CacheFiles");
 	ck_assert_str_eq(config->device, "/dev/cachefiles");
 	ck_assert_ptr_null(config->secctx);
-	ck_assert_ptr_null(config->user);
 	ck_assert_uint_eq(config->buffers, 16 << 20);
 	ck_assert_uint_eq(config->readahead_max, 8 << 20);
 	ck_assert_int_eq(config->log_level, LOG_INFO);
@@ -276,7 +275,7 @@ END_TEST
 
 START_TEST(test_every_other_key)
 {
-	good("state-dir = /s; device = /d; user = nobody\n"
+	good("state-dir = /s; device = /d\n"
 	     "buffers = 32MiB\nreadahead-max = 5000\nlog-level = debug\n"
 	     "open-deadline = 10s\nread-deadline = 500ms\nmax-requests = 3\n"
 	     "revalidate = yes\ncompressed = refuse\n"
@@ -290,7 +289,6 @@ START_TEST(test_every_other_key)
 	ck_assert_int_eq(config_finish(config, error), 0);
 	ck_assert_str_eq(config->state_dir, "/s");
 	ck_assert_str_eq(config->device, "/d");
-	ck_assert_str_eq(config->user, "nobody");
 	ck_assert_uint_eq(config->buffers, 32 << 20);
 	ck_assert_uint_eq(config->readahead_max, 4096);
 	ck_assert_int_eq(config->log_level, LOG_DEBUG);
@@ -515,7 +513,7 @@ START_TEST(test_files)
 	ck_assert_int_eq(config_load(config, file, error), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(error, "c.conf: No such file"));
 
-	write_text("c.conf", "tag main\nuser main\nsource one { url https://h/1 }\n");
+	write_text("c.conf", "tag main\nstate-dir /main\nsource one { url https://h/1 }\n");
 	ck_assert_int_eq(config_load(config, file, error), 0);
 	ck_assert_uint_eq(config->n_sources, 1);
 
@@ -529,7 +527,7 @@ START_TEST(test_files)
 	write_text("c.conf.d/README", "nonsense");
 	ck_assert_int_eq(config_load(config, file, error), 0);
 	ck_assert_str_eq(config->tag, "twenty");
-	ck_assert_str_eq(config->user, "main");
+	ck_assert_str_eq(config->state_dir, "/main");
 	ck_assert_uint_eq(config->n_sources, 3);
 	ck_assert_str_eq(config->sources[0].name, "one");
 	ck_assert_str_eq(config->sources[1].name, "two");

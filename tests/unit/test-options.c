@@ -94,7 +94,7 @@ END_TEST
 START_TEST(test_every_option_that_sets_a_key)
 {
 	ck_assert_int_eq(RUN("--cache-dir=/c", "--state-dir=/s", "--tag=t", "--device=/d",
-			     "--user=u", "--buffers=4MiB", "--readahead-max=1MiB",
+			     "--buffers=4MiB", "--readahead-max=1MiB",
 			     "--open-deadline=3s", "--read-deadline=4s", "--compressed=refuse",
 			     "--io=poll", SOURCE),
 			 OPTIONS_RUN);
@@ -102,7 +102,6 @@ START_TEST(test_every_option_that_sets_a_key)
 	ck_assert_str_eq(config->state_dir, "/s");
 	ck_assert_str_eq(config->tag, "t");
 	ck_assert_str_eq(config->device, "/d");
-	ck_assert_str_eq(config->user, "u");
 	ck_assert_uint_eq(config->buffers, 4 << 20);
 	ck_assert_uint_eq(config->readahead_max, 1 << 20);
 	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 3000);

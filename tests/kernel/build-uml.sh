@@ -85,7 +85,7 @@ lost=$(grep -vxFf "$scratch/um/.config" "$scratch/fragment" || true)
 # The fixed date and names make the compiler cache hit and the result reproducible.
 cc=gcc
 if command -v ccache > /dev/null; then cc="ccache gcc"; fi
-progress='/^  CC / && ++n % 100 == 0 { print "build-uml: " v ": " n " files compiled" }'
+progress='/^  CC / && ++n % 100 == 0 { print "build-uml: " v ": " n " files compiled"; fflush() }'
 say "compiling about 900 files with $(nproc) jobs"
 if ! make -C "$tree" ARCH=um O="$scratch/um" CC="$cc" -j"$(nproc)" \
 	KBUILD_BUILD_TIMESTAMP='Thu Jan 1 00:00:00 UTC 2026' \

@@ -225,6 +225,10 @@ erofs() {
 	mount -t erofs none -o "fsid=$1${3:+,$3}" "$2"
 }
 
+# How mount(8) words the kernel's errors: ENOBUFS, EIO, EINVAL, EUCLEAN.
+MOUNT_REFUSED='No buffer space|read superblock|Input/output|wrong fs type|Structure needs'
+NO_BYTES='Input/output error|No buffer space' # EIO, or ENOBUFS once the cache is gone
+
 # mounted FSID [DIRECTORY] [OPTION,...]: mounts, in time; the directory is $MNT unless named.
 mounted() { works 30 erofs "$1" "${2:-$MNT}" "${3:-}"; }
 
@@ -243,7 +247,7 @@ same_names() {
 }
 
 # piece FILE N: 64 KiB at N times 3 MiB, far enough apart that reading one does not bring the next.
-piece() { dd if="$1" bs=64K count=1 skip=$(($2 * 48)) status=none; }
+piece() { dd if="$1" bs=64K count=1 skip=$(($2 * 48)) iflag=fullblock status=none; }
 
 # same_piece N: the file "big" of the mounted tree, compared with the source.
 same_piece() {

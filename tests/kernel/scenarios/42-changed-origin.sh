@@ -8,7 +8,7 @@ cp "$IMAGES/origin/plain" "$RUN/files/plain"
 touch -d '2020-01-01' "$RUN/files/plain"
 ORIGIN_FILES=$RUN/files
 origin_start
-daemon_start --read-deadline 5
+daemon_start --read-deadline 5s
 mounted plain
 works 10 same_piece 0
 

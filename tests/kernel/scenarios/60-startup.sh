@@ -41,18 +41,22 @@ refused 14 'director' with_cache "$RUN/file"
 mkdir "$RUN/on-tmpfs"
 refused 15 tmpfs with_cache "$RUN/on-tmpfs"
 
+# Not 'mount -o loop': it holds the device open for writing, which this kernel does not allow.
+small_mount() { mount "$(losetup -f --show "$CACHE/small.img")" "$RUN/small"; }
+small_umount() { umount "$RUN/small" && losetup -D; }
+
 truncate -s 64M "$CACHE/small.img"
 mkfs.ext4 -q -b 1024 "$CACHE/small.img"
 mkdir "$RUN/small"
-mount -o loop "$CACHE/small.img" "$RUN/small"
+small_mount
 refused 15 'block' with_cache "$RUN/small"
-umount "$RUN/small"
+small_umount
 
 mkfs.ext4 -q -F -b 4096 "$CACHE/small.img"
-mount -o loop "$CACHE/small.img" "$RUN/small"
+small_mount
 dd if=/dev/zero of="$RUN/small/fill" bs=1M status=none 2> "$RUN/dd" || true
 refused 16 'free|space' with_cache "$RUN/small"
-umount "$RUN/small"
+small_umount
 
 daemon_start
 refused 12 "$DAEMON_PID" with_cache "$CACHE"

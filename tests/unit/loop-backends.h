@@ -44,27 +44,44 @@ static void teardown(void)
 	ck_assert_ptr_null(loop);
 }
 
+/*
+ * valgrind (3.19) does not see what the kernel writes by io_uring: false alarms about each read. It
+ * is known by its preload.
+ */
+static const char *why_no_uring(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+	struct loop *probe;
+	int r;
+
+	if (preload && strstr(preload, "vgpreload"))
+		return "not under valgrind";
+	r = loop_new(&probe, LOOP_URING);
+	if (r < 0)
+		return strerror(-r);
+	loop_free(probe);
+	return NULL;
+}
+
 START_TEST(test_skipped)
 {
-	ck_assert_int_lt(loop_new(&loop, LOOP_URING), 0);
+	ck_assert_ptr_nonnull(why_no_uring());
 }
 END_TEST
 
 /* The name of a test case is part of its TAP line, where "# SKIP" is understood. */
 static void add_uring(Suite *suite, add_tests_fn *add_tests)
 {
+	const char *why_not = why_no_uring();
 	static char name[100];
-	struct loop *probe;
 	TCase *tcase;
-	int r = loop_new(&probe, LOOP_URING);
 
-	if (r == 0) {
-		loop_free(probe);
+	if (!why_not) {
 		tcase = tcase_create("uring");
 		tcase_add_checked_fixture(tcase, setup_uring, teardown);
 		add_tests(tcase, LOOP_URING);
 	} else {
-		snprintf(name, sizeof(name), "uring # SKIP no io_uring here: %s", strerror(-r));
+		snprintf(name, sizeof(name), "uring # SKIP no io_uring: %s", why_not);
 		tcase = tcase_create(name);
 		tcase_add_test(tcase, test_skipped);
 	}

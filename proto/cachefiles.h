@@ -16,8 +16,8 @@ enum cf_verdict {
 	CF_OK,
 	CF_TRUNCATED,  /* fewer bytes than a header, or than the payload of its opcode */
 	CF_BAD_LENGTH, /* `len` is not the number of bytes that were read, or of this opcode */
-	CF_BAD_KEY,    /* key sizes are zero, overflow, disagree with len, or the NUL is misplaced */
-	CF_BAD_RANGE,  /* READ of nothing or past 2^63 - 1, or OPEN with no possible descriptor */
+	CF_BAD_KEY,   /* key sizes are zero, overflow, disagree with len, or the NUL is misplaced */
+	CF_BAD_RANGE, /* READ of nothing or past 2^63 - 1, or OPEN with no possible descriptor */
 	CF_UNKNOWN_OP,
 };
 
@@ -83,8 +83,8 @@ struct cf_limits {
 	uint8_t frun, fcull, fstop;
 };
 
-#define CF_LIMITS_DEFAULT                                                                          \
-	((struct cf_limits){ .brun = 7, .bcull = 5, .bstop = 1, .frun = 7, .fcull = 5, .fstop = 1 })
+#define CF_LIMITS_DEFAULT \
+	((struct cf_limits){.brun = 7, .bcull = 5, .bstop = 1, .frun = 7, .fcull = 5, .fstop = 1})
 
 /* 0 <= stop < cull < run < 100 for both; returns NULL or the sentence that says what is wrong. */
 const char *cf_limits_check(const struct cf_limits *limits);

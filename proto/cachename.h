@@ -13,9 +13,9 @@
 
 #include "daemon/util/bytes.h"
 
-#define CACHENAME_MAX	    256	 /* one path component with its terminator */
-#define CACHENAME_PATH_MAX  (2 * CACHENAME_MAX + 8)
-#define CACHENAME_XATTR	    "user.CacheFiles.cache"
+#define CACHENAME_MAX		   256 /* one path component with its terminator */
+#define CACHENAME_PATH_MAX	   (2 * CACHENAME_MAX + 8)
+#define CACHENAME_XATTR		   "user.CacheFiles.cache"
 #define CACHENAME_OBJECT_XATTR_LEN 18
 #define CACHENAME_VOLUME_XATTR_LEN 4
 

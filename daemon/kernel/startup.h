@@ -14,14 +14,14 @@
 enum startup_status {
 	STARTUP_OK = 0,
 	/* 1: any other failure, 2: usage; 10..: what follows. Listed in cachefilld(8). */
-	STARTUP_NO_DEVICE = 10,	   /* no /dev/cachefiles: module or CONFIG_CACHEFILES missing */
-	STARTUP_NO_PERMISSION,	   /* CAP_SYS_ADMIN in the initial user namespace is missing */
-	STARTUP_DEVICE_BUSY,	   /* says who holds it, found in /proc/<pid>/fd */
-	STARTUP_NO_ONDEMAND,	   /* kernel without CONFIG_CACHEFILES_ONDEMAND */
-	STARTUP_BAD_CACHE_DIR,	   /* missing, not a directory, not writable */
-	STARTUP_BAD_FILESYSTEM,	   /* lacks xattr, O_TMPFILE, O_DIRECT, SEEK_HOLE, 4 KiB blocks */
-	STARTUP_NO_SPACE,	   /* free space or inodes below the cull limits */
-	STARTUP_BIND_FAILED,	   /* the kernel refused for another reason */
+	STARTUP_NO_DEVICE = 10, /* no /dev/cachefiles: module or CONFIG_CACHEFILES missing */
+	STARTUP_NO_PERMISSION,	/* CAP_SYS_ADMIN in the initial user namespace is missing */
+	STARTUP_DEVICE_BUSY,	/* says who holds it, found in /proc/<pid>/fd */
+	STARTUP_NO_ONDEMAND,	/* kernel without CONFIG_CACHEFILES_ONDEMAND */
+	STARTUP_BAD_CACHE_DIR,	/* missing, not a directory, not writable */
+	STARTUP_BAD_FILESYSTEM, /* lacks xattr, O_TMPFILE, O_DIRECT, SEEK_HOLE, 4 KiB blocks */
+	STARTUP_NO_SPACE,	/* free space or inodes below the cull limits */
+	STARTUP_BIND_FAILED,	/* the kernel refused for another reason */
 };
 
 struct startup_config {

@@ -9,7 +9,7 @@
 #include "daemon/config.h"
 #include "daemon/util/log.h"
 #include "tests/fuzz/fuzz.h"
-#include "tests/unit/fake-fetcher.h"
+#include "tests/unit/fake-registry.h"
 
 static void check_error(const char *error, const uint8_t *data, size_t n)
 {

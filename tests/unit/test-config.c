@@ -13,7 +13,7 @@
 #include "daemon/config-text.h"
 #include "daemon/config-value.h"
 #include "daemon/util/log.h"
-#include "tests/unit/fake-fetcher.h"
+#include "tests/unit/fake-registry.h"
 
 static struct config *config;
 static char error[CONFIG_ERROR_MAX];

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/util/log.h"
-#include "tests/unit/fake-fetcher.h"
+#include "tests/unit/fake-registry.h"
 
 #define SOURCE "--source", "https://h/{cookie}"
 

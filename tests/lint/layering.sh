@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Who may include whom: each file's own headers are looked for in its row, the first that matches.
+#
+#	layering.sh [ROOT]
+#
+# A row: a glob on the file, then the globs of what it may include. Every file may include
+# daemon/util. External headers of one back end stay in one place.
+
+set -euo pipefail
+cd "${1:-$(dirname "$0")/../..}"
+
+rows='
+daemon/main.c		*
+daemon/config*		daemon/config* daemon/engine/resolve.h fetchers/fetcher.h proto/cachefiles.h
+daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
+daemon/state.*		daemon/state.h
+daemon/notify.*		daemon/notify.h
+daemon/privileges.*	daemon/privileges.h
+daemon/util/*
+daemon/loop/*		daemon/loop/*
+daemon/kernel/*		daemon/kernel/* proto/*
+daemon/engine/resolve.*	daemon/engine/resolve.h
+daemon/engine/*		daemon/engine/* daemon/loop/* daemon/state.h fetchers/fetcher.h
+daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
+proto/*			proto/*
+fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
+'
+
+externals='
+liburing.h	daemon/loop/loop-uring.c
+sqlite3.h	daemon/state.c
+curl/*		fetchers/http*
+'
+
+faults=0
+fault() {
+	echo "layering: $*" >&2
+	faults=$((faults + 1))
+}
+
+# matches TEXT GLOB...: one of the globs, in which "*" stands for anything
+matches() {
+	local text=$1 glob
+	shift
+	for glob; do
+		# shellcheck disable=SC2053
+		[[ $text == $glob ]] && return 0
+	done
+	return 1
+}
+
+set -f # the globs of the rows are for matches(), not for the shell
+while read -r file header; do
+	case $header in
+	'"'*)
+		header=${header//\"/}
+		[ -e "$header" ] || fault "$file: \"$header\" is not a path from the root"
+		matches "$header" 'daemon/util/*' && continue
+		while read -r glob allowed; do
+			matches "$file" "${glob:-nothing}" || continue
+			# shellcheck disable=SC2086
+			matches "$header" $allowed || fault "$file may not include $header"
+			continue 2
+		done <<< "$rows"
+		fault "$file has no row: say in $0 what it may include"
+		;;
+	'<'*)
+		header=${header//[<>]/}
+		while read -r glob allowed; do
+			matches "$header" "${glob:-nothing}" || continue
+			# shellcheck disable=SC2086
+			matches "$file" $allowed || fault "$file may not include <$header>"
+		done <<< "$externals"
+		;;
+	esac
+done < <(grep -rHoE --include='*.[ch]' '^#include [<"][^>"]*[>"]' daemon fetchers proto |
+	sed 's/:#include / /')
+
+[ "$faults" = 0 ]

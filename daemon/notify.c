@@ -42,7 +42,7 @@ int notify_ready(int fd)
 	_cleanup_close_ int own = fd;
 	int r = send_text("READY=1");
 
-	if (fd >= 0 && write(fd, line, strlen(line)) < 0 && r == 0)
+	if (own >= 0 && write(own, line, strlen(line)) < 0 && r == 0)
 		r = -errno;
 	return r;
 }

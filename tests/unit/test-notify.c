@@ -109,6 +109,7 @@ int main(void)
 	SRunner *sr = srunner_create(s);
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_abstract_and_path_sockets);
 	tcase_add_test(tc, test_line_on_a_descriptor);
 	tcase_add_test(tc, test_nobody_wants_to_know);

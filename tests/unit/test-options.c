@@ -239,6 +239,7 @@ int main(void)
 	SRunner *sr = srunner_create(s);
 	int failed;
 
+	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_a_source_is_enough);
 	tcase_add_test(tc, test_every_option_that_sets_a_key);

@@ -116,6 +116,11 @@ int engine_add_object(struct engine *e, struct object **ret, struct source *sour
 	if (err < 0)
 		return err;
 	HASH_ADD_KEYPTR(hh, e->objects, o->key, o->key_len, o);
+	if (!table_has(o)) {
+		o->refs = 0;
+		object_reap(o);
+		return -ENOMEM;
+	}
 	e->sched.stats.objects++;
 	if (o->whole)
 		log_notice("%s: a compressed EROFS image: all %llu bytes are fetched before it can be "

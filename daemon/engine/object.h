@@ -5,12 +5,11 @@
  */
 #pragma once
 
-#include <uthash.h>
-
 #include "daemon/engine/engine.h"
 #include "daemon/engine/readahead.h"
 #include "daemon/engine/residency.h"
 #include "daemon/engine/sched.h"
+#include "daemon/util/table.h"
 
 TAILQ_HEAD(demand_list, engine_demand);
 

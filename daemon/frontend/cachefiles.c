@@ -8,11 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
-#include <uthash.h>
 
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
+#include "daemon/util/table.h"
 #include "proto/cachefiles.h"
 #include "proto/cachename.h"
 
@@ -112,6 +113,18 @@ static void copen_refuse(struct frontend *fe, uint32_t msg_id, int error, int fd
 		port->ops->release(port, fd);
 }
 
+/* 6.1 makes cache files with mode 0, which their owner may change but, without capabilities, not
+ * write to. */
+static int set_stale_attribute(const char *path)
+{
+	if (setxattr(path, CACHENAME_XATTR, "", 1, 0) == 0)
+		return 0;
+	if (errno != EACCES || chmod(path, 0600) < 0 ||
+	    setxattr(path, CACHENAME_XATTR, "", 1, 0) < 0)
+		return -errno;
+	return 0;
+}
+
 /*
  * A file whose attribute has the wrong length is stale: the kernel leaves it aside and starts an
  * empty one (cachefiles_check_auxdata()). It looks only after our copen, so this is in time; an
@@ -133,10 +146,10 @@ static int open_discard(struct engine_open *open)
 	if (fd < 0)
 		return errno == ENOENT ? 0 : -errno;
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	if (setxattr(proc, CACHENAME_XATTR, "", 1, 0) < 0)
-		return -errno;
-	log_info("%s: cached bytes of unknown or older origin are dropped", path);
-	return 0;
+	err = set_stale_attribute(proc);
+	if (err == 0)
+		log_info("%s: cached bytes of unknown or older origin are dropped", path);
+	return err;
 }
 
 static void frontend_stopped_if_done(struct frontend *fe)
@@ -190,7 +203,7 @@ static struct handle *handle_new(struct frontend *fe, const struct cf_msg *msg)
 	return h;
 }
 
-static void handle_insert(struct handle *h)
+static int handle_insert(struct handle *h)
 {
 	struct frontend *fe = h->frontend;
 	struct handle *old;
@@ -204,25 +217,34 @@ static void handle_insert(struct handle *h)
 		handle_close(old);
 	}
 	HASH_ADD(hh, fe->handles, object_id, sizeof(h->object_id), h);
+	return table_has(h) ? 0 : -ENOMEM;
 }
 
-/* The engine has said yes; now the kernel has to. */
+/* The engine has said yes; now the kernel has to. After copen a READ may come at any time, so the
+ * handle is in its place before. */
 static void open_accept(struct open_request *r, struct object *object)
 {
+	struct frontend *fe = r->frontend;
 	struct handle *h = r->handle;
 	char text[CF_COMMAND_MAX];
 	int err;
 
 	h->object = object;
-	err = frontend_command(r->frontend, text,
-			       cf_format_copen(text, r->msg_id, object_size(object)));
+	err = handle_insert(h);
 	if (err < 0) {
-		log_warning("%s: copen of message %u: %s", object_name(object), r->msg_id,
-			    strerror(-err));
+		log_error("%s: out of memory: an open fails", object_name(object));
+		copen_refuse(fe, r->msg_id, err, -1);
 		handle_close(h);
 		return;
 	}
-	handle_insert(h);
+	err = frontend_command(fe, text, cf_format_copen(text, r->msg_id, object_size(object)));
+	if (err < 0) {
+		log_warning("%s: copen of message %u: %s", object_name(object), r->msg_id,
+			    strerror(-err));
+		HASH_DEL(fe->handles, h);
+		handle_close(h);
+		return;
+	}
 	engine_attach(object, &h->sink);
 	log_debug("%s: open as object %u, %llu bytes", object_name(object), h->object_id,
 		  (unsigned long long)object_size(object));

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -368,6 +369,17 @@ START_TEST(test_watch_on_no_descriptor)
 }
 END_TEST
 
+static void allow_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	ck_assert_uint_ge(limit.rlim_max, n);
+	if (limit.rlim_cur < n)
+		limit.rlim_cur = n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
 START_TEST(test_watch_many)
 {
 	struct guard *guard = calloc(MANY, sizeof(*guard));
@@ -375,6 +387,7 @@ START_TEST(test_watch_many)
 	uint64_t one = 1;
 	bool all = false;
 
+	allow_descriptors(MANY + 100);
 	for (int i = 0; i < MANY; i++) {
 		guard[i] = guard_of();
 		guard[i].modify_to = 0;
@@ -388,6 +401,8 @@ START_TEST(test_watch_many)
 		for (int i = 0; i < MANY; i++)
 			all = all && guard[i].n_ready == 1;
 	}
+	for (int i = 0; i < MANY; i++)
+		ck_assert_uint_eq(guard[i].events, POLLIN);
 	ck_assert_int_eq(loop_turn(loop), -EDEADLK);
 	for (int i = 0; i < MANY; i++) {
 		loop_watch_remove(&guard[i].watch);

@@ -139,14 +139,13 @@ static bool send_piece(struct answer *a, const char *buf, size_t len)
 	char size[32];
 	int n = snprintf(size, sizeof(size), "%zx\r\n", len);
 
-	if (a->chunked && !send_all(a->c->fd, size, (size_t)n))
-		return false;
-	if (!send_all(a->c->fd, buf, len) || (a->chunked && !send_all(a->c->fd, "\r\n", 2)))
-		return false;
+	/* Before they are sent: who has received them sees them counted. */
 	pthread_mutex_lock(&a->c->origin->lock);
 	a->c->origin->stats.body_bytes += len;
 	pthread_mutex_unlock(&a->c->origin->lock);
-	return true;
+	if (a->chunked && !send_all(a->c->fd, size, (size_t)n))
+		return false;
+	return send_all(a->c->fd, buf, len) && (!a->chunked || send_all(a->c->fd, "\r\n", 2));
 }
 
 /* The body, as far as its faults let it go. */

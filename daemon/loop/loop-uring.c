@@ -21,11 +21,11 @@
 
 /*
  * Threads that the kernel starts for what would block. The write of an anonymous cachefiles
- * descriptor always goes there, is synchronous there, and is "unbounded" work because that is no
- * regular file (io_prep_async_work()); without a limit there would be one thread per write. Eight
- * direct writes keep a disk busy. Regular files ("bounded") rarely get there.
+ * descriptor always goes there and is synchronous there; as that is no regular file it is
+ * "unbounded" work (io_prep_async_work()), which without a limit gets one thread per write. Eight
+ * direct writes keep a disk busy. The others are for regular files that are not in memory.
  */
-#define WORKERS_BOUNDED	  4
+#define WORKERS_BOUNDED	  8
 #define WORKERS_UNBOUNDED 8
 
 #define TAG_POLL	  ((uint64_t)1)

@@ -39,11 +39,17 @@ static bool span_is(struct span s, const char *word)
 	return s.len == strlen(word) && strncasecmp(s.text, word, s.len) == 0;
 }
 
-/* Keeps a field's value; one that is there already must be the same. */
+/*
+ * Keeps a field's value, which is to be sent back some day; one that is there already must be the
+ * same. What does not fit, or has a control character, is as good as not sent.
+ */
 static void keep(struct http_answer *answer, char *slot, size_t n, struct span value)
 {
-	if (value.len >= n || memchr(value.text, '\0', value.len))
+	if (value.len >= n)
 		return;
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.text[i] < ' ' || value.text[i] == 0x7f)
+			return;
 	if (slot[0] && (strlen(slot) != value.len || memcmp(slot, value.text, value.len) != 0))
 		answer->bad = true;
 	memcpy(slot, value.text, value.len);

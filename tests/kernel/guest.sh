@@ -97,7 +97,7 @@ status=0
 TMPDIR=$backing timeout -k 5 "$limit" "$kernel" "mem=$memory" \
 	root=/dev/root rootfstype=hostfs rootflags=/ ro "init=$state/init" "ubd0=$image" \
 	con=null con0=fd:0,fd:1 quiet panic=-1 < /dev/null 2> "$state/kernel.log" |
-	sed -u -e 's/\r$//' -e '/^reboot: Power down$/d' || status=${PIPESTATUS[0]}
+	sed -u -e 's/\r$//' -e '/^reboot: /d' || status=${PIPESTATUS[0]}
 
 if [ -s "$state/status" ]; then
 	exit "$(cat "$state/status")"

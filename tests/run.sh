@@ -1,0 +1,123 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT
+#
+# Everything there is to test, in one command, on a fresh Debian 12:
+#
+#	tests/run.sh [--keep]
+#
+#	gcc		build and all tests of meson
+#	clang		the same with the other compiler, warnings are errors
+#	sanitizers	the same with ASan and UBSan
+#	valgrind	the tests of the first build under memcheck
+#	kernel 6.12	all scenarios on the real kernel feature in User-Mode Linux
+#	kernel 6.1	those that concern the older kernel
+#
+# Two lanes run side by side: the kernels and their scenarios in one, the compilers in the other.
+# Counted are test cases (each scenario, each case of a test binary that names its cases). Shows
+# each skip with its reason. The last line is "N passed, N failed, N skipped". Exit status 0 if
+# nothing failed.
+
+set -euo pipefail
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=${here%/*}
+keep=''
+case ${1:-} in
+'') ;;
+--keep) keep=yes ;;
+*) sed -n '6s/^#	//p' "$0" >&2; exit 2 ;;
+esac
+
+"$here/packages.sh" build test kernel
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/cachefilld-tests.XXXXXX")
+trap '[ -n "$keep" ] || rm -rf "$work"' EXIT
+trap 'trap - EXIT; kill $(jobs -p) 2> /dev/null; exit 130' INT TERM HUP
+mkdir "$work/tally"
+# libcheck's limits are for an idle machine and no instrumentation.
+export CK_TIMEOUT_MULTIPLIER=10
+started=$SECONDS
+say() { printf '[%4d s] %s\n' $((SECONDS - started)) "$*"; }
+
+# tally STAGE FILE: the last line of FILE is "... N passed, N failed, N skipped", or the stage
+# itself failed.
+tally() {
+	local line
+	line=$(tail -1 "$2" 2> /dev/null |
+		grep -oE '[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$') ||
+		line='0 passed, 1 failed, 0 skipped'
+	echo "$line" > "$work/tally/${1// /-}"
+	say "$1: $line"
+}
+
+# build STAGE [MESON-OPTION]...: false when it does not compile, which is a failed test.
+build() {
+	local stage=$1 log=$work/$1.log
+	shift
+	say "$stage: building"
+	if meson setup "$work/$stage" "$root" "$@" > "$log" 2>&1 &&
+		nice ninja -C "$work/$stage" >> "$log" 2>&1; then
+		return 0
+	fi
+	grep -E -A8 'error:|ERROR|FAILED' "$log" | head -60
+	tally "$stage" /dev/null
+	return 1
+}
+
+# run_tests STAGE BUILD [MESON-TEST-OPTION]...
+run_tests() {
+	local stage=$1 build=$2 log=$work/$2/meson-logs/testlog.json
+	shift 2
+	say "$stage: testing"
+	meson test -C "$work/$build" --no-rebuild "$@" > "$work/$stage.test" 2>&1 || true
+	case " $* " in *" --wrapper "*) log=${log%.json}-valgrind.json ;; esac
+	"$here/count-tests.py" "$stage" "$log" | tee "$work/$stage.count" | sed '$d'
+	tally "$stage" "$work/$stage.count"
+}
+
+compilers() {
+	if build gcc; then
+		touch "$work/gcc-done"
+		run_tests gcc gcc
+	fi
+	if CC=clang build clang --werror; then run_tests clang clang; fi
+	if CC=clang build sanitizers -Db_sanitize=address,undefined -Db_lundef=false; then
+		ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
+			UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
+			run_tests sanitizers sanitizers -t 4
+	fi
+	if [ -e "$work/gcc-done" ]; then
+		local memcheck="valgrind -q --error-exitcode=99 --leak-check=full"
+		memcheck="$memcheck --show-leak-kinds=definite --errors-for-leak-kinds=definite"
+		if [ -e "$root/contrib/valgrind.supp" ]; then
+			memcheck="$memcheck --suppressions=$root/contrib/valgrind.supp"
+		fi
+		run_tests valgrind gcc --no-suite lint -t 10 --wrapper "$memcheck"
+	fi
+	touch "$work/compilers-done"
+}
+
+kernels() {
+	local version
+	for version in 6.12 6.1; do
+		say "kernel $version: building, unless it was before"
+		"$here/kernel/build-uml.sh" "$version" > "$work/kernel-$version" ||
+			tally "kernel $version" /dev/null
+	done
+	until [ -e "$work/gcc-done" ] || [ -e "$work/compilers-done" ]; do sleep 1; done
+	for version in 6.12 6.1; do
+		[ -s "$work/kernel-$version" ] || continue
+		say "kernel $version: scenarios"
+		"$here/kernel/run.sh" --kernel "$version" "$work/gcc" 2>&1 |
+			tee "$work/kernel.out" | sed '$d' || true
+		tally "kernel $version" "$work/kernel.out"
+	done
+}
+
+kernels &
+compilers
+wait
+
+say "finished"
+cat "$work"/tally/* | awk '{ p += $1; f += $3; s += $5 }
+	END { printf "%d passed, %d failed, %d skipped\n", p, f, s; exit f > 0 || p == 0 }'

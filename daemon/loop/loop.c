@@ -9,7 +9,8 @@
 #include "daemon/loop/loop-internal.h"
 #include "daemon/util/cleanup.h"
 
-#define OP_LEN_MAX ((size_t)1 << 30)
+#define OP_LEN_MAX	((size_t)1 << 30)
+#define DEFERRED_ROUNDS 8
 
 static uint64_t clock_read(void)
 {
@@ -187,20 +188,28 @@ void loop_defer_cancel(struct loop *loop, struct loop_deferred *deferred)
 	TAILQ_REMOVE(&loop->deferred, deferred, link);
 }
 
-static void deferred_dispatch(struct loop *loop)
+/* Those that are queued now; what they queue comes behind the mark. */
+static void deferred_dispatch_round(struct loop *loop)
 {
-	/* The calls behind the mark were made by these calls; they belong to the next turn. */
 	struct loop_deferred mark = {.run = NULL};
 	struct loop_deferred *deferred;
 
-	if (TAILQ_EMPTY(&loop->deferred))
-		return;
 	TAILQ_INSERT_TAIL(&loop->deferred, &mark, link);
 	while ((deferred = TAILQ_FIRST(&loop->deferred)) != &mark) {
 		loop_defer_cancel(loop, deferred);
 		deferred->run(deferred);
 	}
 	TAILQ_REMOVE(&loop->deferred, &mark, link);
+}
+
+/*
+ * A request passes through several deferred calls on its way; a turn, with its system calls, for
+ * each of them would double what a small one costs. No turn is endless all the same.
+ */
+static void deferred_dispatch(struct loop *loop)
+{
+	for (int i = 0; i < DEFERRED_ROUNDS && !TAILQ_EMPTY(&loop->deferred); i++)
+		deferred_dispatch_round(loop);
 }
 
 /* ---- turn ------------------------------------------------------------------------------- */

@@ -64,7 +64,7 @@ START_TEST(test_deferred_once_and_in_order)
 }
 END_TEST
 
-START_TEST(test_deferred_by_deferred_runs_in_next_turn)
+START_TEST(test_deferred_by_deferred_runs_soon_and_no_turn_is_endless)
 {
 	struct note a = note_of('a'), b = note_of('b'), c = note_of('c');
 
@@ -74,10 +74,8 @@ START_TEST(test_deferred_by_deferred_runs_in_next_turn)
 	loop_defer(loop, &b.deferred);
 	loop_defer(loop, &c.deferred);
 	turn();
-	ck_assert_str_eq(story, "ab");
-	turn();
-	turn();
-	ck_assert_str_eq(story, "abaa");
+	ck_assert_msg(strncmp(story, "aba", 3) == 0, "%s", story);
+	ck_assert_uint_lt(strlen(story), 16);
 	loop_defer_cancel(loop, &a.deferred);
 }
 END_TEST
@@ -190,7 +188,7 @@ END_TEST
 static void add_tests(TCase *tcase, enum loop_backend which)
 {
 	tcase_add_test(tcase, test_deferred_once_and_in_order);
-	tcase_add_test(tcase, test_deferred_by_deferred_runs_in_next_turn);
+	tcase_add_test(tcase, test_deferred_by_deferred_runs_soon_and_no_turn_is_endless);
 	tcase_add_test(tcase, test_turn_order_and_stop);
 	tcase_add_test(tcase, test_free_takes_null);
 	tcase_add_test(tcase, test_signals);

@@ -108,7 +108,7 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 
 struct fetch_identity file_identity_of(const struct file_stamp *stamp)
 {
-	struct fetch_identity id = { .size = stamp->size };
+	struct fetch_identity id = {.size = stamp->size};
 
 	snprintf(id.validator, sizeof(id.validator), "mtime:%" PRId64 ".%09ld ino:%" PRIu64,
 		 (int64_t)stamp->mtime.tv_sec, stamp->mtime.tv_nsec, stamp->inode);
@@ -167,9 +167,10 @@ int file_open_below(const char *root, const char *locator, struct file_stamp *re
 	int r = file_path_below(&below, root, locator);
 
 	if (r < 0) {
-		fetch_error(error, locator, r == -EACCES ? "not below the directory of its source" :
-					    r == -ENOENT ? "no file can have this name" :
-							   "no memory");
+		fetch_error(error, locator,
+			    r == -EACCES   ? "not below the directory of its source"
+			    : r == -ENOENT ? "no file can have this name"
+					   : "no memory");
 		return r;
 	}
 	dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -183,8 +184,8 @@ int file_open_below(const char *root, const char *locator, struct file_stamp *re
 	if (fd < 0 && errno != ENXIO) {
 		r = file_verdict(errno);
 		fetch_error(error, locator, "%s",
-			    errno == EXDEV ? "leads out of the directory of its source" :
-					     strerror(errno));
+			    errno == EXDEV ? "leads out of the directory of its source"
+					   : strerror(errno));
 		return r;
 	}
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode)) {

@@ -14,7 +14,7 @@
 
 void http_answer_reset(struct http_answer *answer)
 {
-	*answer = (struct http_answer){ 0 };
+	*answer = (struct http_answer){0};
 }
 
 /* A run of text inside a line. */
@@ -31,7 +31,7 @@ static struct span span_trim(const char *text, size_t len)
 	}
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
 		len--;
-	return (struct span){ text, len };
+	return (struct span){text, len};
 }
 
 static bool span_is(struct span s, const char *word)
@@ -247,8 +247,8 @@ static int look_part(const struct http_answer *answer, size_t head_len, uint64_t
 	return 0;
 }
 
-int http_answer_look(const struct http_answer *answer, size_t head_len,
-		     struct fetch_identity *ret, uint64_t *ret_body, const char **ret_why)
+int http_answer_look(const struct http_answer *answer, size_t head_len, struct fetch_identity *ret,
+		     uint64_t *ret_body, const char **ret_why)
 {
 	uint64_t size = 0, body = 0;
 	int r;
@@ -258,8 +258,8 @@ int http_answer_look(const struct http_answer *answer, size_t head_len,
 		return check_status(answer, ret_why);
 	r = check_body(answer, ret_why);
 	if (r == 0)
-		r = answer->status == 206 ? look_part(answer, head_len, &size, &body, ret_why) :
-					    look_whole(answer, head_len, &size, &body, ret_why);
+		r = answer->status == 206 ? look_part(answer, head_len, &size, &body, ret_why)
+					  : look_whole(answer, head_len, &size, &body, ret_why);
 	if (r < 0)
 		return r;
 	ret->size = size;
@@ -297,8 +297,8 @@ int http_answer_read(const struct http_answer *answer, const struct fetch_identi
 		return r;
 	if (!is_pinned(answer, pinned))
 		return verdict(-ESTALE, ret_why, "the object has changed");
-	if (whole ? answer->length_known && answer->length != pinned->size :
-		    range->total != pinned->size)
+	if (whole ? answer->length_known && answer->length != pinned->size
+		  : range->total != pinned->size)
 		return verdict(-ESTALE, ret_why, "the object's size has changed");
 	/* All of a small object is what was asked for, also from a server without ranges. */
 	if (whole && !(answer->length_known && off == 0 && len == pinned->size))
@@ -323,8 +323,7 @@ int http_condition_print(char buf[HTTP_CONDITION_MAX], const struct fetch_identi
 		field = "If-Unmodified-Since: ";
 		text = validator + strlen(MODIFIED_PREFIX);
 	}
-	if (!text || !*text || strpbrk(text, "\r\n") ||
-	    (field[3] == 'M' && !is_strong_etag(text)))
+	if (!text || !*text || strpbrk(text, "\r\n") || (field[3] == 'M' && !is_strong_etag(text)))
 		return -EINVAL;
 	snprintf(buf, HTTP_CONDITION_MAX, "%s%s", field, text);
 	return 0;

@@ -44,8 +44,8 @@ bool http_answer_redirects(const struct http_answer *answer);
  * look: the request was for the first max(head_len, 1) bytes. *ret_body is how many bytes the body
  * has to have.
  */
-int http_answer_look(const struct http_answer *answer, size_t head_len,
-		     struct fetch_identity *ret, uint64_t *ret_body, const char **ret_why);
+int http_answer_look(const struct http_answer *answer, size_t head_len, struct fetch_identity *ret,
+		     uint64_t *ret_body, const char **ret_why);
 
 /* read: the request was for [off, off + len) of what `pinned` names; that is the body's length. */
 int http_answer_read(const struct http_answer *answer, const struct fetch_identity *pinned,

@@ -14,20 +14,20 @@
 #define HEADER_LINE_MAX 8192
 
 const struct fetcher_key http_keys[] = {
-	{ "ca-file", "PEM file of the authorities that may vouch for the server" },
-	{ "ca-path", "directory of such authorities, hashed by openssl-rehash(1)" },
-	{ "client-cert", "PEM file with the certificate to show to the server" },
-	{ "client-key", "PEM file with its private key, where client-cert has none" },
-	{ "connect-timeout", "longest wait for a connection, default 10s" },
-	{ "header", "field of every request, \"Name: value\"; repeatable" },
-	{ "header-file", "file of such fields, one per line, for secrets" },
-	{ "http-version", "1.1, or 2 where the server offers it (default)" },
-	{ "max-connections", "connections to one host, default 16" },
-	{ "proxy", "URL of a proxy, \"\" for none; default: the environment" },
-	{ "redirects", "how many are followed, default 5" },
-	{ "stall-timeout", "longest time with less than 1000 bytes/s, default 30s" },
-	{ "user-agent", "what we call ourselves" },
-	{ NULL, NULL },
+	{"ca-file", "PEM file of the authorities that may vouch for the server"},
+	{"ca-path", "directory of such authorities, hashed by openssl-rehash(1)"},
+	{"client-cert", "PEM file with the certificate to show to the server"},
+	{"client-key", "PEM file with its private key, where client-cert has none"},
+	{"connect-timeout", "longest wait for a connection, default 10s"},
+	{"header", "field of every request, \"Name: value\"; repeatable"},
+	{"header-file", "file of such fields, one per line, for secrets"},
+	{"http-version", "1.1, or 2 where the server offers it (default)"},
+	{"max-connections", "connections to one host, default 16"},
+	{"proxy", "URL of a proxy, \"\" for none; default: the environment"},
+	{"redirects", "how many are followed, default 5"},
+	{"stall-timeout", "longest time with less than 1000 bytes/s, default 30s"},
+	{"user-agent", "what we call ourselves"},
+	{NULL, NULL},
 };
 
 /* A parameter's key and value, and where to complain. */
@@ -82,7 +82,7 @@ static int set_duration(const struct setting *s, long min_ms, long *slot)
 	static const struct {
 		const char *unit;
 		uint64_t ms;
-	} units[] = { { "", 1000 }, { "s", 1000 }, { "ms", 1 }, { "min", 60000 } };
+	} units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"min", 60000}};
 	size_t digits = strspn(s->value, "0123456789");
 	uint64_t n;
 
@@ -96,8 +96,9 @@ static int set_duration(const struct setting *s, long min_ms, long *slot)
 		*slot = (long)n;
 		return 0;
 	}
-	return refuse(s, -EINVAL, min_ms < 1000 ? "must be a time such as 500ms or 10s" :
-						  "must be a time of whole seconds such as 10s");
+	return refuse(s, -EINVAL,
+		      min_ms < 1000 ? "must be a time such as 500ms or 10s"
+				    : "must be a time of whole seconds such as 10s");
 }
 
 static int set_version(const struct setting *s, long *slot)
@@ -117,9 +118,16 @@ static int set_version(const struct setting *s, long *slot)
 static bool is_reserved(const char *field, size_t len)
 {
 	static const char *const names[] = {
-		"Range",	     "If-Match",       "If-None-Match",	    "If-Modified-Since",
-		"If-Unmodified-Since", "If-Range",     "Accept-Encoding",   "Content-Length",
-		"Transfer-Encoding", "Connection",
+		"Range",
+		"If-Match",
+		"If-None-Match",
+		"If-Modified-Since",
+		"If-Unmodified-Since",
+		"If-Range",
+		"Accept-Encoding",
+		"Content-Length",
+		"Transfer-Encoding",
+		"Connection",
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -136,7 +144,8 @@ static int add_header(const struct setting *s, struct curl_slist **headers, cons
 	size_t name = strspn(line, token);
 	struct curl_slist *longer;
 
-	if (name == 0 || line[name] != ':' || line[name + 1 + strspn(line + name + 1, " \t")] == '\0')
+	if (name == 0 || line[name] != ':' ||
+	    line[name + 1 + strspn(line + name + 1, " \t")] == '\0')
 		return refuse(s, -EINVAL, "must have the form \"Name: value\"");
 	for (const char *c = line; *c; c++)
 		if (((unsigned char)*c < ' ' && *c != '\t') || *c == 0x7f)
@@ -231,7 +240,7 @@ static int take_param(struct http_config *config, const struct setting *s)
 /* "http://host:port" of "http://host:port/{cookie}"; "https://" of "https://{domain}.org/x". */
 static int take_origin(struct http_config *config, const char *template, char *error)
 {
-	static const char *const schemes[] = { "http://", "https://" };
+	static const char *const schemes[] = {"http://", "https://"};
 
 	for (size_t i = 0; i < 2; i++) {
 		size_t len = strlen(schemes[i]), end;
@@ -288,7 +297,7 @@ int http_config_new(struct http_config **ret, const char *template,
 	};
 	r = take_origin(config, template, error);
 	for (; r == 0 && params && params->key; params++) {
-		struct setting s = { .key = params->key, .value = params->value, .error = error };
+		struct setting s = {.key = params->key, .value = params->value, .error = error};
 
 		r = take_param(config, &s);
 	}

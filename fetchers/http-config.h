@@ -16,7 +16,7 @@ struct http_config {
 	 */
 	char *origin;
 	char *ca_file, *ca_path, *client_cert, *client_key; /* or NULL */
-	char *proxy;					     /* NULL: the environment decides */
+	char *proxy;					    /* NULL: the environment decides */
 	char *user_agent;
 	/* The source's fields, then those of every request: the tail that any host may see. */
 	struct curl_slist *headers;

@@ -95,7 +95,7 @@ static struct http_socket *socket_new(struct http_multi *multi, curl_socket_t fd
 
 	if (!s)
 		return NULL;
-	*s = (struct http_socket){ .multi = multi, .watch.ready = socket_ready, .fd = fd };
+	*s = (struct http_socket){.multi = multi, .watch.ready = socket_ready, .fd = fd};
 	if (loop_watch_add(multi->loop, &s->watch, fd, events) < 0) {
 		free(s);
 		return NULL;
@@ -112,9 +112,9 @@ static int socket_changed(CURL *easy, curl_socket_t fd, int what, void *userp, v
 {
 	struct http_multi *multi = userp;
 	struct http_socket *s = socketp;
-	uint32_t events = what == CURL_POLL_IN	? POLLIN :
-			  what == CURL_POLL_OUT ? POLLOUT :
-						  POLLIN | POLLOUT;
+	uint32_t events = what == CURL_POLL_IN	  ? POLLIN
+			  : what == CURL_POLL_OUT ? POLLOUT
+						  : POLLIN | POLLOUT;
 
 	if (what != CURL_POLL_REMOVE) {
 		if (s)

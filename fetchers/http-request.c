@@ -182,8 +182,8 @@ static void request_follow(struct http_request *r)
 		request_fail(r, err, why);
 		return;
 	}
-	next = http_url_same_origin(r->locator, to) ? http_url_with_user(r->locator, to) :
-						      strdup(to);
+	next = http_url_same_origin(r->locator, to) ? http_url_with_user(r->locator, to)
+						    : strdup(to);
 	if (!next) {
 		request_fail(r, -ENOMEM, "no memory");
 		return;
@@ -302,9 +302,8 @@ static struct curl_slist *request_fields(struct http_request *r)
 	/* libcurl only reads the list that it is given. */
 	struct curl_slist *rest = trusted ? c->headers : (struct curl_slist *)c->plain_headers;
 
-	snprintf(r->range, sizeof(r->range), "Range: %s",
-		 http_range_print(range, r->off, r->len));
-	r->fields[0] = (struct curl_slist){ .data = r->range, .next = rest };
+	snprintf(r->range, sizeof(r->range), "Range: %s", http_range_print(range, r->off, r->len));
+	r->fields[0] = (struct curl_slist){.data = r->range, .next = rest};
 	if (r->object && r->object->condition[0]) {
 		r->fields[1] = (struct curl_slist){
 			.data = (char *)r->object->condition,

@@ -9,7 +9,8 @@
 /* -EACCES with a static half sentence: `to` is no http or https URL, or leaves https for http. */
 int http_url_check(const char *from, const char *to, const char **ret_why);
 
-/* Whether both have the same scheme, host and port: what may see one's secrets may see the other's. */
+/* Whether both have the same scheme, host and port: what may see one's secrets may see the other's.
+ */
 bool http_url_same_origin(const char *a, const char *b);
 
 /* A copy of `to` that carries the user name and password of `from`; NULL: no memory. */

@@ -43,9 +43,11 @@ __attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
 static void make_certificates(void)
 {
 	run("cd %s && exec > /dev/null 2>&1 && "
-	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key -out ca.pem -subj /CN=ca && "
+	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
+	    "-out ca.pem -subj /CN=ca && "
 	    "for who in server client; do "
-	    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $who.key -out $who.csr -subj /CN=$who && "
+	    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $who.key -out "
+	    "$who.csr -subj /CN=$who && "
 	    "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > ext && "
 	    "openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
 	    "-extfile ext -out $who.pem || exit 1; done",
@@ -58,7 +60,7 @@ static void make_certificates(void)
 /* A port that was free a moment ago. */
 static unsigned int free_port(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -118,9 +120,9 @@ static void put(const char *name, size_t size, unsigned int version)
 /* Until it listens, or has ended because a port was taken meanwhile: false. */
 static bool nginx_listens(void)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port_strict),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	struct sockaddr_in in = {.sin_family = AF_INET,
+				 .sin_port = htons((uint16_t)port_strict),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	for (;;) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -251,7 +253,8 @@ START_TEST(empty_and_small_files)
 
 	host_for("http", port_plain, NULL);
 	for (size_t room = 0; room <= 4096; room += 4096) {
-		ck_assert_int_eq(host_look(&host, &look, url("http", port_plain, "empty"), room), 0);
+		ck_assert_int_eq(host_look(&host, &look, url("http", port_plain, "empty"), room),
+				 0);
 		ck_assert_uint_eq(look.look.identity.size, 0);
 		host_look_free(&look);
 		ck_assert_int_eq(host_look(&host, &look, url("http", port_plain, "one"), room), 0);
@@ -267,7 +270,7 @@ END_TEST
 
 START_TEST(many_ranges)
 {
-	static const struct fetcher_param params[] = { { "max-connections", "4" }, { NULL, NULL } };
+	static const struct fetcher_param params[] = {{"max-connections", "4"}, {NULL, NULL}};
 
 	host_for("http", port_plain, params);
 	read_many(url("http", port_plain, "blob"), 1000);
@@ -279,7 +282,7 @@ END_TEST
 START_TEST(changed_file)
 {
 	struct fetch_object *object;
-	struct host_read read = { 0 };
+	struct host_read read = {0};
 	struct host_look look;
 
 	host_for("http", port_plain, NULL);
@@ -295,7 +298,7 @@ END_TEST
 
 START_TEST(own_authority)
 {
-	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
+	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
 	struct host_look look;
 
 	host_for("https", port_tls, params);
@@ -312,8 +315,8 @@ END_TEST
 START_TEST(client_certificate)
 {
 	struct fetcher_param params[] = {
-		{ "ca-file", ca }, { "client-cert", cert }, { "client-key", key }, { NULL, NULL } };
-	struct fetcher_param without[] = { { "ca-file", ca }, { NULL, NULL } };
+		{"ca-file", ca}, {"client-cert", cert}, {"client-key", key}, {NULL, NULL}};
+	struct fetcher_param without[] = {{"ca-file", ca}, {NULL, NULL}};
 	struct host_look look;
 
 	host_for("https", port_strict, params);
@@ -327,7 +330,7 @@ END_TEST
 
 START_TEST(http2_shares_connections)
 {
-	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
+	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
 
 	host_for("https", port_tls, params);
 	read_many(url("https", port_tls, "blob"), 500);
@@ -340,8 +343,7 @@ END_TEST
 
 START_TEST(http1_on_demand)
 {
-	struct fetcher_param params[] = {
-		{ "ca-file", ca }, { "http-version", "1.1" }, { NULL, NULL } };
+	struct fetcher_param params[] = {{"ca-file", ca}, {"http-version", "1.1"}, {NULL, NULL}};
 
 	host_for("https", port_tls, params);
 	read_many(url("https", port_tls, "blob"), 100);
@@ -353,7 +355,7 @@ END_TEST
 /* Of many streams on one connection. */
 START_TEST(http2_cancel)
 {
-	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
+	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
 	static struct host_read reads[64];
 	struct fetch_object *object;
 	struct host_look look;
@@ -372,9 +374,9 @@ START_TEST(http2_cancel)
 	for (int i = 0; i < 64; i++) {
 		ck_assert(reads[i].err == 0 || (i % 2 == 0 && reads[i].err == -ECANCELED));
 		if (reads[i].err == 0)
-			ck_assert_uint_eq(pattern_check(reads[i].read.buf, SIZE,
-							pattern_key("blob") + 1, 0),
-					  SIZE);
+			ck_assert_uint_eq(
+				pattern_check(reads[i].read.buf, SIZE, pattern_key("blob") + 1, 0),
+				SIZE);
 		host_read_free(&reads[i]);
 	}
 	host.fetcher->ops->detach(object);
@@ -384,7 +386,7 @@ END_TEST
 
 START_TEST(never_from_https_to_http)
 {
-	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
+	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
 	struct host_look look;
 
 	host_for("https", port_tls, params);

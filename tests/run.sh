@@ -36,6 +36,10 @@ trap 'trap - EXIT; kill $(jobs -p) 2> /dev/null; exit 130' INT TERM HUP
 mkdir "$work/tally"
 # libcheck's limits are for an idle machine and no instrumentation.
 export CK_TIMEOUT_MULTIPLIER=10
+# A stage that never comes to its count has failed.
+for stage in gcc clang sanitizers valgrind kernel-6.12 kernel-6.1; do
+	echo '0 passed, 1 failed, 0 skipped' > "$work/tally/$stage"
+done
 started=$SECONDS
 say() { printf '[%4d s] %s\n' $((SECONDS - started)) "$*"; }
 
@@ -64,12 +68,15 @@ build() {
 	return 1
 }
 
+patience=10
+
 # run_tests STAGE BUILD [MESON-TEST-OPTION]...
 run_tests() {
 	local stage=$1 build=$2 log=$work/$2/meson-logs/testlog.json
 	shift 2
 	say "$stage: testing"
-	meson test -C "$work/$build" --no-rebuild "$@" > "$work/$stage.test" 2>&1 || true
+	# Limits for a busy machine: they only have to end what would never end.
+	meson test -C "$work/$build" --no-rebuild -t "$patience" "$@" > "$work/$stage.test" 2>&1 || true
 	case " $* " in *" --wrapper "*) log=${log%.json}-valgrind.json ;; esac
 	"$here/count-tests.py" "$stage" "$log" | tee "$work/$stage.count" | sed '$d'
 	tally "$stage" "$work/$stage.count"
@@ -84,7 +91,7 @@ compilers() {
 	if CC=clang build sanitizers -Db_sanitize=address,undefined -Db_lundef=false; then
 		ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 \
 			UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-			run_tests sanitizers sanitizers -t 4
+			run_tests sanitizers sanitizers
 	fi
 	if [ -e "$work/gcc-done" ]; then
 		local memcheck="valgrind -q --error-exitcode=99 --leak-check=full"
@@ -92,7 +99,7 @@ compilers() {
 		if [ -e "$root/contrib/valgrind.supp" ]; then
 			memcheck="$memcheck --suppressions=$root/contrib/valgrind.supp"
 		fi
-		run_tests valgrind gcc --no-suite lint -t 10 --wrapper "$memcheck"
+		patience=40 run_tests valgrind gcc --no-suite lint --wrapper "$memcheck"
 	fi
 	touch "$work/compilers-done"
 }

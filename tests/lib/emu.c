@@ -96,11 +96,11 @@ void emu_tidy(void)
 /* A directory on a real file system; /tmp may be memory, where direct I/O has no rules. */
 static void emu_dir_new(struct emu *emu)
 {
-	static const char *const places[] = { "/var/tmp", "/tmp" };
-	size_t i;
+	static const char *const places[] = { "/dev/shm", "/var/tmp", "/tmp" };
+	size_t i = emu->config.in_memory ? 0 : 1;
 	int fd;
 
-	for (i = 0; i < sizeof(places) / sizeof(*places); i++) {
+	for (; i < sizeof(places) / sizeof(*places); i++) {
 		snprintf(emu->dir, sizeof(emu->dir), "%s/cachefill-emu.XXXXXX", places[i]);
 		if (mkdtemp(emu->dir))
 			break;

@@ -36,6 +36,7 @@ struct loop;
 struct emu_origin {
 	uint64_t size; /* bytes: the only size that a copen may give */
 	uint8_t (*byte)(const struct emu_origin *origin, uint64_t off); /* off < size */
+	bool patient; /* its READs have no deadline: they are held until all of it is there */
 };
 
 struct emu_config {
@@ -44,6 +45,7 @@ struct emu_config {
 	uint64_t ready_delay; /* ns after a copen in which writes fail, ended by a first READ too */
 	uint32_t first_msg_id;
 	bool holder;	 /* somebody else keeps the device: it survives port->free() */
+	bool in_memory;	 /* cache files in /dev/shm: fast, but without the rules of direct I/O */
 	bool no_restore; /* a kernel without `restore` */
 };
 

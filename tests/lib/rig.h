@@ -26,6 +26,7 @@ struct rig {
 	struct emu_config kernel;
 	struct engine_source_config source;
 	struct engine_config config;
+	enum loop_backend backend;
 
 	struct emu *emu;
 	struct loop *loop;
@@ -39,7 +40,7 @@ struct rig {
 
 extern struct rig rig;
 
-/* Defaults; a test changes rig.kernel, rig.source, rig.config before rig_begin(). */
+/* Defaults; a test changes rig.kernel, source, config, backend before rig_begin(). */
 void rig_setup(void);
 /* Kernel, loop, origin and first daemon. */
 void rig_begin(void);

@@ -290,7 +290,7 @@ static const struct bad_case bad_cases[] = {
 	{ &bad_unread_message, "READ 1 (erofs,v blob, 4096 + 4096) was never received" },
 	{ &bad_second_completion, "message 1 was answered 2 times" },
 	{ &bad_completion_on_another_object, "READ_COMPLETE of 2 on object 2: not its READ" },
-	{ &bad_late_answer, "message 1 was answered 1 ms late" },
+	{ &bad_late_answer, "message 1 (erofs,v blob) was answered 1 ms late" },
 	{ &bad_wrong_bytes, "the daemon wrote 0x00 at 5000" },
 	{ &bad_wrong_bytes, "the cache holds 0x00 at 5000" },
 	{ &bad_write_past_the_end, "write up to 12288 into object 2, which ends at 5000" },

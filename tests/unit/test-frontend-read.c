@@ -99,6 +99,34 @@ START_TEST(read_larger_than_all_buffers_is_served)
 }
 END_TEST
 
+static const enum loop_backend backends[] = { LOOP_POLL, LOOP_URING };
+
+/* Real time and, in one case, writes that the kernel does on its own. */
+START_TEST(real_loops_serve_too)
+{
+	struct fake_origin *origin;
+	struct emu_mount *mount;
+	struct loop *probe;
+
+	if (loop_new(&probe, backends[_i]) < 0)
+		return; /* this host forbids it */
+	loop_free(probe);
+	rig_end();
+	rig_setup();
+	rig.backend = backends[_i];
+	rig_begin();
+	origin = rig_serve("blob", 5 * MIB + 4097);
+	mount = rig_mount(origin);
+	for (uint64_t off = 0; off < 5 * MIB; off += 512 * KIB)
+		ck_assert_int_eq(rig_read(mount, off, 512 * KIB), 0);
+	ck_assert_int_eq(rig_read(mount, 5 * MIB, 4097), 0);
+	ck_assert_uint_eq(rig_present(origin), 5 * MIB + 8192);
+	ck_assert_uint_eq(origin->blocks_asked_twice, 0);
+	emu_read(mount, 1 * MIB, 4096);
+	rig_umount(mount);
+}
+END_TEST
+
 /* ---- who waits for what ----------------------------------------------------------------- */
 
 START_TEST(reader_is_answered_when_its_own_bytes_are_stored)
@@ -364,6 +392,23 @@ START_TEST(compressed_image_is_held_until_it_is_whole)
 }
 END_TEST
 
+START_TEST(compressed_image_may_take_longer_than_a_read_while_bytes_come)
+{
+	struct fake_origin *origin = rig_serve("image", 20 * MIB);
+	struct emu_mount *mount;
+	struct emu_reader *reader;
+
+	origin->compressed = origin->bytes.patient = true;
+	origin->step = 64 * KIB;
+	origin->step_time = 3 * SEC;
+	mount = rig_mount(origin);
+	reader = emu_read_pages(mount, 0, 4096);
+	ck_assert_int_eq(rig_finish(reader), 0);
+	ck_assert_uint_gt(emu_reader_waited(reader), 2 * RIG_READ_DEADLINE);
+	rig_umount(mount);
+}
+END_TEST
+
 START_TEST(compressed_image_that_stalls_fails_its_readers_in_time)
 {
 	struct fake_origin *origin = rig_serve("image", 20 * MIB);
@@ -375,8 +420,7 @@ START_TEST(compressed_image_that_stalls_fails_its_readers_in_time)
 	mount = rig_mount(origin);
 	reader = emu_read_pages(mount, 0, 4096);
 	ck_assert_int_eq(rig_finish(reader), -EIO);
-	ck_assert_uint_eq(emu_present(rig.emu, bytes_str(RIG_VOLUME), bytes_str("image")) % 4096,
-			  0);
+	ck_assert_int_ne(lseek(emu_mount_fd(mount), 0, SEEK_DATA), 0);
 	fake_unstall(rig.fake, origin);
 	ck_assert_int_eq(rig_finish(emu_read_pages(mount, 0, 4096)), 0);
 	ck_assert_uint_eq(rig_present(origin), 20 * MIB);
@@ -413,6 +457,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, empty_object_can_be_opened_and_not_read);
 	tcase_add_test(tcase, read_past_the_end_fails_and_across_it_serves_what_there_is);
 	tcase_add_test(tcase, read_larger_than_all_buffers_is_served);
+	tcase_add_loop_test(tcase, real_loops_serve_too, 0, COUNT(backends));
 	tcase_add_test(tcase, reader_is_answered_when_its_own_bytes_are_stored);
 	tcase_add_test(tcase, overlapping_readers_share_one_fetch);
 	tcase_add_test(tcase, sequential_reader_costs_few_round_trips);
@@ -429,6 +474,7 @@ static void add_tests(TCase *tcase)
 			    COUNT(write_errors));
 	tcase_add_test(tcase, bytes_of_an_earlier_use_are_not_fetched_again);
 	tcase_add_test(tcase, compressed_image_is_held_until_it_is_whole);
+	tcase_add_test(tcase, compressed_image_may_take_longer_than_a_read_while_bytes_come);
 	tcase_add_test(tcase, compressed_image_that_stalls_fails_its_readers_in_time);
 	tcase_add_test(tcase, compressed_image_can_be_refused);
 }

@@ -8,8 +8,8 @@
 
 #include <sys/queue.h>
 #include <sys/stat.h>
-#include <uthash.h>
 
+#include "daemon/util/table.h"
 #include "proto/cachefiles-abi.h"
 #include "tests/lib/emu.h"
 

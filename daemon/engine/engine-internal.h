@@ -15,9 +15,8 @@ struct engine {
 	struct object *objects; /* by key */
 	struct opening_list openings;
 	bool shutdown;
-	void (*drained)(void *);
+	void (*drained)(void *); /* called once nothing is in flight any more */
 	void *drained_arg;
-	struct loop_timer drain; /* looks whether all is done */
 };
 
 /* Puts a new object into the table; 0 or -ENOMEM, -EINVAL. */

@@ -15,7 +15,7 @@
 /* The largest key pair of an OPEN fits a message of 1 KiB. */
 #define KEY_MAX 1024
 
-static void engine_drain(struct loop_timer *timer);
+static void engine_sched_ran(struct sched *sched);
 
 int engine_new(struct engine **ret, const struct engine_config *config)
 {
@@ -25,7 +25,6 @@ int engine_new(struct engine **ret, const struct engine_config *config)
 	if (!e)
 		return -ENOMEM;
 	e->config = config;
-	e->drain.fire = engine_drain;
 	TAILQ_INIT(&e->openings);
 	e->rules = calloc(config->n_sources ? config->n_sources : 1, sizeof(*e->rules));
 	err = e->rules ? sched_init(&e->sched, config) : -ENOMEM;
@@ -33,6 +32,7 @@ int engine_new(struct engine **ret, const struct engine_config *config)
 		engine_free(e);
 		return err;
 	}
+	e->sched.ran = engine_sched_ran;
 	for (size_t i = 0; i < config->n_sources; i++)
 		e->rules[i] = config->sources[i].rule;
 	*ret = e;
@@ -44,7 +44,6 @@ struct engine *engine_free(struct engine *e)
 	if (!e)
 		return NULL;
 	assert(!e->objects && TAILQ_EMPTY(&e->openings) && e->sched.flights == 0);
-	loop_timer_cancel(&e->drain);
 	sched_clear(&e->sched);
 	free(e->rules);
 	free(e);
@@ -53,15 +52,16 @@ struct engine *engine_free(struct engine *e)
 
 /* ---- shutdown ----------------------------------------------------------------------------- */
 
-static void engine_drain(struct loop_timer *timer)
+/* The end of every look and flight leads here. */
+static void engine_sched_ran(struct sched *sched)
 {
-	struct engine *e = container_of(timer, struct engine, drain);
+	struct engine *e = container_of(sched, struct engine, sched);
+	void (*drained)(void *) = e->drained;
 
-	if (e->sched.flights == 0 && TAILQ_EMPTY(&e->openings))
-		e->drained(e->drained_arg);
-	else
-		loop_timer_set(e->config->loop, timer,
-			       loop_now(e->config->loop) + 10 * NSEC_PER_MSEC);
+	if (!drained || sched->flights > 0 || !TAILQ_EMPTY(&e->openings))
+		return;
+	e->drained = NULL;
+	drained(e->drained_arg);
 }
 
 void engine_shutdown(struct engine *e, void (*done)(void *), void *arg)
@@ -79,7 +79,7 @@ void engine_shutdown(struct engine *e, void (*done)(void *), void *arg)
 	}
 	HASH_ITER(hh, e->objects, o, tmp)
 		object_fail(o, -ESHUTDOWN);
-	loop_timer_set(e->config->loop, &e->drain, loop_now(e->config->loop));
+	sched_kick(&e->sched);
 }
 
 /* ---- open --------------------------------------------------------------------------------- */

@@ -99,6 +99,7 @@ static void sched_run(struct loop_deferred *run)
 	}
 	if (s->flights == 0)
 		loop_timer_set(s->loop, &s->idle, loop_now(s->loop) + IDLE_AFTER);
+	s->ran(s);
 }
 
 int sched_init(struct sched *s, const struct engine_config *config)

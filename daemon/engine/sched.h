@@ -36,6 +36,7 @@ struct sched {
 	struct source *sources; /* owned */
 	size_t n_sources, next;
 	struct loop_deferred run;
+	void (*ran)(struct sched *sched); /* whatever could start has been started */
 	struct loop_timer idle;
 	unsigned int flights; /* all that exist, in any state */
 	struct engine_stats stats;

@@ -34,9 +34,11 @@ struct key {
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
 
-#define LIMIT(field)                                                                               \
-	{ #field, KIND_PERCENT, offsetof(struct config, limits.field), 0, 99,                      \
-	  "a percentage from 0% to 99%" }
+#define LIMIT(field)                                                                \
+	{                                                                           \
+#field, KIND_PERCENT, offsetof(struct config, limits.field), 0, 99, \
+			"a percentage from 0% to 99%"                               \
+	}
 
 static const struct key top_keys[] = {
 	{ "dir", KIND_PATH, offsetof(struct config, cache_dir), 0, 3072, "an absolute path" },
@@ -114,7 +116,7 @@ static bool read_number(enum kind kind, const char *text, uint64_t *ret)
 {
 	static const char *const policies[] = { "whole", "refuse", NULL };
 	/* Places are syslog priorities; what is below LOG_ERR has no name. */
-	static const char *const levels[] = { "",	 "",	   "",	   "error", "warning",
+	static const char *const levels[] = { "",	"",	"",	 "error", "warning",
 					      "notice", "info", "debug", NULL };
 	bool yes;
 
@@ -206,8 +208,7 @@ enum config_verdict config_key_single(const char *key, size_t n, char *error)
 	if (n == 1)
 		return CONFIG_SET;
 	snprintf(error, CONFIG_ERROR_MAX,
-		 n == 0 ? "%s needs a value" :
-			  "%s takes one value; put text with blanks in quotes",
+		 n == 0 ? "%s needs a value" : "%s takes one value; put text with blanks in quotes",
 		 key);
 	return CONFIG_BAD;
 }

@@ -26,8 +26,8 @@ struct load {
 	char *error;
 	struct config_reader reader;
 	struct config_entry entry;
-	struct config_source *source;	/* the section that is open, or NULL */
-	unsigned int source_line;	/* where it began */
+	struct config_source *source;	       /* the section that is open, or NULL */
+	unsigned int source_line;	       /* where it began */
 	unsigned int lines[CONFIG_PARAMS_MAX]; /* of the section's parameters */
 };
 
@@ -274,7 +274,8 @@ int config_load(struct config *config, const char *file, char *error)
 		return missing;
 	if (snprintf(dir, sizeof(dir), "%s.d", file) >= (int)sizeof(dir))
 		return missing;
-	/* What the directory says wrong comes first; error still names the file if it is missing. */
+	/* What the directory says wrong comes first; error still names the file if it is missing.
+	 */
 	r = load_directory(config, dir, error);
 	return r < 0 ? r : missing;
 }

@@ -35,14 +35,8 @@ static bool read_number(const char *text, const struct unit *units, uint64_t *re
 bool config_value_size(const char *text, uint64_t *ret)
 {
 	static const struct unit units[] = {
-		{ "", 1 },
-		{ "K", 1 << 10 },
-		{ "KiB", 1 << 10 },
-		{ "M", 1 << 20 },
-		{ "MiB", 1 << 20 },
-		{ "G", 1 << 30 },
-		{ "GiB", 1 << 30 },
-		{ NULL },
+		{ "", 1 },	    { "K", 1 << 10 }, { "KiB", 1 << 10 }, { "M", 1 << 20 },
+		{ "MiB", 1 << 20 }, { "G", 1 << 30 }, { "GiB", 1 << 30 }, { NULL },
 	};
 
 	return read_number(text, units, ret);

@@ -31,10 +31,10 @@ struct config_source {
 	struct fetcher_param *params; /* what the fetcher understands; ends with a NULL key */
 	uint32_t open_deadline_ms;    /* a request is answered by then, at the latest */
 	uint32_t read_deadline_ms;
-	uint32_t max_requests;	      /* at this origin at the same time */
-	bool revalidate;	      /* ask the origin at each first OPEN whether the object changed */
+	uint32_t max_requests; /* at this origin at the same time */
+	bool revalidate;       /* ask the origin at each first OPEN whether the object changed */
 	enum compressed_policy compressed;
-	uint32_t set;		      /* private: the keys that it names itself */
+	uint32_t set; /* private: the keys that it names itself */
 };
 
 struct config {

@@ -204,9 +204,8 @@ static enum options_action take_late(struct arguments *a, int opt)
 	return r < 0 ? usage("%s", error) : OPTIONS_RUN;
 }
 
-static enum options_action
-walk(struct arguments *a, int argc, char *const argv[],
-     enum options_action (*take)(struct arguments *a, int opt))
+static enum options_action walk(struct arguments *a, int argc, char *const argv[],
+				enum options_action (*take)(struct arguments *a, int opt))
 {
 	enum options_action action = OPTIONS_RUN;
 
@@ -249,7 +248,8 @@ static void print_source(const struct config_source *s)
 	printf("    by %s, open-deadline %ums, read-deadline %ums, max-requests %u,\n"
 	       "    revalidate %s, compressed %s\n",
 	       class->name, s->open_deadline_ms, s->read_deadline_ms, s->max_requests,
-	       s->revalidate ? "yes" : "no", s->compressed == COMPRESSED_WHOLE ? "whole" : "refuse");
+	       s->revalidate ? "yes" : "no",
+	       s->compressed == COMPRESSED_WHOLE ? "whole" : "refuse");
 }
 
 static enum options_action print_config(const struct arguments *a, const char *file)

@@ -10,13 +10,13 @@
 
 enum options_action {
 	OPTIONS_RUN,
-	OPTIONS_EXIT_OK,	/* --help, --version, a good --check-config: printed already */
-	OPTIONS_EXIT_USAGE,	/* printed already on stderr; exit status 2 */
+	OPTIONS_EXIT_OK,    /* --help, --version, a good --check-config: printed already */
+	OPTIONS_EXIT_USAGE, /* printed already on stderr; exit status 2 */
 	OPTIONS_PROBE,
 };
 
 struct options {
-	int notify_fd; /* -1: none; "READY=1\n" is written there when the daemon serves */
+	int notify_fd;	/* -1: none; "READY=1\n" is written there when the daemon serves */
 	bool poll_loop; /* --io=poll: without io_uring */
 };
 

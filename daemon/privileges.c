@@ -15,7 +15,8 @@ int privileges_drop(void)
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	/* The bounding set first: shrinking it needs CAP_SETPCAP. Past the last one it is EINVAL. */
+	/* The bounding set first: shrinking it needs CAP_SETPCAP. Past the last one it is EINVAL.
+	 */
 	for (unsigned long cap = 0; cap <= 63; cap++)
 		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			break;

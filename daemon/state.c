@@ -19,9 +19,9 @@
 #define STATE_FOREIGN (-1)
 
 struct state {
-	sqlite3 *db;	      /* owned, as are the statements */
-	sqlite3_stmt *get;    /* ?1 volume, ?2 cookie in all of them */
-	sqlite3_stmt *put;    /* ?3 size, ?4 locator, ?5 validator, ?6 whole */
+	sqlite3 *db;	   /* owned, as are the statements */
+	sqlite3_stmt *get; /* ?1 volume, ?2 cookie in all of them */
+	sqlite3_stmt *put; /* ?3 size, ?4 locator, ?5 validator, ?6 whole */
 	sqlite3_stmt *forget;
 };
 

@@ -18,10 +18,10 @@
 struct state;
 
 struct state_object {
-	uint64_t size;	      /* bytes, as given in copen */
-	char locator[4096];   /* where the bytes came from */
-	char validator[256];  /* as the fetcher gave it, may be empty */
-	bool whole;	      /* compressed image: must be complete before its first block is */
+	uint64_t size;	     /* bytes, as given in copen */
+	char locator[4096];  /* where the bytes came from */
+	char validator[256]; /* as the fetcher gave it, may be empty */
+	bool whole;	     /* compressed image: must be complete before its first block is */
 };
 
 /*

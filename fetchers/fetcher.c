@@ -105,7 +105,7 @@ static void refusals_run(struct loop_deferred *deferred)
 
 void fetch_refusals_init(struct fetch_refusals *refusals, struct loop *loop)
 {
-	*refusals = (struct fetch_refusals){.loop = loop, .deferred.run = refusals_run};
+	*refusals = (struct fetch_refusals){ .loop = loop, .deferred.run = refusals_run };
 }
 
 void fetch_refuse_look(struct fetch_refusals *refusals, struct fetch_look *look)

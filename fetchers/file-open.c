@@ -108,7 +108,7 @@ bool file_stamp_equal(const struct file_stamp *a, const struct file_stamp *b)
 
 struct fetch_identity file_identity_of(const struct file_stamp *stamp)
 {
-	struct fetch_identity id = {.size = stamp->size};
+	struct fetch_identity id = { .size = stamp->size };
 
 	snprintf(id.validator, sizeof(id.validator), "mtime:%" PRId64 ".%09ld ino:%" PRIu64,
 		 (int64_t)stamp->mtime.tv_sec, stamp->mtime.tv_nsec, stamp->inode);

@@ -138,7 +138,7 @@ static void request_read_done(struct loop_op *op, int res)
 
 static void request_start(struct file_request *r)
 {
-	struct iovec iov = {.iov_base = r->buf, .iov_len = r->len};
+	struct iovec iov = { .iov_base = r->buf, .iov_len = r->len };
 	ssize_t n = r->len > 0 ? preadv2(r->fd, &iov, 1, (off_t)r->off, RWF_NOWAIT) : 0;
 
 	if (n > 0)
@@ -161,7 +161,7 @@ static void file_look(struct fetcher *fetcher, struct fetch_look *look)
 {
 	struct file_fetcher *file = container_of(fetcher, struct file_fetcher, base);
 	struct file_request *r = malloc(sizeof(*r));
-	struct file_stamp stamp = {0};
+	struct file_stamp stamp = { 0 };
 	int fd;
 
 	if (!r) {
@@ -216,7 +216,7 @@ static int file_attach(struct fetcher *fetcher, struct fetch_object **ret, const
 	object = malloc(sizeof(*object));
 	if (!object)
 		return -ENOMEM;
-	*object = (struct file_object){.base.fetcher = fetcher, .identity = *identity, .fd = -1};
+	*object = (struct file_object){ .base.fetcher = fetcher, .identity = *identity, .fd = -1 };
 	object->locator = strdup(locator);
 	if (!object->locator) {
 		free(object);
@@ -329,7 +329,7 @@ static int file_create(struct fetcher **ret, struct loop *loop, const char *temp
 		fetch_error(error, template, "no memory");
 		return -ENOMEM;
 	}
-	*file = (struct file_fetcher){.base.ops = &file_ops, .loop = loop};
+	*file = (struct file_fetcher){ .base.ops = &file_ops, .loop = loop };
 	file->root = steal(&root);
 	fetch_refusals_init(&file->refusals, loop);
 	*ret = &file->base;
@@ -338,7 +338,7 @@ static int file_create(struct fetcher **ret, struct loop *loop, const char *temp
 
 const struct fetcher_class file_fetcher_class = {
 	.name = "file",
-	.schemes = (const char *const[]){"file", NULL},
-	.keys = (const struct fetcher_key[]){{NULL, NULL}},
+	.schemes = (const char *const[]){ "file", NULL },
+	.keys = (const struct fetcher_key[]){ { NULL, NULL } },
 	.create = file_create,
 };

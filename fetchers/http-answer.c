@@ -14,7 +14,7 @@
 
 void http_answer_reset(struct http_answer *answer)
 {
-	*answer = (struct http_answer){0};
+	*answer = (struct http_answer){ 0 };
 }
 
 /* A run of text inside a line. */
@@ -31,7 +31,7 @@ static struct span span_trim(const char *text, size_t len)
 	}
 	while (len > 0 && strchr(" \t\r\n", text[len - 1]))
 		len--;
-	return (struct span){text, len};
+	return (struct span){ text, len };
 }
 
 static bool span_is(struct span s, const char *word)

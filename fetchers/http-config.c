@@ -14,20 +14,20 @@
 #define HEADER_LINE_MAX 8192
 
 const struct fetcher_key http_keys[] = {
-	{"ca-file", "PEM file of the authorities that may vouch for the server"},
-	{"ca-path", "directory of such authorities, hashed by openssl-rehash(1)"},
-	{"client-cert", "PEM file with the certificate to show to the server"},
-	{"client-key", "PEM file with its private key, where client-cert has none"},
-	{"connect-timeout", "longest wait for a connection, default 10s"},
-	{"header", "field of every request, \"Name: value\"; repeatable"},
-	{"header-file", "file of such fields, one per line, for secrets"},
-	{"http-version", "1.1, or 2 where the server offers it (default)"},
-	{"max-connections", "connections to one host, default 16"},
-	{"proxy", "URL of a proxy, \"\" for none; default: the environment"},
-	{"redirects", "how many are followed, default 5"},
-	{"stall-timeout", "longest time with less than 1000 bytes/s, default 30s"},
-	{"user-agent", "what we call ourselves"},
-	{NULL, NULL},
+	{ "ca-file", "PEM file of the authorities that may vouch for the server" },
+	{ "ca-path", "directory of such authorities, hashed by openssl-rehash(1)" },
+	{ "client-cert", "PEM file with the certificate to show to the server" },
+	{ "client-key", "PEM file with its private key, where client-cert has none" },
+	{ "connect-timeout", "longest wait for a connection, default 10s" },
+	{ "header", "field of every request, \"Name: value\"; repeatable" },
+	{ "header-file", "file of such fields, one per line, for secrets" },
+	{ "http-version", "1.1, or 2 where the server offers it (default)" },
+	{ "max-connections", "connections to one host, default 16" },
+	{ "proxy", "URL of a proxy, \"\" for none; default: the environment" },
+	{ "redirects", "how many are followed, default 5" },
+	{ "stall-timeout", "longest time with less than 1000 bytes/s, default 30s" },
+	{ "user-agent", "what we call ourselves" },
+	{ NULL, NULL },
 };
 
 /* A parameter's key and value, and where to complain. */
@@ -82,7 +82,7 @@ static int set_duration(const struct setting *s, long min_ms, long *slot)
 	static const struct {
 		const char *unit;
 		uint64_t ms;
-	} units[] = {{"", 1000}, {"s", 1000}, {"ms", 1}, {"min", 60000}};
+	} units[] = { { "", 1000 }, { "s", 1000 }, { "ms", 1 }, { "min", 60000 } };
 	size_t digits = strspn(s->value, "0123456789");
 	uint64_t n;
 
@@ -240,7 +240,7 @@ static int take_param(struct http_config *config, const struct setting *s)
 /* "http://host:port" of "http://host:port/{cookie}"; "https://" of "https://{domain}.org/x". */
 static int take_origin(struct http_config *config, const char *template, char *error)
 {
-	static const char *const schemes[] = {"http://", "https://"};
+	static const char *const schemes[] = { "http://", "https://" };
 
 	for (size_t i = 0; i < 2; i++) {
 		size_t len = strlen(schemes[i]), end;
@@ -297,7 +297,7 @@ int http_config_new(struct http_config **ret, const char *template,
 	};
 	r = take_origin(config, template, error);
 	for (; r == 0 && params && params->key; params++) {
-		struct setting s = {.key = params->key, .value = params->value, .error = error};
+		struct setting s = { .key = params->key, .value = params->value, .error = error };
 
 		r = take_param(config, &s);
 	}

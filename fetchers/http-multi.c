@@ -95,7 +95,7 @@ static struct http_socket *socket_new(struct http_multi *multi, curl_socket_t fd
 
 	if (!s)
 		return NULL;
-	*s = (struct http_socket){.multi = multi, .watch.ready = socket_ready, .fd = fd};
+	*s = (struct http_socket){ .multi = multi, .watch.ready = socket_ready, .fd = fd };
 	if (loop_watch_add(multi->loop, &s->watch, fd, events) < 0) {
 		free(s);
 		return NULL;

@@ -44,7 +44,7 @@ static bool parse_span(struct http_range *range, const char *text, size_t len)
 enum http_range_verdict http_range_parse(struct http_range *ret, const char *text, size_t len)
 {
 	static const char unit[] = "bytes ";
-	struct http_range range = {.total_known = true};
+	struct http_range range = { .total_known = true };
 	const char *end = text + len, *slash;
 	bool unsatisfied;
 

@@ -303,7 +303,7 @@ static struct curl_slist *request_fields(struct http_request *r)
 	struct curl_slist *rest = trusted ? c->headers : (struct curl_slist *)c->plain_headers;
 
 	snprintf(r->range, sizeof(r->range), "Range: %s", http_range_print(range, r->off, r->len));
-	r->fields[0] = (struct curl_slist){.data = r->range, .next = rest};
+	r->fields[0] = (struct curl_slist){ .data = r->range, .next = rest };
 	if (r->object && r->object->condition[0]) {
 		r->fields[1] = (struct curl_slist){
 			.data = (char *)r->object->condition,

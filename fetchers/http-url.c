@@ -61,7 +61,7 @@ bool http_url_same_origin(const char *a, const char *b)
 
 char *http_url_with_user(const char *from, const char *to)
 {
-	static const CURLUPart parts[] = {CURLUPART_USER, CURLUPART_PASSWORD};
+	static const CURLUPart parts[] = { CURLUPART_USER, CURLUPART_PASSWORD };
 	_cleanup_(urlp) CURLU *url_from = url_parse(from);
 	_cleanup_(urlp) CURLU *url_to = url_parse(to);
 	_cleanup_(partp) char *whole = NULL;

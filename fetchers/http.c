@@ -39,7 +39,7 @@ static int http_attach(struct fetcher *fetcher, struct fetch_object **ret, const
 	object = malloc(sizeof(*object));
 	if (!object)
 		return -ENOMEM;
-	*object = (struct http_object){.base.fetcher = fetcher, .identity = *identity};
+	*object = (struct http_object){ .base.fetcher = fetcher, .identity = *identity };
 	r = http_condition_print(object->condition, identity);
 	if (r == 0) {
 		object->locator = strdup(locator);
@@ -109,7 +109,7 @@ static int http_new(struct fetcher **ret, struct loop *loop, struct http_config 
 
 	if (!http)
 		return -ENOMEM;
-	*http = (struct http){.base.ops = &http_ops, .loop = loop, .config = config};
+	*http = (struct http){ .base.ops = &http_ops, .loop = loop, .config = config };
 	fetch_refusals_init(&http->refusals, loop);
 	r = http_multi_new(&http->multi, loop, config->max_connections, http_request_transferred);
 	if (r < 0) {
@@ -146,7 +146,7 @@ static int http_create(struct fetcher **ret, struct loop *loop, const char *temp
 
 const struct fetcher_class http_fetcher_class = {
 	.name = "http",
-	.schemes = (const char *const[]){"http", "https", NULL},
+	.schemes = (const char *const[]){ "http", "https", NULL },
 	.keys = http_keys,
 	.create = http_create,
 };

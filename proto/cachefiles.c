@@ -60,7 +60,7 @@ static enum cf_verdict parse_keys(struct cf_msg *ret, const struct cachefiles_op
 
 static enum cf_verdict parse_open(struct cf_msg *ret, const uint8_t *data, size_t n, bool whole)
 {
-	struct cachefiles_open_payload open = {0};
+	struct cachefiles_open_payload open = { 0 };
 
 	ret->open.fd = -1;
 	memcpy(&open, data, n < sizeof(open) ? n : sizeof(open));
@@ -104,7 +104,7 @@ enum cf_verdict cf_parse(struct cf_msg *ret, const void *buf, size_t n)
 	const uint8_t *data = buf;
 	bool whole;
 
-	*ret = (struct cf_msg){.opcode = UINT32_MAX};
+	*ret = (struct cf_msg){ .opcode = UINT32_MAX };
 	if (n < sizeof(header))
 		return CF_TRUNCATED;
 
@@ -264,9 +264,9 @@ int cf_format_limit(char *buf, const struct cf_limits *limits, unsigned int i)
 		const char *name;
 		unsigned int percent;
 	} steps[] = {
-		{"run", files ? limits->frun : limits->brun},
-		{"cull", files ? limits->fcull : limits->bcull},
-		{"stop", files ? limits->fstop : limits->bstop},
+		{ "run", files ? limits->frun : limits->brun },
+		{ "cull", files ? limits->fcull : limits->bcull },
+		{ "stop", files ? limits->fstop : limits->bstop },
 	};
 	/* Top down as long as the new run and cull fit above the old values below them. */
 	const bool down = steps[0].percent > old.bcull && steps[1].percent > old.bstop;

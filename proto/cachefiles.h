@@ -84,7 +84,7 @@ struct cf_limits {
 };
 
 #define CF_LIMITS_DEFAULT \
-	((struct cf_limits){.brun = 7, .bcull = 5, .bstop = 1, .frun = 7, .fcull = 5, .fstop = 1})
+	((struct cf_limits){ .brun = 7, .bcull = 5, .bstop = 1, .frun = 7, .fcull = 5, .fstop = 1 })
 
 /* 0 <= stop < cull < run < 100 for both; returns NULL or the sentence that says what is wrong. */
 const char *cf_limits_check(const struct cf_limits *limits);

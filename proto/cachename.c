@@ -277,7 +277,7 @@ static uint32_t hash(uint32_t salt, struct bytes key, size_t words)
 
 uint8_t cachename_fanout(struct bytes volume, struct bytes cookie)
 {
-	uint8_t key[1 + UINT8_MAX + 1] = {0};
+	uint8_t key[1 + UINT8_MAX + 1] = { 0 };
 	size_t len = volume.len < UINT8_MAX ? volume.len : UINT8_MAX;
 	uint32_t salt;
 

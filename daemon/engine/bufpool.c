@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-
 #define MIN_SHIFT 12 /* 4 KiB, the unit of direct I/O and of the kernel's cache */
 #define MAX_ORDER 8  /* 4 KiB << 8 = BUFPOOL_BLOCK_MAX */
 #define NODES	  (2u << MAX_ORDER)
@@ -15,9 +14,9 @@
 static_assert(((size_t)1 << (MIN_SHIFT + MAX_ORDER)) == BUFPOOL_BLOCK_MAX, "one chunk, one tree");
 
 /*
- * A binary tree per chunk of 1 MiB, node 1 the whole chunk, nodes 2i and 2i+1 its halves. largest[i]
- * is 1 + the largest order that is free below node i; 0 when nothing is. A node that is handed out
- * as a whole has 0 as well, and `taken` tells it from one that is merely full.
+ * A binary tree per chunk of 1 MiB, node 1 the whole chunk, nodes 2i and 2i+1 its halves.
+ * largest[i] is 1 + the largest order that is free below node i; 0 when nothing is. A node that is
+ * handed out as a whole has 0 as well, and `taken` tells it from one that is merely full.
  */
 struct chunk {
 	uint8_t largest[NODES];

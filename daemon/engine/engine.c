@@ -86,8 +86,7 @@ void engine_shutdown(struct engine *e, void (*done)(void *), void *arg)
 
 /* An object that is open already, with one more reference, or NULL. The kernel lost our
  * descriptor, not the object: a reopen is never refused. */
-static struct object *engine_find_object(struct engine *e, struct bytes volume,
-					 struct bytes cookie)
+static struct object *engine_find_object(struct engine *e, struct bytes volume, struct bytes cookie)
 {
 	size_t len = object_key_len(volume, cookie);
 	uint8_t key[KEY_MAX];
@@ -123,10 +122,11 @@ int engine_add_object(struct engine *e, struct object **ret, struct source *sour
 	}
 	e->sched.stats.objects++;
 	if (o->whole)
-		log_notice("%s: a compressed EROFS image: all %llu bytes are fetched before it can be "
-			   "mounted, since a read that touches cached and missing bytes can hang "
-			   "the kernel",
-			   o->name, (unsigned long long)o->size);
+		log_notice(
+			"%s: a compressed EROFS image: all %llu bytes are fetched before it can be "
+			"mounted, since a read that touches cached and missing bytes can hang "
+			"the kernel",
+			o->name, (unsigned long long)o->size);
 	*ret = o;
 	return 0;
 }

@@ -36,11 +36,11 @@ struct state;
 struct engine_source_config {
 	const char *name;
 	struct resolve_rule rule;
-	struct fetcher *fetcher;   /* freed by the caller after engine_free() */
-	uint64_t open_deadline;	   /* ns from the start of a request to its answer */
+	struct fetcher *fetcher; /* freed by the caller after engine_free() */
+	uint64_t open_deadline;	 /* ns from the start of a request to its answer */
 	uint64_t read_deadline;
 	unsigned int max_requests; /* at the origin at the same time, at least 1 */
-	bool revalidate;	   /* ask the origin at each first OPEN whether the object changed */
+	bool revalidate; /* ask the origin at each first OPEN whether the object changed */
 	bool refuse_compressed;
 };
 
@@ -107,8 +107,8 @@ const char *object_name(const struct object *object);
 struct sink {
 	int fd;
 	/* private */
-	unsigned int writes;	     /* under way */
-	bool proven;		     /* one write has succeeded */
+	unsigned int writes; /* under way */
+	bool proven;	     /* one write has succeeded */
 	struct engine_close *closing;
 };
 

@@ -279,8 +279,9 @@ static uint64_t flight_storable(const struct flight *f)
 
 static bool flight_store_is_due(const struct flight *f, uint64_t storable)
 {
-	return storable > f->stored && (f->state == FLIGHT_DRAINING ||
-					storable - f->stored >= STORE_UNIT || storable >= f->wake_at);
+	return storable > f->stored &&
+	       (f->state == FLIGHT_DRAINING || storable - f->stored >= STORE_UNIT ||
+		storable >= f->wake_at);
 }
 
 static void flight_store(struct flight *f, uint64_t storable)

@@ -190,7 +190,8 @@ static int object_fetch(struct object *o, enum flight_class class, uint64_t from
 	uint64_t b = residency_next_free(&o->residency, from, to);
 
 	while (b < to) {
-		uint64_t end = residency_next_busy(&o->residency, b, min_u64(to, b + FLIGHT_BLOCKS));
+		uint64_t end =
+			residency_next_busy(&o->residency, b, min_u64(to, b + FLIGHT_BLOCKS));
 		int err;
 
 		if (!flight_extend(o, class, b, end)) {
@@ -214,7 +215,8 @@ static int object_plan(struct object *o, uint64_t pos, uint64_t end)
 
 	if (err < 0)
 		return err;
-	/* What is widened in front and behind, up to one flight, rides along in the same request. */
+	/* What is widened in front and behind, up to one flight, rides along in the same request.
+	 */
 	uint64_t urgent = min_u64(to, max_u64(end, from + FLIGHT_BLOCKS));
 
 	err = object_fetch(o, FLIGHT_DEMAND, from, urgent);
@@ -372,8 +374,9 @@ static int demand_start(struct object *o, struct engine_demand *d)
 	err = residency_learn(&o->residency, o->sink->fd, d->pos, d->end);
 	if (err < 0)
 		return err;
-	/* The kernel asks because it found a hole. Where we think otherwise, it has just been filled
-	 * for another reader, or we are wrong: look again rather than fail this range for ever. */
+	/* The kernel asks because it found a hole. Where we think otherwise, it has just been
+	 * filled for another reader, or we are wrong: look again rather than fail this range for
+	 * ever. */
 	if (residency_next_hole(&o->residency, d->pos, d->end) == d->end)
 		err = residency_recheck(&o->residency, o->sink->fd, d->pos, d->end);
 	d->pos = residency_next_hole(&o->residency, d->pos, d->end);

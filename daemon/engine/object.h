@@ -26,12 +26,12 @@ struct object {
 	struct sink *sink; /* NULL before engine_attach() and after its close */
 	struct residency residency;
 	struct readahead readahead;
-	struct demand_list demands;  /* all that are not answered */
+	struct demand_list demands; /* all that are not answered */
 	struct flight_list flights;
 	void *flight_tree; /* tsearch(3), by range */
 
-	/* The first bytes, which came with the look at the origin; owned, of the pool, or NULL. They
-	 * are stored as soon as the kernel takes them: buffers must not wait for a reader. */
+	/* The first bytes, which came with the look at the origin; owned, of the pool, or NULL.
+	 * They are stored as soon as the kernel takes them: buffers must not wait for a reader. */
 	void *head;
 	size_t head_len;
 	struct loop_timer head_timer;

@@ -102,8 +102,8 @@ static int opening_accept(struct opening *p, struct object **ret)
 {
 	const struct fetch_identity *seen = &p->look.identity;
 	bool same = p->known && identity_equal(&p->identity, seen);
-	enum erofs_kind kind = p->look.head ? erofs_look(p->look.head, p->look.head_filled) :
-					      EROFS_NONE;
+	enum erofs_kind kind =
+		p->look.head ? erofs_look(p->look.head, p->look.head_filled) : EROFS_NONE;
 	int err = 0;
 
 	if (seen->size > OBJECT_SIZE_MAX)
@@ -168,7 +168,8 @@ static void opening_looked(struct fetch_look *look, int err)
 	}
 	err = opening_accept(p, &o);
 	if (err == -EOPNOTSUPP)
-		opening_log(p, err, "a compressed image, and the configuration refuses those", NULL);
+		opening_log(p, err, "a compressed image, and the configuration refuses those",
+			    NULL);
 	else if (err < 0)
 		opening_log(p, err, "", NULL);
 	else

@@ -30,7 +30,8 @@ struct readahead {
 	uint32_t far_misses;				    /* in a row */
 };
 
-/* Bytes [start, end) to fetch for a miss; covers it. end may pass the object's: the caller clamps. */
+/* Bytes [start, end) to fetch for a miss; covers it. end may pass the object's: the caller clamps.
+ */
 struct readahead_plan {
 	uint64_t start, end;
 };

@@ -123,7 +123,8 @@ static int segment_learn(struct residency *r, int fd, uint64_t index)
 int residency_learn(struct residency *r, int fd, uint64_t from, uint64_t to)
 {
 	assert(to <= r->blocks);
-	for (uint64_t b = from; b < to; b = round_down_u64(b, RESIDENCY_SEGMENT) + RESIDENCY_SEGMENT) {
+	for (uint64_t b = from; b < to;
+	     b = round_down_u64(b, RESIDENCY_SEGMENT) + RESIDENCY_SEGMENT) {
 		uint64_t index = b / RESIDENCY_SEGMENT;
 		int err = r->segments[index] ? 0 : segment_learn(r, fd, index);
 

@@ -22,11 +22,8 @@ static const struct {
 	enum piece piece;
 	char literal;
 } braces[] = {
-	{ "{{", PIECE_LITERAL, '{' },
-	{ "}}", PIECE_LITERAL, '}' },
-	{ "{cookie}", PIECE_COOKIE },
-	{ "{volume}", PIECE_VOLUME },
-	{ "{domain}", PIECE_DOMAIN },
+	{ "{{", PIECE_LITERAL, '{' }, { "}}", PIECE_LITERAL, '}' }, { "{cookie}", PIECE_COOKIE },
+	{ "{volume}", PIECE_VOLUME }, { "{domain}", PIECE_DOMAIN },
 };
 
 /* Takes one piece off the template at *at. */
@@ -126,9 +123,9 @@ static const char *piece_fault(const char *template, const char **at, size_t fix
 	case PIECE_BAD:
 		return "a brace must be doubled, or be part of {cookie}, {volume} or {domain}";
 	default:
-		return (size_t)(start - template) < fixed ?
-			       "a key cannot be part of the host: begin the path first" :
-			       NULL;
+		return (size_t)(start - template) < fixed
+			       ? "a key cannot be part of the host: begin the path first"
+			       : NULL;
 	}
 }
 
@@ -203,8 +200,8 @@ static struct bytes domain_of(struct bytes volume)
 	return volume;
 }
 
-static enum resolve_verdict expand(struct expansion *out, const char *template,
-				   struct bytes volume, struct bytes cookie)
+static enum resolve_verdict expand(struct expansion *out, const char *template, struct bytes volume,
+				   struct bytes cookie)
 {
 	for (;;) {
 		struct bytes key;

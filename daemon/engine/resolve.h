@@ -17,8 +17,8 @@
 #define RESOLVE_KEY_MAX 1024 /* bytes; the kernel's keys are shorter than 256 */
 
 struct resolve_rule {
-	const char *volume; /* glob on the volume key without its NUL, fnmatch(3); NULL: any */
-	const char *cookie; /* glob on the cookie key; NULL: any */
+	const char *volume;  /* glob on the volume key without its NUL, fnmatch(3); NULL: any */
+	const char *cookie;  /* glob on the cookie key; NULL: any */
 	const char *locator; /* template: {cookie} {volume} {domain}, {{ and }} for braces */
 };
 

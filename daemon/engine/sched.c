@@ -67,7 +67,7 @@ static bool source_look(struct sched *s, struct source *source)
 /* Starts the first flight of the source that may start; false when none may. */
 static bool source_fly(struct sched *s, struct source *source)
 {
-	for (int class = 0; class < FLIGHT_CLASSES; class++) {
+	for (int class = 0; class < FLIGHT_CLASSES; class ++) {
 		struct flight *f = TAILQ_FIRST(&source->queue[class]);
 		void *buf;
 
@@ -116,7 +116,7 @@ int sched_init(struct sched *s, const struct engine_config *config)
 	for (size_t i = 0; i < s->n_sources; i++) {
 		s->sources[i].config = &config->sources[i];
 		TAILQ_INIT(&s->sources[i].looks);
-		for (int class = 0; class < FLIGHT_CLASSES; class++)
+		for (int class = 0; class < FLIGHT_CLASSES; class ++)
 			TAILQ_INIT(&s->sources[i].queue[class]);
 	}
 	return bufpool_new(&s->pool, config->buffers);

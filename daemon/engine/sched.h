@@ -32,7 +32,7 @@ struct source {
 
 struct sched {
 	struct loop *loop;
-	struct bufpool *pool; /* owned */
+	struct bufpool *pool;	/* owned */
 	struct source *sources; /* owned */
 	size_t n_sources, next;
 	struct loop_deferred run;

@@ -11,7 +11,8 @@
 #include "daemon/engine/residency.h"
 
 struct sink_write {
-	/* stored: bytes from the front that are in the file (a multiple of 4 KiB), also on error. */
+	/* stored: bytes from the front that are in the file (a multiple of 4 KiB), also on error.
+	 */
 	void (*done)(struct sink_write *write, uint64_t stored, int err);
 	/* private */
 	struct loop *loop;

@@ -92,9 +92,10 @@ static int frontend_command(struct frontend *fe, const char *text, int n)
 	int err = n < 0 ? n : port->ops->command(port, text, (size_t)n);
 
 	if (err == -EIO)
-		frontend_lose(fe, "the kernel has given up this cache after an I/O error of its file "
-				  "system (see the kernel log): mend that, then start again and "
-				  "mount again");
+		frontend_lose(fe,
+			      "the kernel has given up this cache after an I/O error of its file "
+			      "system (see the kernel log): mend that, then start again and "
+			      "mount again");
 	return err;
 }
 
@@ -395,7 +396,8 @@ static void receive_message(struct frontend *fe, const void *buf, size_t n)
 	struct cf_msg msg;
 	enum cf_verdict verdict = cf_parse(&msg, buf, n);
 
-	/* Installed without close-on-exec: a copy in a child would block the next mount for ever. */
+	/* Installed without close-on-exec: a copy in a child would block the next mount for ever.
+	 */
 	if (msg.opcode == CACHEFILES_OP_OPEN && msg.open.fd >= 0)
 		fcntl(msg.open.fd, F_SETFD, FD_CLOEXEC);
 

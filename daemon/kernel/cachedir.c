@@ -92,12 +92,12 @@ static const struct {
 	const char *name;
 	enum suitability suits;
 } file_systems[] = {
-	{EXT4_SUPER_MAGIC, "ext4", FS_TRIED},	{XFS_MAGIC, "xfs", FS_TRIED},
-	{BTRFS_SUPER_MAGIC, "btrfs", FS_TRIED}, {TMPFS_MAGIC, "tmpfs", FS_NEVER},
-	{RAMFS_MAGIC, "ramfs", FS_NEVER},	{OVERLAYFS_SUPER_MAGIC, "overlayfs", FS_OTHER},
-	{F2FS_SUPER_MAGIC, "f2fs", FS_OTHER},	{ZFS_MAGIC, "zfs", FS_OTHER},
-	{NFS_SUPER_MAGIC, "nfs", FS_OTHER},	{FUSE_SUPER_MAGIC, "fuse", FS_OTHER},
-	{V9FS_MAGIC, "9p", FS_OTHER},		{MSDOS_SUPER_MAGIC, "vfat", FS_OTHER},
+	{ EXT4_SUPER_MAGIC, "ext4", FS_TRIED },	  { XFS_MAGIC, "xfs", FS_TRIED },
+	{ BTRFS_SUPER_MAGIC, "btrfs", FS_TRIED }, { TMPFS_MAGIC, "tmpfs", FS_NEVER },
+	{ RAMFS_MAGIC, "ramfs", FS_NEVER },	  { OVERLAYFS_SUPER_MAGIC, "overlayfs", FS_OTHER },
+	{ F2FS_SUPER_MAGIC, "f2fs", FS_OTHER },	  { ZFS_MAGIC, "zfs", FS_OTHER },
+	{ NFS_SUPER_MAGIC, "nfs", FS_OTHER },	  { FUSE_SUPER_MAGIC, "fuse", FS_OTHER },
+	{ V9FS_MAGIC, "9p", FS_OTHER },		  { MSDOS_SUPER_MAGIC, "vfat", FS_OTHER },
 };
 
 static enum startup_status check_kind(struct cachedir *dir, const struct statfs *fs,
@@ -231,7 +231,7 @@ enum startup_status cachedir_check(struct cachedir *ret, const char *path,
 	enum startup_status status;
 	struct statfs fs;
 
-	*ret = (struct cachedir){.fd = -1};
+	*ret = (struct cachedir){ .fd = -1 };
 	status = open_root(&fd, path, error);
 	if (status != STARTUP_OK)
 		return status;

@@ -71,7 +71,7 @@ int port_device_new(struct port **ret, int device_fd)
 	port = malloc(sizeof(*port));
 	if (!port)
 		return -ENOMEM;
-	*port = (struct port){.ops = &device_ops, .fd = steal_fd(&fd)};
+	*port = (struct port){ .ops = &device_ops, .fd = steal_fd(&fd) };
 	*ret = port;
 	return 0;
 }

@@ -39,8 +39,8 @@ static void probe_kernel(void)
 
 static bool has_sys_admin(void)
 {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
 
 	return syscall(SYS_capget, &header, data) == 0 &&
 	       data[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective & CAP_TO_MASK(CAP_SYS_ADMIN);
@@ -153,7 +153,7 @@ static void probe_erofs(void)
 
 static void probe_io_uring(void)
 {
-	struct io_uring_params params = {0};
+	struct io_uring_params params = { 0 };
 	_cleanup_close_ int fd = (int)syscall(SYS_io_uring_setup, 1, &params);
 
 	if (fd >= 0)

@@ -275,7 +275,7 @@ static int empty_graveyard(int root_fd, struct scrub_result *result)
 
 int scrub_cache(int dir_fd, struct scrub_result *ret)
 {
-	struct scrub_result result = {0};
+	struct scrub_result result = { 0 };
 	int error = 0;
 
 	note(&error, scrub_store(dir_fd, &result));

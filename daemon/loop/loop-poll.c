@@ -68,7 +68,7 @@ static size_t poller_arm(struct loop *loop)
 		poll->events = poll->watch->events;
 		loop_poll_move(loop, poll, POLL_ARMED);
 	}
-	TAILQ_FOREACH (poll, &loop->polls[POLL_ARMED], link)
+	TAILQ_FOREACH(poll, &loop->polls[POLL_ARMED], link)
 		n++;
 	return n;
 }
@@ -89,8 +89,8 @@ static int poller_fill(struct loop *loop, struct poller *poller, size_t n)
 		poller->fds = fds;
 		poller->room = room;
 	}
-	TAILQ_FOREACH (poll, &loop->polls[POLL_ARMED], link)
-		poller->fds[i++] = (struct pollfd){.fd = poll->fd, .events = (short)poll->events};
+	TAILQ_FOREACH(poll, &loop->polls[POLL_ARMED], link)
+		poller->fds[i++] = (struct pollfd){ .fd = poll->fd, .events = (short)poll->events };
 	return 0;
 }
 

@@ -65,7 +65,7 @@ static void free_ringp(struct io_uring **ring)
 static int uring_start(struct loop *loop)
 {
 	_cleanup_(free_ringp) struct io_uring *ring = calloc(1, sizeof(*ring));
-	unsigned int workers[] = {WORKERS_BOUNDED, WORKERS_UNBOUNDED};
+	unsigned int workers[] = { WORKERS_BOUNDED, WORKERS_UNBOUNDED };
 	int r;
 
 	if (!ring)

@@ -191,7 +191,7 @@ void loop_defer_cancel(struct loop *loop, struct loop_deferred *deferred)
 /* Those that are queued now; what they queue comes behind the mark. */
 static void deferred_dispatch_round(struct loop *loop)
 {
-	struct loop_deferred mark = {.run = NULL};
+	struct loop_deferred mark = { .run = NULL };
 	struct loop_deferred *deferred;
 
 	TAILQ_INSERT_TAIL(&loop->deferred, &mark, link);

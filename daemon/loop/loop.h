@@ -27,8 +27,8 @@
 #include <sys/queue.h>
 #include <sys/types.h>
 
-#define NSEC_PER_SEC  ((uint64_t)1000000000)
-#define NSEC_PER_MSEC ((uint64_t)1000000)
+#define NSEC_PER_SEC			((uint64_t)1000000000)
+#define NSEC_PER_MSEC			((uint64_t)1000000)
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 

@@ -10,12 +10,12 @@
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 
 /* Takes the value out of *p and leaves NULL, so that the cleanup has nothing to do. */
-#define steal(p)                                                                                   \
-	({                                                                                         \
-		__typeof__(p) steal_p = (p);                                                       \
-		__typeof__(*steal_p) steal_v = *steal_p;                                           \
-		*steal_p = NULL;                                                                   \
-		steal_v;                                                                           \
+#define steal(p)                                         \
+	({                                               \
+		__typeof__(p) steal_p = (p);             \
+		__typeof__(*steal_p) steal_v = *steal_p; \
+		*steal_p = NULL;                         \
+		steal_v;                                 \
 	})
 
 static inline int steal_fd(int *fd)

@@ -19,8 +19,8 @@ void log_line(int priority, const char *fmt, ...) __attribute__((format(printf, 
 #define log_warning(...) log_line(LOG_WARNING, __VA_ARGS__)
 #define log_notice(...)	 log_line(LOG_NOTICE, __VA_ARGS__)
 #define log_info(...)	 log_line(LOG_INFO, __VA_ARGS__)
-#define log_debug(...)                                                                             \
-	do {                                                                                       \
-		if (log_level() >= LOG_DEBUG)                                                      \
-			log_line(LOG_DEBUG, __VA_ARGS__);                                          \
+#define log_debug(...)                                    \
+	do {                                              \
+		if (log_level() >= LOG_DEBUG)             \
+			log_line(LOG_DEBUG, __VA_ARGS__); \
 	} while (0)

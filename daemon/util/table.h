@@ -8,8 +8,8 @@
 
 #include <xxhash.h>
 
-#define HASH_NONFATAL_OOM	 1
-#define uthash_nonfatal_oom(elt) ((void)(elt))
+#define HASH_NONFATAL_OOM	       1
+#define uthash_nonfatal_oom(elt)       ((void)(elt))
 #define HASH_FUNCTION(key, len, hashv) ((hashv) = (unsigned int)XXH3_64bits(key, len))
 
 #include <uthash.h>

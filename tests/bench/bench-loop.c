@@ -81,7 +81,7 @@ static void write_next(struct loop_op *op, int res)
 
 static void write_loop(void *arg)
 {
-	struct loop_op op[DEPTH_MAX] = {0};
+	struct loop_op op[DEPTH_MAX] = { 0 };
 	int depth = *(int *)arg;
 
 	n_started = n_ended = 0;
@@ -122,7 +122,7 @@ static void pong(struct table *table)
 static void ping_bare(void *arg)
 {
 	struct table *table = arg;
-	struct pollfd fd = {.fd = table->in, .events = POLLIN};
+	struct pollfd fd = { .fd = table->in, .events = POLLIN };
 
 	table->n_left = PINGS;
 	ping(table);
@@ -142,7 +142,7 @@ static void watch_ready(struct loop_watch *watch, uint32_t events)
 
 static void ping_loop(void *arg)
 {
-	struct loop_watch watch = {.ready = watch_ready};
+	struct loop_watch watch = { .ready = watch_ready };
 
 	watched = arg;
 	watched->n_left = PINGS;
@@ -188,7 +188,7 @@ static void row(const char *what, const char *how, double took, int n, double ba
 static void bench_backend(const char *how, enum loop_backend which, const double bare[3],
 			  struct table tables[2])
 {
-	static int depths[] = {1, DEPTH_MAX};
+	static int depths[] = { 1, DEPTH_MAX };
 	int r = loop_new(&loop, which);
 
 	if (r < 0) {
@@ -205,7 +205,7 @@ static void bench_backend(const char *how, enum loop_backend which, const double
 int main(int argc, char **argv)
 {
 	int echo = echo_start(), event = eventfd(0, EFD_CLOEXEC);
-	struct table tables[2] = {{event, event, 0}, {echo, echo, 0}};
+	struct table tables[2] = { { event, event, 0 }, { echo, echo, 0 } };
 	double bare[3];
 
 	file_fd = open(argc > 1 ? argv[1] : "/var/tmp", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);

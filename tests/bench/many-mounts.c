@@ -4,10 +4,10 @@
  *
  *	many-mounts MOUNTS READERS DIR FILE
  *
- * Mounts the images image-0, image-1, ... (one domain) below DIR and prints "mounted". For each line
- * on standard input it goes a step further: the first makes READERS threads read FILE of as many
- * mounts ("reading" is printed when all have begun), the second waits for them and prints how many
- * got their bytes. At the end of the input it unmounts everything.
+ * Mounts the images image-0, image-1, ... (one domain) below DIR and prints "mounted". For each
+ *line on standard input it goes a step further: the first makes READERS threads read FILE of as
+ *many mounts ("reading" is printed when all have begun), the second waits for them and prints how
+ *many got their bytes. At the end of the input it unmounts everything.
  */
 #include <fcntl.h>
 #include <pthread.h>

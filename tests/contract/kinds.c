@@ -128,8 +128,8 @@ static void redirect_start(void)
 }
 
 const struct kind kinds[] = {
-	{"file", file_start, file_stop, file_put, file_remove, file_key, file_template},
-	{"http", http_start, http_stop, http_put, http_remove, http_key, http_template},
-	{"http", redirect_start, http_stop, http_put, http_remove, http_key, http_template},
+	{ "file", file_start, file_stop, file_put, file_remove, file_key, file_template },
+	{ "http", http_start, http_stop, http_put, http_remove, http_key, http_template },
+	{ "http", redirect_start, http_stop, http_put, http_remove, http_key, http_template },
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);

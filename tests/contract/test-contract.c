@@ -49,9 +49,9 @@ FIXTURE(1)
 FIXTURE(2)
 
 static void (*const fixtures[][2])(void) = {
-	{start_uring_0, start_poll_0},
-	{start_uring_1, start_poll_1},
-	{start_uring_2, start_poll_2},
+	{ start_uring_0, start_poll_0 },
+	{ start_uring_1, start_poll_1 },
+	{ start_uring_2, start_poll_2 },
 };
 
 /* The locator of an object, from the template of its row. Static. */
@@ -92,9 +92,9 @@ static void check_bytes(const struct host_read *read, const char *name, size_t l
 static const struct {
 	size_t size, head_len;
 } looks[] = {
-	{1, 0},		  {1, 1},    {1, 4096}, {4096, 4096}, {4096, 8192},
-	{4097, 4096},	  {SIZE, 0}, {SIZE, 1}, {SIZE, 4096}, {SIZE, SIZE},
-	{SIZE, SIZE + 1}, {0, 0},    {0, 1},	{0, 4096},
+	{ 1, 0 },	    { 1, 1 },	 { 1, 4096 }, { 4096, 4096 }, { 4096, 8192 },
+	{ 4097, 4096 },	    { SIZE, 0 }, { SIZE, 1 }, { SIZE, 4096 }, { SIZE, SIZE },
+	{ SIZE, SIZE + 1 }, { 0, 0 },	 { 0, 1 },    { 0, 4096 },
 };
 
 START_TEST(look_learns_size_and_head)
@@ -207,7 +207,7 @@ END_TEST
 START_TEST(attach_does_no_io)
 {
 	struct fetch_identity identity;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct fetch_object *object = attach_new("blob", SIZE);
 	struct host_look look;
 
@@ -225,7 +225,7 @@ END_TEST
 
 START_TEST(attach_refuses_what_is_not_its_own)
 {
-	struct fetch_identity identity = {.size = 4096};
+	struct fetch_identity identity = { .size = 4096 };
 	struct fetch_object *object = NULL;
 	struct host_look look;
 
@@ -248,7 +248,7 @@ START_TEST(attach_keeps_its_own_copies)
 	struct fetch_identity identity;
 	struct fetch_object *object;
 	struct host_look look;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	kind->put("blob", SIZE);
 	snprintf(locator, sizeof(locator), "%s", locator_of("blob"));
@@ -269,8 +269,8 @@ static const struct {
 	uint64_t off;
 	size_t len;
 } spans[] = {
-	{0, 1},	   {0, 4096},	  {4096, 4096},	       {1, SIZE - 1},
-	{0, SIZE}, {SIZE - 1, 1}, {SIZE - 4097, 4097}, {12345, 54321},
+	{ 0, 1 },    { 0, 4096 },     { 4096, 4096 },	     { 1, SIZE - 1 },
+	{ 0, SIZE }, { SIZE - 1, 1 }, { SIZE - 4097, 4097 }, { 12345, 54321 },
 };
 
 START_TEST(read_gives_the_bytes)
@@ -278,7 +278,7 @@ START_TEST(read_gives_the_bytes)
 	struct fetch_object *object = attach_new("blob", SIZE);
 
 	for (size_t i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
-		struct host_read read = {0};
+		struct host_read read = { 0 };
 
 		ck_assert_int_eq(host_read(&host, &read, object, spans[i].off, spans[i].len), 0);
 		check_bytes(&read, "blob", spans[i].len);
@@ -291,7 +291,7 @@ END_TEST
 START_TEST(read_object_of_one_byte)
 {
 	struct fetch_object *object = attach_new("blob", 1);
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	ck_assert_int_eq(host_read(&host, &read, object, 0, 1), 0);
 	check_bytes(&read, "blob", 1);
@@ -327,7 +327,7 @@ static void check_progress(struct host_read *read)
 START_TEST(progress_only_of_right_bytes)
 {
 	struct fetch_object *object = attach_new("blob", 4000000);
-	struct host_read read = {.on_progress = check_progress};
+	struct host_read read = { .on_progress = check_progress };
 
 	ck_assert_int_eq(host_read(&host, &read, object, 1, 3999999), 0);
 	check_bytes(&read, "blob", 3999999);
@@ -339,7 +339,7 @@ END_TEST
 START_TEST(read_without_progress)
 {
 	struct fetch_object *object = attach_new("blob", 1000000);
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	host_read_start(&host, &read, object, 0, 1000000);
 	read.read.progress = NULL;
@@ -355,7 +355,7 @@ START_TEST(read_canceled)
 	struct fetch_object *object = attach_new("blob", 4000000);
 
 	for (int turns = 0; turns < 12; turns++) {
-		struct host_read read = {0};
+		struct host_read read = { 0 };
 		int err;
 
 		host_read_start(&host, &read, object, 0, 4000000);
@@ -386,7 +386,7 @@ static void cancel_in_progress(struct host_read *read)
 
 START_TEST(read_canceled_by_its_progress)
 {
-	struct host_read read = {.on_progress = cancel_in_progress};
+	struct host_read read = { .on_progress = cancel_in_progress };
 	int err;
 
 	cancel_object = attach_new("blob", 4000000);
@@ -438,7 +438,7 @@ static void start_next(struct host_read *read)
 
 START_TEST(done_may_start_the_next)
 {
-	struct host_read read = {.then = start_next};
+	struct host_read read = { .then = start_next };
 
 	chain_object = attach_new("blob", SIZE);
 	chain_left = 20;
@@ -495,7 +495,7 @@ START_TEST(changed_object_is_stale)
 {
 	struct fetch_identity identity;
 	struct host_look look;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct fetch_object *object;
 
 	kind->put("blob", SIZE);
@@ -515,7 +515,7 @@ START_TEST(shrunken_object_is_stale)
 	struct fetch_object *object;
 	struct fetch_identity identity;
 	struct host_look look;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	kind->put("blob", SIZE);
 	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 0), 0);
@@ -534,7 +534,7 @@ START_TEST(identity_outlives_the_instance)
 	struct fetch_object *object;
 	struct fetch_identity identity;
 	struct host_look look;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	kind->put("blob", SIZE);
 	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 0), 0);

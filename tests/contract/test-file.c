@@ -72,30 +72,30 @@ static const struct {
 	const char *name;
 	int err;
 } names[] = {
-	{"plain", 0},
-	{"dir/inner", 0},
-	{"dir%2Finner", 0},
-	{"dir%2finner", 0},
-	{"good-link", 0},
-	{"%70lain", 0},
-	{"dir/../plain", 0},
-	{"bad-link", -EACCES},
-	{"absolute-link", -EACCES},
-	{"magic-link", -EACCES},
-	{"self", -EACCES},
-	{"../secret", -EACCES},
-	{"..%2Fsecret", -EACCES},
-	{"%2e%2e%2fsecret", -EACCES},
-	{"dir/../../secret", -EACCES},
-	{"%2Fetc%2Fpasswd", -EACCES},
-	{"nothing", -ENOENT},
-	{"plain/nothing", -ENOENT},
-	{"plain%00", -ENOENT},
-	{"plain%0", -ENOENT},
-	{"", -ENOENT},
-	{"dir", -EIO},
-	{".", -EIO},
-	{"fifo", -EIO},
+	{ "plain", 0 },
+	{ "dir/inner", 0 },
+	{ "dir%2Finner", 0 },
+	{ "dir%2finner", 0 },
+	{ "good-link", 0 },
+	{ "%70lain", 0 },
+	{ "dir/../plain", 0 },
+	{ "bad-link", -EACCES },
+	{ "absolute-link", -EACCES },
+	{ "magic-link", -EACCES },
+	{ "self", -EACCES },
+	{ "../secret", -EACCES },
+	{ "..%2Fsecret", -EACCES },
+	{ "%2e%2e%2fsecret", -EACCES },
+	{ "dir/../../secret", -EACCES },
+	{ "%2Fetc%2Fpasswd", -EACCES },
+	{ "nothing", -ENOENT },
+	{ "plain/nothing", -ENOENT },
+	{ "plain%00", -ENOENT },
+	{ "plain%0", -ENOENT },
+	{ "", -ENOENT },
+	{ "dir", -EIO },
+	{ ".", -EIO },
+	{ "fifo", -EIO },
 };
 
 START_TEST(names_and_ways_out)
@@ -138,7 +138,7 @@ END_TEST
 
 START_TEST(all_spellings_of_a_template)
 {
-	static const char *const prefixes[] = {"file:", "file://", "file://localhost", "FILE:"};
+	static const char *const prefixes[] = { "file:", "file://", "file://localhost", "FILE:" };
 	char template[256], locator[256];
 	struct host_look look;
 
@@ -169,8 +169,8 @@ END_TEST
 
 START_TEST(template_without_directory)
 {
-	static const char *const templates[] = {"file:", "file:{cookie}", "file:x/{cookie}",
-						"file://host/{cookie}", "file:/50%/{cookie}"};
+	static const char *const templates[] = { "file:", "file:{cookie}", "file:x/{cookie}",
+						 "file://host/{cookie}", "file:/50%/{cookie}" };
 	const struct fetcher_class *class = fetcher_class_find("file:");
 	static const struct fetcher_param none[1];
 
@@ -195,8 +195,8 @@ static struct fetch_object *attach(const char *what)
 START_TEST(rewritten_file_is_stale)
 {
 	struct fetch_object *object = attach("plain");
-	struct timespec later[2] = {{.tv_sec = 1}, {.tv_sec = 1}};
-	struct host_read read = {0};
+	struct timespec later[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
+	struct host_read read = { 0 };
 
 	ck_assert_int_eq(host_read(&host, &read, object, 0, 10), 0);
 	host_read_free(&read);
@@ -211,7 +211,7 @@ END_TEST
 START_TEST(truncated_file_is_stale)
 {
 	struct fetch_object *object = attach("plain");
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	ck_assert_int_eq(host_read(&host, &read, object, 0, 10), 0);
 	host_read_free(&read);
@@ -226,7 +226,7 @@ END_TEST
 START_TEST(replaced_file_stays_readable)
 {
 	struct fetch_object *object = attach("plain"), *again;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 
 	ck_assert_int_eq(host_read(&host, &read, object, 0, 10), 0);
 	host_read_free(&read);

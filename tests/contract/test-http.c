@@ -32,8 +32,9 @@ static void start_with(const struct fetcher_param *params)
 
 static void start(void)
 {
-	static const struct fetcher_param params[] = {
-		{"stall-timeout", "1s"}, {"redirects", "3"}, {NULL, NULL}};
+	static const struct fetcher_param params[] = { { "stall-timeout", "1s" },
+						       { "redirects", "3" },
+						       { NULL, NULL } };
 
 	/* Whatever the one who runs the tests has set. */
 	unsetenv("http_proxy");
@@ -82,7 +83,7 @@ static struct fetch_identity identity_of(const char *path)
 /* Reads by a faulty path what was pinned by a good one; the bytes that count must be right. */
 static int read_pinned(const char *path, const struct fetch_identity *identity, char *ret_error)
 {
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct fetch_object *object = host_attach(&host, locator_of(path), identity);
 	int err = host_read(&host, &read, object, OFF, LEN);
 	size_t good = err == 0 ? LEN : read.progress;
@@ -103,61 +104,61 @@ static const struct {
 	int err;
 	size_t progress; /* most that may have been confirmed */
 } read_faults[] = {
-	{"delay:20", 0, LEN},
-	{"chunked", 0, LEN},
-	{"slow:20000:1", 0, LEN},
-	{"redir:302", 0, LEN},
-	{"redir:301/f=redir:307/f=redir:308", 0, LEN},
-	{"noif", 0, LEN},
-	{"nomtime", 0, LEN},
-	{"status:400", -EIO, 0},
-	{"status:401", -EACCES, 0},
-	{"status:403", -EACCES, 0},
-	{"status:404", -ENOENT, 0},
-	{"status:408", -EIO, 0},
-	{"status:410", -ENOENT, 0},
-	{"status:412", -ESTALE, 0},
-	{"status:416", -ESTALE, 0},
-	{"status:429", -EIO, 0},
-	{"status:500", -EIO, 0},
-	{"status:503", -EIO, 0},
-	{"status:504", -EIO, 0},
-	{"status:203", -EPROTO, 0},
-	{"status:302", -EPROTO, 0}, /* to nowhere */
-	{"rst", -ECONNRESET, 0},
-	{"close", -ECONNRESET, 0},
-	{"garbage", -EPROTO, 0},
-	{"hang", -ETIMEDOUT, 0},
-	{"loop", -EIO, 0},
-	{"redir:302/f=redir:302/f=redir:302/f=redir:302", -EIO, 0},
-	{"norange", -EOPNOTSUPP, 0},
-	{"norange/f=chunked", -EOPNOTSUPP, 0},
-	{"shift", -EPROTO, 0},
-	{"shift:4096", -EPROTO, 0},
-	{"total", -ESTALE, 0},
-	{"total:-1", -ESTALE, 0},
-	{"short", -EPROTO, 0},
-	{"nocr", -EPROTO, 0},
-	{"multipart", -EPROTO, 0},
-	{"gzip", -EPROTO, 0},
-	{"etag", -ESTALE, 0},
-	{"weak", -ESTALE, 0},
-	{"noetag", -ESTALE, 0},
-	{"lie", -EPROTO, 0},
-	{"lie:100000", -EPROTO, 0},
-	{"stall:0", -ETIMEDOUT, 0},
-	{"stall:20000", -ETIMEDOUT, 20000},
-	{"trunc:0", -ECONNRESET, 0},
-	{"trunc:20000", -ECONNRESET, 20000},
-	{"trunc:20000/f=chunked", -ECONNRESET, 20000},
-	{"midrst:20000", -ECONNRESET, 20000},
-	{"more", -EPROTO, LEN},
+	{ "delay:20", 0, LEN },
+	{ "chunked", 0, LEN },
+	{ "slow:20000:1", 0, LEN },
+	{ "redir:302", 0, LEN },
+	{ "redir:301/f=redir:307/f=redir:308", 0, LEN },
+	{ "noif", 0, LEN },
+	{ "nomtime", 0, LEN },
+	{ "status:400", -EIO, 0 },
+	{ "status:401", -EACCES, 0 },
+	{ "status:403", -EACCES, 0 },
+	{ "status:404", -ENOENT, 0 },
+	{ "status:408", -EIO, 0 },
+	{ "status:410", -ENOENT, 0 },
+	{ "status:412", -ESTALE, 0 },
+	{ "status:416", -ESTALE, 0 },
+	{ "status:429", -EIO, 0 },
+	{ "status:500", -EIO, 0 },
+	{ "status:503", -EIO, 0 },
+	{ "status:504", -EIO, 0 },
+	{ "status:203", -EPROTO, 0 },
+	{ "status:302", -EPROTO, 0 }, /* to nowhere */
+	{ "rst", -ECONNRESET, 0 },
+	{ "close", -ECONNRESET, 0 },
+	{ "garbage", -EPROTO, 0 },
+	{ "hang", -ETIMEDOUT, 0 },
+	{ "loop", -EIO, 0 },
+	{ "redir:302/f=redir:302/f=redir:302/f=redir:302", -EIO, 0 },
+	{ "norange", -EOPNOTSUPP, 0 },
+	{ "norange/f=chunked", -EOPNOTSUPP, 0 },
+	{ "shift", -EPROTO, 0 },
+	{ "shift:4096", -EPROTO, 0 },
+	{ "total", -ESTALE, 0 },
+	{ "total:-1", -ESTALE, 0 },
+	{ "short", -EPROTO, 0 },
+	{ "nocr", -EPROTO, 0 },
+	{ "multipart", -EPROTO, 0 },
+	{ "gzip", -EPROTO, 0 },
+	{ "etag", -ESTALE, 0 },
+	{ "weak", -ESTALE, 0 },
+	{ "noetag", -ESTALE, 0 },
+	{ "lie", -EPROTO, 0 },
+	{ "lie:100000", -EPROTO, 0 },
+	{ "stall:0", -ETIMEDOUT, 0 },
+	{ "stall:20000", -ETIMEDOUT, 20000 },
+	{ "trunc:0", -ECONNRESET, 0 },
+	{ "trunc:20000", -ECONNRESET, 20000 },
+	{ "trunc:20000/f=chunked", -ECONNRESET, 20000 },
+	{ "midrst:20000", -ECONNRESET, 20000 },
+	{ "more", -EPROTO, LEN },
 };
 
 START_TEST(read_fault)
 {
 	struct fetch_identity identity = identity_of("blob");
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct fetch_object *object;
 	char path[128];
 	int err;
@@ -200,31 +201,31 @@ static const struct {
 	size_t head_len;
 	int err;
 } look_faults[] = {
-	{"f=chunked/blob", 4096, 0},
-	{"f=redir:307/blob", 4096, 0},
-	{"f=weak/blob", 4096, 0},
-	{"f=norange/tiny", 4096, 0},
-	{"f=norange/tiny", 100, 0},
-	{"f=norange/tiny", 99, -EOPNOTSUPP},
-	{"f=norange/blob", 4096, -EOPNOTSUPP},
-	{"f=norange/f=chunked/tiny", 4096, -EOPNOTSUPP},
-	{"f=status:403/blob", 4096, -EACCES},
-	{"f=status:404/blob", 4096, -ENOENT},
-	{"f=status:416/blob", 4096, -EPROTO},
-	{"f=status:500/blob", 4096, -EIO},
-	{"f=rst/blob", 4096, -ECONNRESET},
-	{"f=hang/blob", 4096, -ETIMEDOUT},
-	{"f=garbage/blob", 4096, -EPROTO},
-	{"f=loop/blob", 4096, -EIO},
-	{"f=shift/blob", 4096, -EPROTO},
-	{"f=short/blob", 4096, -EPROTO},
-	{"f=nocr/blob", 4096, -EPROTO},
-	{"f=multipart/blob", 4096, -EPROTO},
-	{"f=gzip/blob", 4096, -EPROTO},
-	{"f=lie/blob", 4096, -EPROTO},
-	{"f=more/blob", 4096, -EPROTO},
-	{"f=trunc:100/blob", 4096, -ECONNRESET},
-	{"f=stall:100/blob", 4096, -ETIMEDOUT},
+	{ "f=chunked/blob", 4096, 0 },
+	{ "f=redir:307/blob", 4096, 0 },
+	{ "f=weak/blob", 4096, 0 },
+	{ "f=norange/tiny", 4096, 0 },
+	{ "f=norange/tiny", 100, 0 },
+	{ "f=norange/tiny", 99, -EOPNOTSUPP },
+	{ "f=norange/blob", 4096, -EOPNOTSUPP },
+	{ "f=norange/f=chunked/tiny", 4096, -EOPNOTSUPP },
+	{ "f=status:403/blob", 4096, -EACCES },
+	{ "f=status:404/blob", 4096, -ENOENT },
+	{ "f=status:416/blob", 4096, -EPROTO },
+	{ "f=status:500/blob", 4096, -EIO },
+	{ "f=rst/blob", 4096, -ECONNRESET },
+	{ "f=hang/blob", 4096, -ETIMEDOUT },
+	{ "f=garbage/blob", 4096, -EPROTO },
+	{ "f=loop/blob", 4096, -EIO },
+	{ "f=shift/blob", 4096, -EPROTO },
+	{ "f=short/blob", 4096, -EPROTO },
+	{ "f=nocr/blob", 4096, -EPROTO },
+	{ "f=multipart/blob", 4096, -EPROTO },
+	{ "f=gzip/blob", 4096, -EPROTO },
+	{ "f=lie/blob", 4096, -EPROTO },
+	{ "f=more/blob", 4096, -EPROTO },
+	{ "f=trunc:100/blob", 4096, -ECONNRESET },
+	{ "f=stall:100/blob", 4096, -ETIMEDOUT },
 };
 
 START_TEST(look_fault)
@@ -258,7 +259,7 @@ END_TEST
 
 START_TEST(server_without_ranges_serves_what_is_whole)
 {
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct fetch_identity identity = identity_of("tiny");
 	struct fetch_object *object = host_attach(&host, locator_of("f=norange/tiny"), &identity);
 
@@ -287,7 +288,7 @@ START_TEST(cancel_what_hangs)
 {
 	struct fetch_identity identity = identity_of("blob");
 	struct fetch_object *object = host_attach(&host, locator_of("f=hang/blob"), &identity);
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct host_look look;
 
 	host_read_start(&host, &read, object, 0, 4096);
@@ -307,9 +308,9 @@ END_TEST
 static const struct {
 	const char *look, *read, *validator, *field;
 } pins[] = {
-	{"blob", "f=noif/blob", "etag:\"", "If-Match: \""},
-	{"f=weak/blob", "f=noif/f=weak/blob", "mtime:", "If-Unmodified-Since: "},
-	{"f=noetag/blob", "f=noif/f=noetag/blob", "mtime:", "If-Unmodified-Since: "},
+	{ "blob", "f=noif/blob", "etag:\"", "If-Match: \"" },
+	{ "f=weak/blob", "f=noif/f=weak/blob", "mtime:", "If-Unmodified-Since: " },
+	{ "f=noetag/blob", "f=noif/f=noetag/blob", "mtime:", "If-Unmodified-Since: " },
 };
 
 /* The server is asked to refuse another version, and is not believed when it does not. */
@@ -371,7 +372,7 @@ START_TEST(connections_are_kept)
 	struct origin_stats stats;
 
 	for (int i = 0; i < 500; i++) {
-		struct host_read read = {0};
+		struct host_read read = { 0 };
 
 		ck_assert_int_eq(host_read(&host, &read, object, (uint64_t)i * 500, 4096), 0);
 		host_read_free(&read);
@@ -396,7 +397,7 @@ END_TEST
 
 START_TEST(connections_are_bounded)
 {
-	static const struct fetcher_param params[] = {{"max-connections", "4"}, {NULL, NULL}};
+	static const struct fetcher_param params[] = { { "max-connections", "4" }, { NULL, NULL } };
 	static struct host_read reads[500];
 	struct fetch_identity identity;
 	struct fetch_object *object;
@@ -425,8 +426,9 @@ END_TEST
 
 /* ---- what is told to whom --------------------------------------------------------------- */
 
-static const struct fetcher_param secret_params[] = {
-	{"header", "X-Token: secret"}, {"user-agent", "tester"}, {NULL, NULL}};
+static const struct fetcher_param secret_params[] = { { "header", "X-Token: secret" },
+						      { "user-agent", "tester" },
+						      { NULL, NULL } };
 
 START_TEST(headers_are_sent)
 {
@@ -445,7 +447,7 @@ END_TEST
 START_TEST(headers_come_from_a_file)
 {
 	char path[] = "/tmp/header-XXXXXX", request[4096];
-	struct fetcher_param params[] = {{"header-file", path}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "header-file", path }, { NULL, NULL } };
 	static const char text[] = "# secrets\n\nX-Token: from file\nX-More: 2";
 	int fd = mkstemp(path);
 
@@ -540,7 +542,7 @@ END_TEST
 START_TEST(proxy_is_asked)
 {
 	char url[64], request[4096];
-	struct fetcher_param params[] = {{"proxy", url}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "proxy", url }, { NULL, NULL } };
 
 	snprintf(url, sizeof(url), "%s", origin_url(other));
 	restart(params);
@@ -554,7 +556,7 @@ END_TEST
 
 START_TEST(proxy_of_the_environment)
 {
-	static const struct fetcher_param none[] = {{"proxy", ""}, {NULL, NULL}};
+	static const struct fetcher_param none[] = { { "proxy", "" }, { NULL, NULL } };
 
 	setenv("http_proxy", origin_url(other), 1);
 	identity_of("blob");
@@ -572,32 +574,32 @@ static const struct {
 	const char *key, *value;
 	int err;
 } params_wrong[] = {
-	{"max-connections", "0", -EINVAL},
-	{"max-connections", "x", -EINVAL},
-	{"max-connections", "", -EINVAL},
-	{"redirects", "-1", -EINVAL},
-	{"http-version", "3", -EINVAL},
-	{"stall-timeout", "0", -EINVAL},
-	{"stall-timeout", "500ms", -EINVAL},
-	{"connect-timeout", "5 weeks", -EINVAL},
-	{"connect-timeout", "99999999999999999999s", -EINVAL},
-	{"header", "no colon", -EINVAL},
-	{"header", "X-Empty:", -EINVAL},
-	{"header", ": value", -EINVAL},
-	{"header", "X-Two: a\r\nX-Lines: b", -EINVAL},
-	{"header", "Range: bytes=0-1", -EINVAL},
-	{"header", "if-match: x", -EINVAL},
-	{"header-file", "/no/such/file", -ENOENT},
-	{"ca-file", "/no/such/file", -ENOENT},
-	{"client-cert", "/no/such/file", -ENOENT},
-	{"client-key", "/dev/null", -EINVAL},
-	{"cookie-jar", "x", -EINVAL},
+	{ "max-connections", "0", -EINVAL },
+	{ "max-connections", "x", -EINVAL },
+	{ "max-connections", "", -EINVAL },
+	{ "redirects", "-1", -EINVAL },
+	{ "http-version", "3", -EINVAL },
+	{ "stall-timeout", "0", -EINVAL },
+	{ "stall-timeout", "500ms", -EINVAL },
+	{ "connect-timeout", "5 weeks", -EINVAL },
+	{ "connect-timeout", "99999999999999999999s", -EINVAL },
+	{ "header", "no colon", -EINVAL },
+	{ "header", "X-Empty:", -EINVAL },
+	{ "header", ": value", -EINVAL },
+	{ "header", "X-Two: a\r\nX-Lines: b", -EINVAL },
+	{ "header", "Range: bytes=0-1", -EINVAL },
+	{ "header", "if-match: x", -EINVAL },
+	{ "header-file", "/no/such/file", -ENOENT },
+	{ "ca-file", "/no/such/file", -ENOENT },
+	{ "client-cert", "/no/such/file", -ENOENT },
+	{ "client-key", "/dev/null", -EINVAL },
+	{ "cookie-jar", "x", -EINVAL },
 };
 
 START_TEST(wrong_parameter)
 {
-	struct fetcher_param params[] = {{params_wrong[_i].key, params_wrong[_i].value},
-					 {NULL, NULL}};
+	struct fetcher_param params[] = { { params_wrong[_i].key, params_wrong[_i].value },
+					  { NULL, NULL } };
 	const struct fetcher_class *class = fetcher_class_find("http:");
 	char error[FETCH_ERROR_MAX] = "";
 
@@ -610,16 +612,16 @@ END_TEST
 START_TEST(good_parameters)
 {
 	static const struct fetcher_param params[] = {
-		{"max-connections", "64"},
-		{"redirects", "0"},
-		{"http-version", "1.1"},
-		{"stall-timeout", "2min"},
-		{"connect-timeout", "500ms"},
-		{"header", "A: b"},
-		{"header", "C: d:e"},
-		{"user-agent", "me"},
-		{"proxy", ""},
-		{NULL, NULL},
+		{ "max-connections", "64" },
+		{ "redirects", "0" },
+		{ "http-version", "1.1" },
+		{ "stall-timeout", "2min" },
+		{ "connect-timeout", "500ms" },
+		{ "header", "A: b" },
+		{ "header", "C: d:e" },
+		{ "user-agent", "me" },
+		{ "proxy", "" },
+		{ NULL, NULL },
 	};
 	const struct fetcher_class *class = fetcher_class_find("https:");
 	char error[FETCH_ERROR_MAX] = "";
@@ -630,7 +632,7 @@ START_TEST(good_parameters)
 	ck_assert_int_eq(class->create(NULL, NULL, "https:///x", params, error), -EINVAL);
 	/* Every key that it says it has is understood. */
 	for (const struct fetcher_key *k = class->keys; k->key; k++) {
-		struct fetcher_param one[] = {{k->key, "/no/such/\n"}, {NULL, NULL}};
+		struct fetcher_param one[] = { { k->key, "/no/such/\n" }, { NULL, NULL } };
 
 		error[0] = '\0';
 		class->create(NULL, NULL, "https://h/{cookie}", one, error);

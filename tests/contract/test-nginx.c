@@ -60,7 +60,8 @@ static void make_certificates(void)
 /* A port that was free a moment ago. */
 static unsigned int free_port(void)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -120,9 +121,9 @@ static void put(const char *name, size_t size, unsigned int version)
 /* Until it listens, or has ended because a port was taken meanwhile: false. */
 static bool nginx_listens(void)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET,
-				 .sin_port = htons((uint16_t)port_strict),
-				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in in = { .sin_family = AF_INET,
+				  .sin_port = htons((uint16_t)port_strict),
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 
 	for (;;) {
 		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -270,7 +271,7 @@ END_TEST
 
 START_TEST(many_ranges)
 {
-	static const struct fetcher_param params[] = {{"max-connections", "4"}, {NULL, NULL}};
+	static const struct fetcher_param params[] = { { "max-connections", "4" }, { NULL, NULL } };
 
 	host_for("http", port_plain, params);
 	read_many(url("http", port_plain, "blob"), 1000);
@@ -282,7 +283,7 @@ END_TEST
 START_TEST(changed_file)
 {
 	struct fetch_object *object;
-	struct host_read read = {0};
+	struct host_read read = { 0 };
 	struct host_look look;
 
 	host_for("http", port_plain, NULL);
@@ -298,7 +299,7 @@ END_TEST
 
 START_TEST(own_authority)
 {
-	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
 	struct host_look look;
 
 	host_for("https", port_tls, params);
@@ -315,8 +316,9 @@ END_TEST
 START_TEST(client_certificate)
 {
 	struct fetcher_param params[] = {
-		{"ca-file", ca}, {"client-cert", cert}, {"client-key", key}, {NULL, NULL}};
-	struct fetcher_param without[] = {{"ca-file", ca}, {NULL, NULL}};
+		{ "ca-file", ca }, { "client-cert", cert }, { "client-key", key }, { NULL, NULL }
+	};
+	struct fetcher_param without[] = { { "ca-file", ca }, { NULL, NULL } };
 	struct host_look look;
 
 	host_for("https", port_strict, params);
@@ -330,7 +332,7 @@ END_TEST
 
 START_TEST(http2_shares_connections)
 {
-	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
 
 	host_for("https", port_tls, params);
 	read_many(url("https", port_tls, "blob"), 500);
@@ -343,7 +345,9 @@ END_TEST
 
 START_TEST(http1_on_demand)
 {
-	struct fetcher_param params[] = {{"ca-file", ca}, {"http-version", "1.1"}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "ca-file", ca },
+					  { "http-version", "1.1" },
+					  { NULL, NULL } };
 
 	host_for("https", port_tls, params);
 	read_many(url("https", port_tls, "blob"), 100);
@@ -355,7 +359,7 @@ END_TEST
 /* Of many streams on one connection. */
 START_TEST(http2_cancel)
 {
-	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
 	static struct host_read reads[64];
 	struct fetch_object *object;
 	struct host_look look;
@@ -386,7 +390,7 @@ END_TEST
 
 START_TEST(never_from_https_to_http)
 {
-	struct fetcher_param params[] = {{"ca-file", ca}, {NULL, NULL}};
+	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
 	struct host_look look;
 
 	host_for("https", port_tls, params);

@@ -10,7 +10,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct http_range range = {.first = 1}, again;
+	struct http_range range = { .first = 1 }, again;
 	char text[4 * HTTP_RANGE_MAX];
 	int len;
 

@@ -89,7 +89,7 @@ static void handle_open(const struct message *m)
 	}
 	fprintf(stderr, "open %s: %lld\n", name, size);
 	if (size >= 0) {
-		*o = (struct object){m->open.fd, source};
+		*o = (struct object){ m->open.fd, source };
 	} else {
 		close(m->open.fd);
 		if (source >= 0)
@@ -149,7 +149,7 @@ static void handle_close(const struct message *m)
 static void serve(void)
 {
 	static _Alignas(8) struct message m;
-	struct pollfd p = {.fd = device, .events = POLLIN};
+	struct pollfd p = { .fd = device, .events = POLLIN };
 
 	while (!stop) {
 		if (poll(&p, 1, -1) < 0)
@@ -168,8 +168,8 @@ static void serve(void)
 int main(int argc, char **argv)
 {
 	/* No SA_RESTART: the signal has to end poll(). */
-	struct sigaction term = {.sa_handler = on_term};
-	struct rlimit files = {65536, 65536};
+	struct sigaction term = { .sa_handler = on_term };
+	struct rlimit files = { 65536, 65536 };
 	char dir[PATH_MAX] = "", text[PATH_MAX + 8];
 	int notify = -1;
 

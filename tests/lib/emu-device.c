@@ -395,14 +395,14 @@ static void device_free(struct port *port)
 		return;
 	emu->port = NULL;
 	HASH_ITER(hh_fd, emu->by_fd, object, next)
-	emu_violation(emu, "the device was closed before descriptor %d of object %u", object->fd,
-		      object->id);
+		emu_violation(emu, "the device was closed before descriptor %d of object %u",
+			      object->fd, object->id);
 	if (emu->config.holder)
 		return;
 	HASH_ITER(hh, emu->requests, request, next_request)
-	if (!request->fresh)
-		emu_violation(emu, "the device was closed with message %u unanswered",
-			      request->msg_id);
+		if (!request->fresh)
+			emu_violation(emu, "the device was closed with message %u unanswered",
+				      request->msg_id);
 	if (!emu->dead)
 		emu_device_die(emu);
 }

@@ -97,10 +97,11 @@ static void check_requests(struct emu *emu)
 	char key[176];
 
 	HASH_ITER(hh, emu->requests, request, next)
-	emu_violation(emu, "%s %u (%s, %ju + %ju) was never %s", names[request->opcode],
-		      request->msg_id, emu_key_print(&request->object->key, key, sizeof(key)),
-		      (uintmax_t)request->off, (uintmax_t)request->len,
-		      request->fresh ? "received" : "answered");
+		emu_violation(emu, "%s %u (%s, %ju + %ju) was never %s", names[request->opcode],
+			      request->msg_id,
+			      emu_key_print(&request->object->key, key, sizeof(key)),
+			      (uintmax_t)request->off, (uintmax_t)request->len,
+			      request->fresh ? "received" : "answered");
 	if (!TAILQ_EMPTY(&emu->raw))
 		emu_violation(emu, "an injected message was never received");
 }
@@ -112,12 +113,13 @@ static void check_objects(struct emu *emu)
 	char key[176];
 
 	HASH_ITER(hh_fd, emu->by_fd, object, next)
-	if (object->users == 0 || !emu->port)
-		emu_violation(emu, "descriptor %d (object %u, %s) was never released", object->fd,
-			      object->id, emu_key_print(&object->key, key, sizeof(key)));
+		if (object->users == 0 || !emu->port)
+			emu_violation(emu, "descriptor %d (object %u, %s) was never released",
+				      object->fd, object->id,
+				      emu_key_print(&object->key, key, sizeof(key)));
 	TAILQ_FOREACH(mount, &emu->blocked, opening)
-	emu_violation(emu, "a mount of %s is blocked by its earlier object",
-		      emu_key_print(&mount->key, key, sizeof(key)));
+		emu_violation(emu, "a mount of %s is blocked by its earlier object",
+			      emu_key_print(&mount->key, key, sizeof(key)));
 }
 
 /* One text with all of them; frees them first, for ck_abort does not come back. */
@@ -145,6 +147,6 @@ void emu_check(struct emu *emu)
 	check_requests(emu);
 	check_objects(emu);
 	HASH_ITER(hh, emu->files, file, next)
-	emu_file_verify(emu, file);
+		emu_file_verify(emu, file);
 	emu_verdict(emu);
 }

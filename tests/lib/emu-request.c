@@ -137,8 +137,7 @@ void emu_ledger_clear(struct emu *emu)
 {
 	struct emu_ledger *ledger, *next;
 
-	HASH_ITER(hh, emu->ledger, ledger, next)
-	{
+	HASH_ITER(hh, emu->ledger, ledger, next) {
 		HASH_DEL(emu->ledger, ledger);
 		free(ledger);
 	}
@@ -162,8 +161,8 @@ void emu_poll_update(struct emu *emu)
 	if (!emu->port)
 		return;
 	TAILQ_FOREACH(request, &emu->unread, link)
-	if (request_pollable(request))
-		break;
+		if (request_pollable(request))
+			break;
 	pollable = request || !TAILQ_EMPTY(&emu->raw);
 	eventfd_read(emu->port->port.fd, &count);
 	if (pollable)
@@ -190,8 +189,7 @@ struct emu_request *emu_request_select(struct emu *emu)
 	struct emu_object *object;
 
 	for (int round = 0; round < 2 && !found; round++) {
-		TAILQ_FOREACH(request, &emu->unread, link)
-		{
+		TAILQ_FOREACH(request, &emu->unread, link) {
 			if (round == 0 && request->msg_id < emu->deliver_from)
 				continue;
 			if (!request_select(request))

@@ -79,8 +79,7 @@ static void emu_dir_remove(struct emu *emu)
 {
 	struct emu_file *file, *tmp;
 
-	HASH_ITER(hh, emu->files, file, tmp)
-	{
+	HASH_ITER(hh, emu->files, file, tmp) {
 		unlinkat(emu->dir_fd, file->path, 0);
 		emu_path_parents(emu, file->path, false);
 	}
@@ -170,7 +169,7 @@ static void emu_free_lists(struct emu *emu)
 	struct emu_raw *raw;
 
 	HASH_ITER(hh, emu->requests, request, next_request)
-	emu_request_free(request);
+		emu_request_free(request);
 	emu_ledger_clear(emu);
 	while ((raw = TAILQ_FIRST(&emu->raw))) {
 		TAILQ_REMOVE(&emu->raw, raw, link);
@@ -189,7 +188,7 @@ static void emu_free_lists(struct emu *emu)
 	while ((object = TAILQ_FIRST(&emu->objects)))
 		emu_object_free(object);
 	HASH_ITER(hh, emu->files, file, next_file)
-	emu_file_free(emu, file);
+		emu_file_free(emu, file);
 }
 
 void emu_free(struct emu *emu)
@@ -261,8 +260,7 @@ void emu_kill_daemon(struct emu *emu)
 		ck_abort_msg("emu: no daemon to kill, or no memfd");
 	emu->port->emu = NULL;
 	emu->port = NULL;
-	HASH_ITER(hh_fd, emu->by_fd, object, next)
-	{
+	HASH_ITER(hh_fd, emu->by_fd, object, next) {
 		dup3(corpse, object->fd, O_CLOEXEC);
 		emu_object_released(object);
 	}
@@ -277,7 +275,7 @@ void emu_restore(struct emu *emu)
 	struct emu_request *request, *next;
 
 	HASH_ITER(hh, emu->requests, request, next)
-	emu_request_requeue(request);
+		emu_request_requeue(request);
 	emu_poll_update(emu);
 }
 
@@ -312,7 +310,7 @@ struct emu_counters emu_counters(const struct emu *emu)
 	struct emu_request *request;
 
 	TAILQ_FOREACH(request, &emu->unread, link)
-	counters.unread++;
+		counters.unread++;
 	counters.unanswered = HASH_COUNT(emu->requests) - counters.unread;
 	return counters;
 }

@@ -129,8 +129,8 @@ static void fake_look(struct fetcher *fetcher, struct fetch_look *look)
 
 	ck_assert_ptr_nonnull(l);
 	TAILQ_FOREACH(origin, &fake->origins, link)
-	if (strcmp(origin->locator, look->locator) == 0)
-		break;
+		if (strcmp(origin->locator, look->locator) == 0)
+			break;
 	l->fake = fake;
 	l->look = look;
 	l->origin = origin;
@@ -269,8 +269,8 @@ static int fake_attach(struct fetcher *fetcher, struct fetch_object **ret, const
 
 	ck_assert_ptr_nonnull(o);
 	TAILQ_FOREACH(origin, &fake->origins, link)
-	if (strcmp(origin->locator, locator) == 0)
-		break;
+		if (strcmp(origin->locator, locator) == 0)
+			break;
 	ck_assert_ptr_nonnull(origin);
 	o->object.fetcher = fetcher;
 	o->fake = fake;
@@ -379,11 +379,11 @@ void fake_unstall(struct fake *fake, struct fake_origin *origin)
 	origin->stall_at = FAKE_NOWHERE;
 	origin->look_stalls = false;
 	TAILQ_FOREACH(r, &fake->reads, link)
-	if (r->object->origin == origin && !loop_timer_armed(&r->timer))
-		fake_arm(fake, &r->timer, 0);
+		if (r->object->origin == origin && !loop_timer_armed(&r->timer))
+			fake_arm(fake, &r->timer, 0);
 	TAILQ_FOREACH(l, &fake->looks, link)
-	if (l->origin == origin && !loop_timer_armed(&l->timer))
-		fake_arm(fake, &l->timer, 0);
+		if (l->origin == origin && !loop_timer_armed(&l->timer))
+			fake_arm(fake, &l->timer, 0);
 }
 
 unsigned int fake_running(const struct fake *fake)

@@ -15,7 +15,7 @@ void host_start(struct host *host, enum loop_backend backend, const char *templa
 	const struct fetcher_class *class = fetcher_class_find(template);
 	char error[FETCH_ERROR_MAX] = "";
 
-	*host = (struct host){0};
+	*host = (struct host){ 0 };
 	ck_assert_msg(class != NULL, "no fetcher for %s", template);
 	ck_assert_int_eq(loop_new(&host->loop, backend), 0);
 	ck_assert_msg(class->create(&host->fetcher, host->loop, template, params ? params : none,
@@ -29,7 +29,7 @@ void host_stop(struct host *host)
 	host_idle(host, 2);
 	host->fetcher->ops->free(host->fetcher);
 	loop_free(host->loop);
-	*host = (struct host){0};
+	*host = (struct host){ 0 };
 }
 
 /* ---- waiting ---------------------------------------------------------------------------- */
@@ -45,7 +45,7 @@ static void timer_nothing(struct loop_timer *timer)
 
 void host_turn(struct host *host)
 {
-	struct loop_timer timer = {.fire = patience_over};
+	struct loop_timer timer = { .fire = patience_over };
 
 	ck_assert_int_eq(loop_timer_set(host->loop, &timer, loop_now(host->loop) + PATIENCE), 0);
 	ck_assert_int_eq(loop_turn(host->loop), 0);
@@ -74,7 +74,7 @@ void host_wait_all(struct host *host)
 
 void host_idle(struct host *host, unsigned int ms)
 {
-	struct loop_timer timer = {.fire = timer_nothing};
+	struct loop_timer timer = { .fire = timer_nothing };
 	uint64_t when = loop_now(host->loop) + ms * NSEC_PER_MSEC;
 
 	ck_assert_int_eq(loop_timer_set(host->loop, &timer, when), 0);

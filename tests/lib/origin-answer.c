@@ -42,7 +42,7 @@ static long amount(const struct answer *a, const char *kind, long otherwise)
 /* Until the peer or origin_stop() ends the connection, or for ms. */
 static void wait_for_end(int fd, int ms)
 {
-	struct pollfd p = {.fd = fd, .events = POLLRDHUP};
+	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 
 	poll(&p, 1, ms);
 }
@@ -64,7 +64,7 @@ static bool send_all(int fd, const void *buf, size_t len)
 
 static bool reset(int fd)
 {
-	struct linger linger = {.l_onoff = 1, .l_linger = 0};
+	struct linger linger = { .l_onoff = 1, .l_linger = 0 };
 
 	/* The RST goes out when connection_main() closes the descriptor. */
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger));
@@ -175,7 +175,7 @@ static bool send_body(struct answer *a, uint64_t end)
 /* Where the body breaks off, and what happens there; false: it does not. */
 static bool breaks_off(struct answer *a, uint64_t *ret_end, const char **ret_kind)
 {
-	static const char *const kinds[] = {"stall", "trunc", "midrst"};
+	static const char *const kinds[] = { "stall", "trunc", "midrst" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		uint64_t end = (uint64_t)amount(a, kinds[i], 0);
@@ -364,7 +364,7 @@ static bool answer_garbage(struct answer *a)
 
 bool origin_answer(struct origin_connection *c, const struct origin_request *req)
 {
-	struct answer a = {.c = c, .req = req};
+	struct answer a = { .c = c, .req = req };
 	const struct origin_fault *f;
 	bool more;
 

@@ -27,7 +27,7 @@ static void decode(char *to, const char *from)
 /* "KIND:ARG:ARG@N" */
 static void take_fault(struct origin_request *req, struct origin *origin, const char *text)
 {
-	struct origin_fault fault = {0};
+	struct origin_fault fault = { 0 };
 	const char *limit = strchr(text, '@');
 	size_t len = strcspn(text, ":@");
 
@@ -102,7 +102,7 @@ bool origin_request_parse(struct origin_request *ret, struct origin *origin, cha
 	char *save = NULL, *line = strtok_r(head, "\r\n", &save);
 	char method[8], path[ORIGIN_NAME_MAX], version[16];
 
-	*ret = (struct origin_request){0};
+	*ret = (struct origin_request){ 0 };
 	if (!line || sscanf(line, "%7s %1023s %15s", method, path, version) != 3)
 		return false;
 	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)

@@ -33,7 +33,7 @@ static struct origin_object *find_object(struct origin *origin, const char *name
 {
 	struct origin_object *o;
 
-	TAILQ_FOREACH (o, &origin->objects, link)
+	TAILQ_FOREACH(o, &origin->objects, link)
 		if (strcmp(o->name, name) == 0)
 			return o;
 	return NULL;
@@ -88,7 +88,7 @@ unsigned int origin_count(struct origin *origin, const char *text)
 	unsigned int n;
 
 	pthread_mutex_lock(&origin->lock);
-	TAILQ_FOREACH (c, &origin->counters, link)
+	TAILQ_FOREACH(c, &origin->counters, link)
 		if (strcmp(c->text, text) == 0)
 			break;
 	if (!c) {
@@ -303,7 +303,7 @@ static void *acceptor_main(void *arg)
 
 static int listen_at(struct origin *o, const char *address, uint16_t port)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(port)};
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(port) };
 	socklen_t len = sizeof(in);
 	int one = 1;
 
@@ -324,7 +324,7 @@ static int listen_at(struct origin *o, const char *address, uint16_t port)
 
 int origin_start(struct origin **ret, const struct origin_options *options)
 {
-	struct origin_options none = {0};
+	struct origin_options none = { 0 };
 	struct origin *o = calloc(1, sizeof(*o));
 	int r;
 
@@ -378,7 +378,7 @@ struct origin *origin_stop(struct origin *o)
 	pthread_join(o->acceptor, NULL);
 	close(o->listener);
 	pthread_mutex_lock(&o->lock);
-	TAILQ_FOREACH (c, &o->connections, link)
+	TAILQ_FOREACH(c, &o->connections, link)
 		shutdown(c->fd, SHUT_RDWR);
 	while (!TAILQ_EMPTY(&o->connections))
 		pthread_cond_wait(&o->idle, &o->lock);
@@ -408,7 +408,7 @@ struct origin_stats origin_stats(struct origin *origin)
 
 	pthread_mutex_lock(&origin->lock);
 	stats = origin->stats;
-	origin->stats = (struct origin_stats){0};
+	origin->stats = (struct origin_stats){ 0 };
 	pthread_mutex_unlock(&origin->lock);
 	return stats;
 }

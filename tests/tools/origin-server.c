@@ -46,13 +46,13 @@ static int serve(const struct origin_options *options)
 int main(int argc, char **argv)
 {
 	static const struct option longs[] = {
-		{"port", required_argument, NULL, 'p'},
-		{"bind", required_argument, NULL, 'b'},
-		{"root", required_argument, NULL, 'r'},
-		{"log", required_argument, NULL, 'l'},
-		{0},
+		{ "port", required_argument, NULL, 'p' },
+		{ "bind", required_argument, NULL, 'b' },
+		{ "root", required_argument, NULL, 'r' },
+		{ "log", required_argument, NULL, 'l' },
+		{ 0 },
 	};
-	struct origin_options options = {0};
+	struct origin_options options = { 0 };
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {

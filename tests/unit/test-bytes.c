@@ -28,8 +28,9 @@ END_TEST
 /* Whatever the room: terminated inside it, and whole or visibly cut. */
 START_TEST(test_print_fits)
 {
-	static const char *const inputs[] = {"",	   "abc",    "abcdefghij",
-					     "ab\1cd\2ef", "\1\2\3", "a\1"};
+	static const char *const inputs[] = {
+		"", "abc", "abcdefghij", "ab\1cd\2ef", "\1\2\3", "a\1"
+	};
 
 	for (size_t i = 0; i < sizeof(inputs) / sizeof(inputs[0]); i++) {
 		struct bytes b = bytes_str(inputs[i]);

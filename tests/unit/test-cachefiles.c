@@ -59,10 +59,10 @@ static struct message open_message(const void *volume, size_t volume_size, const
 				   size_t cookie_size, size_t *ret_n)
 {
 	struct message m = {
-		.header = {.msg_id = 7, .opcode = CACHEFILES_OP_OPEN, .object_id = 3},
-		.open = {.volume_key_size = (uint32_t)volume_size,
-			 .cookie_key_size = (uint32_t)cookie_size,
-			 .fd = 5},
+		.header = { .msg_id = 7, .opcode = CACHEFILES_OP_OPEN, .object_id = 3 },
+		.open = { .volume_key_size = (uint32_t)volume_size,
+			  .cookie_key_size = (uint32_t)cookie_size,
+			  .fd = 5 },
 	};
 
 	memcpy(m.keys, volume, volume_size);
@@ -81,11 +81,11 @@ static struct message plain_open(size_t *ret_n)
 static struct message read_message(uint64_t off, uint64_t len)
 {
 	return (struct message){
-		.header = {.msg_id = 9,
-			   .opcode = CACHEFILES_OP_READ,
-			   .len = HEADER + PAYLOAD,
-			   .object_id = 4},
-		.read = {.off = off, .len = len},
+		.header = { .msg_id = 9,
+			    .opcode = CACHEFILES_OP_READ,
+			    .len = HEADER + PAYLOAD,
+			    .object_id = 4 },
+		.read = { .off = off, .len = len },
 	};
 }
 
@@ -94,9 +94,9 @@ static struct message read_message(uint64_t off, uint64_t len)
 START_TEST(test_mirror_agrees_with_the_system_header)
 {
 #if HAVE_LINUX_HEADER
-	struct cachefiles_msg_header mirror = {1, 2, 3, 4};
-	struct cachefiles_open_payload open = {5, 6, 7, 8};
-	struct cachefiles_read_payload read = {9, 10};
+	struct cachefiles_msg_header mirror = { 1, 2, 3, 4 };
+	struct cachefiles_open_payload open = { 5, 6, 7, 8 };
+	struct cachefiles_read_payload read = { 9, 10 };
 	struct cachefiles_msg m;
 	struct cachefiles_open o;
 	struct cachefiles_read r;
@@ -205,13 +205,13 @@ END_TEST
 START_TEST(test_read_out_of_range)
 {
 	static const uint64_t bad[][2] = {
-		{0, 0},
-		{4096, 0},
-		{UINT64_MAX, 1},
-		{4096, UINT64_MAX},
-		{1, INT64_MAX},
-		{UINT64_MAX, UINT64_MAX},
-		{0, UINT64_C(1) << 63},
+		{ 0, 0 },
+		{ 4096, 0 },
+		{ UINT64_MAX, 1 },
+		{ 4096, UINT64_MAX },
+		{ 1, INT64_MAX },
+		{ UINT64_MAX, UINT64_MAX },
+		{ 0, UINT64_C(1) << 63 },
 	};
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -229,7 +229,7 @@ END_TEST
 
 START_TEST(test_close)
 {
-	struct message m = {.header = {1, CACHEFILES_OP_CLOSE, HEADER, 2}};
+	struct message m = { .header = { 1, CACHEFILES_OP_CLOSE, HEADER, 2 } };
 	struct cf_msg msg;
 
 	ck_assert_int_eq(parse(&m, HEADER, &msg), CF_OK);
@@ -246,8 +246,8 @@ END_TEST
 START_TEST(test_every_shorter_length_is_refused)
 {
 	size_t n;
-	const struct message whole[] = {plain_open(&n), read_message(0, 4096)};
-	const size_t lengths[] = {n, HEADER + PAYLOAD};
+	const struct message whole[] = { plain_open(&n), read_message(0, 4096) };
+	const size_t lengths[] = { n, HEADER + PAYLOAD };
 
 	for (int i = 0; i < 2; i++)
 		for (size_t cut = 0; cut < lengths[i]; cut++) {
@@ -275,7 +275,7 @@ END_TEST
 
 START_TEST(test_wrong_length)
 {
-	static const int delta[] = {-1, 1, 4096, INT_MIN};
+	static const int delta[] = { -1, 1, 4096, INT_MIN };
 	struct cf_msg msg;
 	size_t n;
 
@@ -304,12 +304,12 @@ START_TEST(test_key_sizes)
 	static const struct {
 		uint32_t volume, cookie;
 	} wrong[] = {
-		{-18u, 0},	    {0, -11u},
-		{-18u, -11u},	    {0, 1},
-		{0, -1u},	    {1, 0},
-		{-18u, 18},	    {11, -11u},
-		{1, -1u},	    {0x80000000, 0x80000000},
-		{-18u - 1, 18 + 1}, {-18u - 2, 18 + 2},
+		{ -18u, 0 },	      { 0, -11u },
+		{ -18u, -11u },	      { 0, 1 },
+		{ 0, -1u },	      { 1, 0 },
+		{ -18u, 18 },	      { 11, -11u },
+		{ 1, -1u },	      { 0x80000000, 0x80000000 },
+		{ -18u - 1, 18 + 1 }, { -18u - 2, 18 + 2 },
 	};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -348,7 +348,7 @@ END_TEST
 
 START_TEST(test_descriptor_that_is_none)
 {
-	static const uint32_t bad[] = {(uint32_t)INT_MAX + 1, UINT32_MAX};
+	static const uint32_t bad[] = { (uint32_t)INT_MAX + 1, UINT32_MAX };
 
 	for (size_t i = 0; i < 2; i++) {
 		struct cf_msg msg;
@@ -365,7 +365,7 @@ END_TEST
 
 START_TEST(test_unknown_opcode)
 {
-	static const uint32_t opcodes[] = {3, 255, 0x02000000, UINT32_MAX};
+	static const uint32_t opcodes[] = { 3, 255, 0x02000000, UINT32_MAX };
 
 	for (size_t i = 0; i < sizeof(opcodes) / sizeof(opcodes[0]); i++) {
 		struct message m = read_message(0, 4096);
@@ -429,7 +429,7 @@ END_TEST
 
 START_TEST(test_entries_are_one_component)
 {
-	static const char *const bad[] = {".", "..", "/", "a/b", "../x", "x/"};
+	static const char *const bad[] = { ".", "..", "/", "a/b", "../x", "x/" };
 	char buf[CF_COMMAND_MAX];
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -468,7 +468,7 @@ END_TEST
 
 START_TEST(test_copen_error)
 {
-	static const int odd[] = {0, 1, EIO, -4096, INT_MIN, INT_MAX};
+	static const int odd[] = { 0, 1, EIO, -4096, INT_MIN, INT_MAX };
 	char buf[CF_COMMAND_MAX];
 
 	ASSERT_COMMAND(cf_format_copen_error(buf, 3, -ENOENT), "copen 3,-2");
@@ -509,7 +509,7 @@ static bool model_command(struct model *model, const char *name, unsigned int pe
 /* Plain returns: an assertion of the test library costs more than all the rest of a step. */
 static bool kernel_takes(const struct cf_limits *limits)
 {
-	struct model blocks = {7, 5, 1}, files = {7, 5, 1};
+	struct model blocks = { 7, 5, 1 }, files = { 7, 5, 1 };
 	char buf[CF_COMMAND_MAX], name[8];
 	unsigned int percent, i;
 	int n, end;
@@ -536,8 +536,8 @@ START_TEST(test_every_valid_limit_is_reached)
 	for (uint8_t run = 2; run < 100; run++)
 		for (uint8_t cull = 1; cull < run; cull++)
 			for (uint8_t stop = 0; stop < cull; stop++, count++) {
-				struct cf_limits b = {run, cull, stop, 7, 5, 1};
-				struct cf_limits f = {7, 5, 1, run, cull, stop};
+				struct cf_limits b = { run, cull, stop, 7, 5, 1 };
+				struct cf_limits f = { 7, 5, 1, run, cull, stop };
 
 				if (cf_limits_check(&b) || cf_limits_check(&f) ||
 				    !kernel_takes(&b) || !kernel_takes(&f))
@@ -550,9 +550,9 @@ END_TEST
 START_TEST(test_limits_that_are_none)
 {
 	static const struct cf_limits bad[] = {
-		{100, 5, 1, 7, 5, 1}, {5, 5, 1, 7, 5, 1}, {7, 5, 5, 7, 5, 1},
-		{7, 5, 1, 100, 5, 1}, {7, 5, 1, 5, 5, 1}, {7, 5, 1, 7, 5, 5},
-		{255, 5, 1, 7, 5, 1}, {7, 0, 0, 7, 5, 1}, {0, 0, 0, 0, 0, 0},
+		{ 100, 5, 1, 7, 5, 1 }, { 5, 5, 1, 7, 5, 1 }, { 7, 5, 5, 7, 5, 1 },
+		{ 7, 5, 1, 100, 5, 1 }, { 7, 5, 1, 5, 5, 1 }, { 7, 5, 1, 7, 5, 5 },
+		{ 255, 5, 1, 7, 5, 1 }, { 7, 0, 0, 7, 5, 1 }, { 0, 0, 0, 0, 0, 0 },
 	};
 	const struct cf_limits normal = CF_LIMITS_DEFAULT;
 

@@ -70,7 +70,7 @@ END_TEST
 /* Of every length, of each kind of byte that leads to another form. */
 START_TEST(test_names_lead_back_to_keys)
 {
-	unsigned int forms[256] = {0};
+	unsigned int forms[256] = { 0 };
 
 	for (size_t len = 1; len <= CACHENAME_KEY_MAX; len++)
 		for (int round = 0; round < 200; round++) {
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(test_attribute)
 {
-	uint8_t value[CACHENAME_OBJECT_XATTR_LEN + 1] = {1, 2, 3, 4, 5, 6, 7, 8};
+	uint8_t value[CACHENAME_OBJECT_XATTR_LEN + 1] = { 1, 2, 3, 4, 5, 6, 7, 8 };
 	uint64_t size = 99;
 
 	value[16] = 1;

@@ -60,9 +60,20 @@ START_TEST(test_sizes)
 		{ "2GiB", (uint64_t)2 << 30 },
 		{ "18446744073709551615", UINT64_MAX },
 	};
-	static const char *const bad[] = { "",	  "K",	  "-1",	 "+1",	" 1",	"1 K",
-					   "1.5M", "1MB", "1kib", "0x10", "1KiBs", "1e3",
-					   "18446744073709551616", "18014398509481984K",
+	static const char *const bad[] = { "",
+					   "K",
+					   "-1",
+					   "+1",
+					   " 1",
+					   "1 K",
+					   "1.5M",
+					   "1MB",
+					   "1kib",
+					   "0x10",
+					   "1KiBs",
+					   "1e3",
+					   "18446744073709551616",
+					   "18014398509481984K",
 					   "99999999999999999999999999" };
 	uint64_t v;
 
@@ -387,8 +398,8 @@ START_TEST(test_errors_name_their_line)
 		ck_assert_msg(config_parse(c, "F", rows[i].text, strlen(rows[i].text), error) ==
 				      -EINVAL,
 			      "taken: %s", rows[i].text);
-		ck_assert_msg(strncmp(error, rows[i].want, strlen(rows[i].want)) == 0,
-			      "%s -> %s", rows[i].text, error);
+		ck_assert_msg(strncmp(error, rows[i].want, strlen(rows[i].want)) == 0, "%s -> %s",
+			      rows[i].text, error);
 		config_free(c);
 	}
 }

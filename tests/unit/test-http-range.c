@@ -36,11 +36,12 @@ static const struct {
 	uint64_t first, last, total;
 	bool total_known;
 } good[] = {
-	{"bytes 0-0/1", 0, 0, 1, true},
-	{"bytes 42-1233/1234", 42, 1233, 1234, true},
-	{"BYTES 00-07/0010", 0, 7, 10, true},
-	{"bytes 42-1233/*", 42, 1233, 0, false},
-	{"bytes 0-18446744073709551614/18446744073709551615", 0, UINT64_MAX - 1, UINT64_MAX, true},
+	{ "bytes 0-0/1", 0, 0, 1, true },
+	{ "bytes 42-1233/1234", 42, 1233, 1234, true },
+	{ "BYTES 00-07/0010", 0, 7, 10, true },
+	{ "bytes 42-1233/*", 42, 1233, 0, false },
+	{ "bytes 0-18446744073709551614/18446744073709551615", 0, UINT64_MAX - 1, UINT64_MAX,
+	  true },
 };
 
 START_TEST(parse_good)
@@ -97,7 +98,7 @@ static const char *const bad[] = {
 
 START_TEST(parse_bad)
 {
-	struct http_range r = {.first = 7};
+	struct http_range r = { .first = 7 };
 
 	ck_assert_msg(parse(&r, bad[_i]) == HTTP_RANGE_BAD, "'%s' was taken", bad[_i]);
 	ck_assert_uint_eq(r.first, 7);

@@ -50,7 +50,7 @@ static int finish(struct probe *probe)
 
 static int pread_now(int fd, void *to, size_t len, uint64_t off)
 {
-	struct probe probe = {.op.done = probe_done};
+	struct probe probe = { .op.done = probe_done };
 
 	loop_pread(loop, &probe.op, fd, to, len, off);
 	return finish(&probe);
@@ -58,7 +58,7 @@ static int pread_now(int fd, void *to, size_t len, uint64_t off)
 
 static int pwrite_now(int fd, const void *from, size_t len, uint64_t off)
 {
-	struct probe probe = {.op.done = probe_done};
+	struct probe probe = { .op.done = probe_done };
 
 	loop_pwrite(loop, &probe.op, fd, from, len, off);
 	return finish(&probe);
@@ -127,7 +127,7 @@ END_TEST
 
 START_TEST(test_op_done_not_from_inside)
 {
-	struct probe probe = {.op.done = probe_done};
+	struct probe probe = { .op.done = probe_done };
 	int fd = file_new();
 
 	loop_pread(loop, &probe.op, fd, buf, BLOCK, 0);
@@ -165,7 +165,7 @@ END_TEST
 
 START_TEST(test_op_cancel_queued)
 {
-	struct probe probe = {.op.done = probe_done};
+	struct probe probe = { .op.done = probe_done };
 	int fd = file_new();
 
 	loop_pwrite(loop, &probe.op, fd, "x", 1, 0);
@@ -218,8 +218,8 @@ static void count_fire(struct loop_timer *timer)
 /* Reads of an empty pipe run until they are canceled; pread(2) does not know pipes. */
 START_TEST(test_op_cancel_running)
 {
-	struct probe probe[100] = {0};
-	struct loop_timer timer = {.fire = count_fire};
+	struct probe probe[100] = { 0 };
+	struct loop_timer timer = { .fire = count_fire };
 	int fds[2];
 
 	ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
@@ -248,7 +248,7 @@ END_TEST
 /* Both have ended when the first is called back; the second still comes, with its result. */
 START_TEST(test_op_cancel_other_of_its_batch)
 {
-	struct probe a = {.op.done = probe_done}, b = {.op.done = probe_done};
+	struct probe a = { .op.done = probe_done }, b = { .op.done = probe_done };
 	int fd = file_new();
 
 	a.cancels = &b.op;
@@ -267,7 +267,7 @@ END_TEST
 
 START_TEST(test_op_again_from_done)
 {
-	struct probe probe = {.op.done = probe_done, .again = 10};
+	struct probe probe = { .op.done = probe_done, .again = 10 };
 	int fd = file_new();
 
 	loop_pread(loop, &probe.op, fd, buf, BLOCK, 0);
@@ -314,10 +314,10 @@ static void on_alarm(int signo)
 /* Signals with a handler end a wait early, and maybe an op; nobody must notice. */
 START_TEST(test_op_hides_interrupts)
 {
-	struct sigaction action = {.sa_handler = on_alarm};
-	struct itimerval every = {{0, 500}, {0, 500}}, never = {0};
-	struct probe probe = {.op.done = probe_done};
-	struct loop_timer timer = {.fire = count_fire};
+	struct sigaction action = { .sa_handler = on_alarm };
+	struct itimerval every = { { 0, 500 }, { 0, 500 } }, never = { 0 };
+	struct probe probe = { .op.done = probe_done };
+	struct loop_timer timer = { .fire = count_fire };
 	uint64_t due = loop_now(loop) + 30 * NSEC_PER_MSEC;
 	int fds[2];
 

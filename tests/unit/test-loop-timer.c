@@ -48,7 +48,7 @@ static uint64_t soon(unsigned int usec)
 
 START_TEST(test_timer_fires_once_never_early)
 {
-	struct alarm alarm = {0};
+	struct alarm alarm = { 0 };
 
 	ck_assert(!loop_timer_armed(&alarm.timer));
 	loop_timer_cancel(&alarm.timer);
@@ -62,7 +62,7 @@ END_TEST
 
 START_TEST(test_timer_of_the_past_fires_at_once)
 {
-	struct alarm alarm[3] = {0};
+	struct alarm alarm[3] = { 0 };
 
 	n_fired = 0;
 	alarm_set(&alarm[0], loop_now(loop));
@@ -112,7 +112,7 @@ END_TEST
 
 START_TEST(test_timer_moves)
 {
-	struct alarm a = {0}, b = {0};
+	struct alarm a = { 0 }, b = { 0 };
 
 	n_fired = 0;
 	alarm_set(&a, soon(1000));
@@ -128,7 +128,7 @@ END_TEST
 
 START_TEST(test_timer_canceled_by_another_that_is_due)
 {
-	struct alarm a = {0}, b = {0}, c = {0};
+	struct alarm a = { 0 }, b = { 0 }, c = { 0 };
 
 	alarm_set(&a, loop_now(loop));
 	alarm_set(&b, loop_now(loop));
@@ -144,7 +144,7 @@ END_TEST
 /* Neither an endless turn, nor anybody who waits behind it. */
 START_TEST(test_timer_set_by_fire_waits_for_next_turn)
 {
-	struct alarm a = {0}, b = {0};
+	struct alarm a = { 0 }, b = { 0 };
 
 	a.sets = &a.timer;
 	alarm_set(&a, loop_now(loop));
@@ -181,7 +181,7 @@ END_TEST
 
 START_TEST(test_timer_at_the_end_of_time)
 {
-	struct alarm never = {0}, soon_after = {0};
+	struct alarm never = { 0 }, soon_after = { 0 };
 
 	alarm_set(&never, UINT64_MAX);
 	alarm_set(&soon_after, soon(100));
@@ -201,7 +201,7 @@ static void drain(struct loop_watch *watch, uint32_t events)
 
 START_TEST(test_now_is_the_monotonic_clock)
 {
-	struct alarm alarm = {0};
+	struct alarm alarm = { 0 };
 	struct timespec before, after;
 
 	clock_gettime(CLOCK_MONOTONIC, &before);
@@ -219,7 +219,7 @@ END_TEST
 START_TEST(test_virtual_time_jumps)
 {
 	const uint64_t hour = 3600 * NSEC_PER_SEC;
-	struct alarm alarm[24] = {0};
+	struct alarm alarm[24] = { 0 };
 
 	ck_assert_uint_eq(loop_now(loop), NSEC_PER_SEC);
 	for (unsigned int i = 0; i < 24; i++)
@@ -239,9 +239,9 @@ static void nothing(struct loop_deferred *deferred)
 
 START_TEST(test_virtual_time_stands_while_something_is_ready)
 {
-	struct loop_watch watch = {.ready = drain};
-	struct loop_deferred deferred = {.run = nothing};
-	struct alarm alarm = {0};
+	struct loop_watch watch = { .ready = drain };
+	struct loop_deferred deferred = { .run = nothing };
+	struct alarm alarm = { 0 };
 	int fd = eventfd(1, EFD_CLOEXEC);
 
 	alarm_set(&alarm, soon(1000000));

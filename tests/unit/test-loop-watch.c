@@ -43,7 +43,7 @@ static void guard_ready(struct loop_watch *watch, uint32_t events)
 
 static struct guard guard_of(void)
 {
-	return (struct guard){.watch.ready = guard_ready, .modify_to = -1};
+	return (struct guard){ .watch.ready = guard_ready, .modify_to = -1 };
 }
 
 static void guard_add(struct guard *guard, int fd, uint32_t events)
@@ -66,7 +66,7 @@ static void close_both(int fds[2])
 /* Until nothing can be written any more. */
 static void stuff(int fd)
 {
-	char block[4096] = {0};
+	char block[4096] = { 0 };
 
 	while (write(fd, block, sizeof(block)) > 0)
 		;
@@ -91,7 +91,7 @@ static void on_fire(struct loop_timer *timer)
 /* Turns for so long, which also arms what waits to be armed. Returns the number of turns. */
 static int turn_for(uint64_t msec)
 {
-	struct loop_timer timer = {.fire = on_fire};
+	struct loop_timer timer = { .fire = on_fire };
 	int n = 0;
 
 	fired = false;

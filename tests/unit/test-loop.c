@@ -41,7 +41,7 @@ static void note_run(struct loop_deferred *deferred)
 static struct note note_of(char letter)
 {
 	story[0] = '\0';
-	return (struct note){.deferred.run = note_run, .letter = letter};
+	return (struct note){ .deferred.run = note_run, .letter = letter };
 }
 
 START_TEST(test_deferred_once_and_in_order)
@@ -105,9 +105,9 @@ static void order_fire(struct loop_timer *timer)
 START_TEST(test_turn_order_and_stop)
 {
 	struct note first = note_of('1'), last = note_of('2');
-	struct loop_op op = {.done = order_done};
-	struct loop_watch watch = {.ready = order_ready};
-	struct loop_timer timer = {.fire = order_fire};
+	struct loop_op op = { .done = order_done };
+	struct loop_watch watch = { .ready = order_ready };
+	struct loop_timer timer = { .fire = order_fire };
 	int fds[2];
 	char byte;
 
@@ -149,8 +149,8 @@ static void on_caught(struct loop_signal *sig, int signo)
 
 START_TEST(test_signals)
 {
-	static const int signos[] = {SIGUSR1, SIGUSR2};
-	struct loop_signal sig = {.caught = on_caught};
+	static const int signos[] = { SIGUSR1, SIGUSR2 };
+	struct loop_signal sig = { .caught = on_caught };
 	sigset_t before, now;
 
 	caught_usr1 = caught_usr2 = 0;
@@ -177,8 +177,8 @@ END_TEST
 
 START_TEST(test_signal_that_does_not_exist)
 {
-	static const int signos[] = {1000};
-	struct loop_signal sig = {.caught = on_caught};
+	static const int signos[] = { 1000 };
+	struct loop_signal sig = { .caught = on_caught };
 
 	ck_assert_int_eq(loop_signal_add(loop, &sig, signos, 1), -EINVAL);
 	loop_signal_remove(&sig);

@@ -64,10 +64,10 @@ static enum options_action run_words(const char *const *argv)
 }
 
 /* The default file may exist on the host of the tests: an empty one is named instead. */
-#define RUN(...)                                                                                   \
+#define RUN(...) \
 	run_words((const char *const[]){ "cachefilld", "--config", file, __VA_ARGS__, NULL })
 
-#define ck_assert_output(text)                                                                     \
+#define ck_assert_output(text) \
 	ck_assert_msg(strstr(output, text) != NULL, "no '%s' in: %s", text, output)
 
 static void write_file(const char *text)
@@ -94,9 +94,8 @@ END_TEST
 START_TEST(test_every_option_that_sets_a_key)
 {
 	ck_assert_int_eq(RUN("--cache-dir=/c", "--state-dir=/s", "--tag=t", "--device=/d",
-			     "--buffers=4MiB", "--readahead-max=1MiB",
-			     "--open-deadline=3s", "--read-deadline=4s", "--compressed=refuse",
-			     "--io=poll", SOURCE),
+			     "--buffers=4MiB", "--readahead-max=1MiB", "--open-deadline=3s",
+			     "--read-deadline=4s", "--compressed=refuse", "--io=poll", SOURCE),
 			 OPTIONS_RUN);
 	ck_assert_str_eq(config->cache_dir, "/c");
 	ck_assert_str_eq(config->state_dir, "/s");

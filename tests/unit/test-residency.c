@@ -128,7 +128,8 @@ START_TEST(test_behaves_like_one_byte_per_block)
 			model_change(&m, from, from + (to - from) % 300);
 		ck_assert_uint_eq(residency_next_hole(&m.r, from, to), model_find(&m, from, to, 0));
 		if (round < 3000) {
-			/* A claim on what is resident means nothing: compare where there is none. */
+			/* A claim on what is resident means nothing: compare where there is none.
+			 */
 			uint64_t hole = model_find(&m, from, to, 0);
 
 			ck_assert_uint_eq(residency_next_free(&m.r, hole, to),

@@ -35,16 +35,17 @@ START_TEST(test_placeholders)
 		{ "file:{cookie}", "erofs,a", "img", "file:img" },
 		{ "file:///srv/{cookie}.erofs", "erofs,a", "a b/c", "file:///srv/a%20b%2Fc.erofs" },
 		{ "https://h/{cookie}", "erofs,a", "A-z_0.9~", "https://h/A-z_0.9~" },
-		{ "https://h/{cookie}", "erofs,a", "?#%&;=+@:", "https://h/%3F%23%25%26%3B%3D%2B%40%3A" },
+		{ "https://h/{cookie}", "erofs,a",
+		  "?#%&;=+@:", "https://h/%3F%23%25%26%3B%3D%2B%40%3A" },
 		{ "https://h/{cookie}", "erofs,a", "\xc3\xa9\x7f\x01", "https://h/%C3%A9%7F%01" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		char locator[LOCATOR_MAX];
 
-		ck_assert_int_eq(by_template(rows[i].template, rows[i].volume, rows[i].cookie,
-					     locator),
-				 RESOLVE_OK);
+		ck_assert_int_eq(
+			by_template(rows[i].template, rows[i].volume, rows[i].cookie, locator),
+			RESOLVE_OK);
 		ck_assert_str_eq(locator, rows[i].want);
 	}
 }
@@ -62,12 +63,9 @@ START_TEST(test_first_matching_rule_wins)
 		enum resolve_verdict verdict;
 		size_t rule;
 	} rows[] = {
-		{ "erofs,abc", "x.img", RESOLVE_OK, 0 },
-		{ "erofs,abc", "x.bin", RESOLVE_OK, 1 },
-		{ "erofs,b", "x.img", RESOLVE_OK, 1 },
-		{ "erofs,b", "sub/dir", RESOLVE_OK, 1 },
-		{ "other", "odd name", RESOLVE_OK, 2 },
-		{ "other", "odd", RESOLVE_NO_RULE, 99 },
+		{ "erofs,abc", "x.img", RESOLVE_OK, 0 }, { "erofs,abc", "x.bin", RESOLVE_OK, 1 },
+		{ "erofs,b", "x.img", RESOLVE_OK, 1 },	 { "erofs,b", "sub/dir", RESOLVE_OK, 1 },
+		{ "other", "odd name", RESOLVE_OK, 2 },	 { "other", "odd", RESOLVE_NO_RULE, 99 },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {

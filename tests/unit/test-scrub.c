@@ -55,7 +55,7 @@ static void make_volume(const char *path)
 
 static void make_object(const char *path)
 {
-	static const char value[CACHENAME_OBJECT_XATTR_LEN] = {[6] = 16, [16] = 1};
+	static const char value[CACHENAME_OBJECT_XATTR_LEN] = { [6] = 16, [16] = 1 };
 
 	make_file(path);
 	give_attribute(path, value, sizeof(value));
@@ -167,9 +167,10 @@ START_TEST(test_what_is_not_the_kernels_stays)
 		"cache/Jv/@00/Dx",
 		"other",
 	};
-	static const char *const dirs[] = {
-		"cache",       "cache/Jv",     "cache/Jv/@00",	"cache/Iv/@00",
-		"cache/Iv/@0", "cache/Iv/@0g", "cache/Iv/@000", "cache/Iv/@00/Ddirectory"};
+	static const char *const dirs[] = { "cache",	     "cache/Jv",
+					    "cache/Jv/@00",  "cache/Iv/@00",
+					    "cache/Iv/@0",   "cache/Iv/@0g",
+					    "cache/Iv/@000", "cache/Iv/@00/Ddirectory" };
 
 	make_dir("cache");
 	make_volume("cache/Iv");
@@ -288,7 +289,7 @@ START_TEST(test_deep_grave)
 	close(at);
 
 	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
-	few = (struct rlimit){.rlim_cur = (rlim_t)root + 8, .rlim_max = old.rlim_max};
+	few = (struct rlimit){ .rlim_cur = (rlim_t)root + 8, .rlim_max = old.rlim_max };
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
 	assert_scrub(0, 0, 0, DEPTH);
 	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);

@@ -93,7 +93,7 @@ START_TEST(test_impossible_limits)
 		.device = "/dev/null",
 		.cache_dir = base,
 		.tag = "t",
-		.limits = {.brun = 1},
+		.limits = { .brun = 1 },
 	};
 	char error[STARTUP_ERROR_MAX];
 	struct port *port = NULL;
@@ -193,7 +193,7 @@ END_TEST
 START_TEST(test_real_directory)
 {
 	char error[STARTUP_ERROR_MAX];
-	struct cf_limits greedy = {99, 98, 97, 99, 98, 97};
+	struct cf_limits greedy = { 99, 98, 97, 99, 98, 97 };
 	struct cachedir dir;
 	struct statfs fs;
 

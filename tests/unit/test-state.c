@@ -140,9 +140,9 @@ END_TEST
 START_TEST(test_keys_are_bytes)
 {
 	static const struct bytes keys[] = {
-		{ (const uint8_t *)"a", 1 },   { (const uint8_t *)"a\0", 2 },
+		{ (const uint8_t *)"a", 1 },	{ (const uint8_t *)"a\0", 2 },
 		{ (const uint8_t *)"a\0b", 3 }, { (const uint8_t *)"\0", 1 },
-		{ (const uint8_t *)"", 0 },    { (const uint8_t *)"\xff\xfe'\";--", 7 },
+		{ (const uint8_t *)"", 0 },	{ (const uint8_t *)"\xff\xfe'\";--", 7 },
 		{ (const uint8_t *)"A", 1 },
 	};
 	const size_t n = sizeof(keys) / sizeof(keys[0]);
@@ -429,8 +429,7 @@ START_TEST(test_kill_in_the_middle)
 		if (pid == 0)
 			write_until_killed(fds[1]);
 		close(fds[1]);
-		while (acknowledged < 100 + 37 * (unsigned int)round &&
-		       read(fds[0], &byte, 1) == 1)
+		while (acknowledged < 100 + 37 * (unsigned int)round && read(fds[0], &byte, 1) == 1)
 			acknowledged++;
 		kill(pid, SIGKILL);
 		ck_assert_int_eq(waitpid(pid, &status, 0), pid);

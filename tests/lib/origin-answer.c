@@ -192,7 +192,7 @@ static bool breaks_off(struct answer *a, uint64_t *ret_end, const char **ret_kin
 static bool send_object(struct answer *a)
 {
 	const char *kind = NULL;
-	uint64_t end = a->len;
+	uint64_t less = (uint64_t)amount(a, "less", 1), end = less < a->len ? a->len - less : 0;
 	bool breaks = breaks_off(a, &end, &kind);
 
 	if (!send_all(a->c->fd, a->head, a->head_len))
@@ -313,7 +313,7 @@ static bool answer_object(struct answer *a)
 	less = (uint64_t)amount(a, "short", 1);
 	if (a->status == 206 && less < a->len)
 		a->len -= less;
-	a->chunked = fault(a, "chunked") || fault(a, "more");
+	a->chunked = fault(a, "chunked") || fault(a, "more") || fault(a, "less");
 	add(a, "Accept-Ranges: bytes\r\nContent-Type: application/octet-stream\r\n");
 	add_validators(a);
 	add_content_range(a);

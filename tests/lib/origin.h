@@ -30,7 +30,7 @@
  * Its body:
  *	stall:N		stops after N bytes, for ever
  *	trunc:N, midrst:N	closes or resets after N bytes
- *	more:N		N (1) bytes too many, chunked
+ *	more:N, less:N	N (1) bytes too many or too few, chunked
  *	slow:N:MS	N bytes each MS
  *	corrupt		one bit is wrong
  */

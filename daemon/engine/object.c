@@ -134,8 +134,11 @@ void object_log_failure(struct object *o, const char *what, int err, const char 
 		o->muted++;
 		return;
 	}
-	log_error("%s: %s from %s (source \"%s\"): %s%s%s", o->name, what, o->locator,
-		  o->source->config->name, detail, *detail ? ": " : "", strerror(-err));
+	log_error("%s: %s from %s (source \"%s\"): %s%s%s%s", o->name, what, o->locator,
+		  o->source->config->name, detail, *detail ? ": " : "", strerror(-err),
+		  err == -ESTALE ? "; unmount it, and mount it again with `revalidate = yes` for "
+				   "its source to move on to the new version"
+				 : "");
 	loop_timer_set(o->sched->loop, &o->quiet, loop_now(o->sched->loop) + NSEC_PER_SEC);
 }
 

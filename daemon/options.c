@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/config-value.h"
+#include "daemon/util/locator.h"
 
 enum {
 	OPT_CONFIG = 'c',
@@ -241,10 +242,11 @@ static enum options_action bad_config(const struct arguments *a, const char *err
 static void print_source(const struct config_source *s)
 {
 	const struct fetcher_class *class = fetcher_class_find(s->rule.locator);
+	char locator[LOCATOR_MAX];
 
 	printf("  %s: volume '%s', cookie '%s' -> %s\n", s->name,
 	       s->rule.volume ? s->rule.volume : "*", s->rule.cookie ? s->rule.cookie : "*",
-	       s->rule.locator);
+	       locator_print(s->rule.locator, locator, sizeof(locator)));
 	printf("    by %s, open-deadline %ums, read-deadline %ums, max-requests %u,\n"
 	       "    revalidate %s, compressed %s\n",
 	       class->name, s->open_deadline_ms, s->read_deadline_ms, s->max_requests,

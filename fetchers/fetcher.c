@@ -7,35 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/util/locator.h"
+
 /* Room for the sentence; the locator gets what is left of FETCH_ERROR_MAX, at least the rest. */
 #define SENTENCE_MAX 120
-
-/* Copies what is no secret: without userinfo, query and fragment. n > 4. */
-static void name_locator(char *buf, size_t n, const char *locator)
-{
-	const char *authority = strstr(locator, "//");
-	size_t len = strcspn(locator, "?#"), at = 0;
-	const char *end = locator + len;
-	const char *from = locator;
-
-	if (authority && authority + 2 < end) {
-		const char *slash = memchr(authority + 2, '/', (size_t)(end - authority - 2));
-		const char *stop = slash ? slash : end;
-		const char *user = memrchr(authority + 2, '@', (size_t)(stop - authority - 2));
-
-		at = (size_t)(authority + 2 - locator);
-		if (!user || at >= n)
-			at = 0;
-		else
-			from = user + 1;
-		memcpy(buf, locator, at);
-	}
-	for (; from < end && at < n - 1; from++)
-		buf[at++] = (unsigned char)*from < ' ' || *from == 0x7f ? '?' : *from;
-	buf[at] = '\0';
-	if (from < end)
-		memcpy(buf + at - 3, "...", 3);
-}
 
 void fetch_error(char *error, const char *locator, const char *fmt, ...)
 {
@@ -50,7 +25,7 @@ void fetch_error(char *error, const char *locator, const char *fmt, ...)
 			error[at] = '?';
 	error[at++] = ':';
 	error[at++] = ' ';
-	name_locator(error + at, FETCH_ERROR_MAX - at, locator);
+	locator_print(locator, error + at, FETCH_ERROR_MAX - at);
 }
 
 static int hex_digit(char c)

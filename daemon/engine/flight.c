@@ -263,7 +263,7 @@ static void flight_write_done(struct sink_write *write, uint64_t stored, int err
 		if (!f->err)
 			f->err = err;
 		f->full = true;
-		snprintf(f->read.error, sizeof(f->read.error), "the cache refused a write");
+		snprintf(f->read.error, sizeof(f->read.error), "the cache refuses writes");
 		if (f->state == FLIGHT_FETCHING)
 			flight_cancel(f);
 	}

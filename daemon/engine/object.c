@@ -10,6 +10,7 @@
 #include "daemon/engine/flight.h"
 #include "daemon/util/checked.h"
 #include "daemon/util/cleanup.h"
+#include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
 /* Flights at a time for a compressed image: the buffers belong to others as well. */
@@ -130,12 +131,16 @@ static void object_speak_again(struct loop_timer *timer)
 
 void object_log_failure(struct object *o, const char *what, int err, const char *detail)
 {
+	char origin[512];
+
 	if (loop_timer_armed(&o->quiet)) {
 		o->muted++;
 		return;
 	}
-	log_error("%s: %s from %s (source \"%s\"): %s%s%s%s", o->name, what, o->locator,
-		  o->source->config->name, detail, *detail ? ": " : "", strerror(-err),
+	/* What a fetcher says names the origin already. */
+	log_error("%s: %s (source \"%s\"): %s: %s%s", o->name, what, o->source->config->name,
+		  *detail ? detail : locator_print(o->locator, origin, sizeof(origin)),
+		  strerror(-err),
 		  err == -ESTALE ? "; unmount it, and mount it again with `revalidate = yes` for "
 				   "its source to move on to the new version"
 				 : "");

@@ -9,19 +9,22 @@
 #include "daemon/engine/erofs.h"
 #include "daemon/state.h"
 #include "daemon/util/checked.h"
+#include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
 /* How long a mount may wait to hear that a known object has not changed. */
 #define REVALIDATE_DEADLINE (5 * NSEC_PER_SEC)
 
+/* What a fetcher says names the origin already. */
 static void opening_log(const struct opening *p, int err, const char *detail, const char *then)
 {
-	char v[512], c[512];
+	char v[512], c[512], origin[512];
 
-	log_line(then ? LOG_WARNING : LOG_ERR, "%s/%s: cannot open %s (source \"%s\"): %s%s%s%s",
+	log_line(then ? LOG_WARNING : LOG_ERR, "%s/%s: cannot open (source \"%s\"): %s: %s%s",
 		 bytes_print(p->open->volume, v, sizeof(v)),
-		 bytes_print(p->open->cookie, c, sizeof(c)), p->locator, p->source->config->name,
-		 detail, *detail ? ": " : "", strerror(-err), then ? then : "");
+		 bytes_print(p->open->cookie, c, sizeof(c)), p->source->config->name,
+		 *detail ? detail : locator_print(p->locator, origin, sizeof(origin)),
+		 strerror(-err), then ? then : "");
 }
 
 static void opening_answer(struct opening *p, int err, struct object *object)
@@ -127,13 +130,16 @@ static int opening_accept(struct opening *p, struct object **ret)
 
 static void opening_say(const struct opening *p, const struct object *o)
 {
+	char origin[512];
+
+	locator_print(p->locator, origin, sizeof(origin));
 	if (p->known && !identity_equal(&p->identity, &p->look.identity))
 		log_notice("%s: %s has changed since it was cached: the old bytes are dropped",
-			   object_name(o), p->locator);
+			   object_name(o), origin);
 	if (p->look.identity.validator[0] == '\0')
 		log_warning("%s: %s has neither ETag nor Last-Modified: a change of its content "
 			    "would not be noticed",
-			    object_name(o), p->locator);
+			    object_name(o), origin);
 }
 
 /* The origin did not say; a known object is served all the same. */

@@ -83,7 +83,7 @@ static void request_judge(struct http_request *r)
 		r->body_counts = r->answer.status != 416;
 }
 
-/* CURLOPT_HEADERFUNCTION: one line per call. Any other result than len ends the transfer. */
+/* CURLOPT_HEADERFUNCTION: one line per call. */
 static size_t header_arrived(char *line, size_t one, size_t len, void *userp)
 {
 	struct http_request *r = userp;
@@ -91,13 +91,10 @@ static size_t header_arrived(char *line, size_t one, size_t len, void *userp)
 	http_answer_line(&r->answer, line, len);
 	if (r->answer.complete && !r->judged)
 		request_judge(r);
-	if (r->judged && !r->body_counts && r->answer.length_known &&
-	    r->answer.length > HTTP_IGNORED_MAX)
-		return 0;
 	return len;
 }
 
-/* CURLOPT_WRITEFUNCTION */
+/* CURLOPT_WRITEFUNCTION: any other result than len ends the transfer. */
 static size_t body_arrived(char *bytes, size_t one, size_t len, void *userp)
 {
 	struct http_request *r = userp;

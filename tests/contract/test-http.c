@@ -153,6 +153,7 @@ static const struct {
 	{ "trunc:20000/f=chunked", -ECONNRESET, 20000 },
 	{ "midrst:20000", -ECONNRESET, 20000 },
 	{ "more", -EPROTO, LEN },
+	{ "less", -EPROTO, LEN - 1 },
 };
 
 START_TEST(read_fault)
@@ -224,6 +225,7 @@ static const struct {
 	{ "f=gzip/blob", 4096, -EPROTO },
 	{ "f=lie/blob", 4096, -EPROTO },
 	{ "f=more/blob", 4096, -EPROTO },
+	{ "f=less/blob", 4096, -EPROTO },
 	{ "f=trunc:100/blob", 4096, -ECONNRESET },
 	{ "f=stall:100/blob", 4096, -ETIMEDOUT },
 };
@@ -300,6 +302,30 @@ START_TEST(cancel_what_hangs)
 	ck_assert_int_eq(host_look_wait(&look), -ECANCELED);
 	host_read_free(&read);
 	host.fetcher->ops->detach(object);
+}
+END_TEST
+
+static struct fetch_object *cancel_object;
+
+static void cancel_now(struct host_read *read)
+{
+	host_read_cancel(read, cancel_object);
+}
+
+/* What arrives together with the error is reported just before the end. */
+START_TEST(cancel_from_the_last_progress)
+{
+	struct fetch_identity identity = identity_of("blob");
+
+	cancel_object = host_attach(&host, locator_of("f=trunc:20000/blob"), &identity);
+	for (int i = 0; i < 20; i++) {
+		struct host_read read = { .on_progress = cancel_now };
+		int err = host_read(&host, &read, cancel_object, OFF, LEN);
+
+		ck_assert(err == -ECANCELED || err == -ECONNRESET);
+		host_read_free(&read);
+	}
+	host.fetcher->ops->detach(cancel_object);
 }
 END_TEST
 
@@ -659,6 +685,7 @@ int main(void)
 	tcase_add_test(tc, server_without_ranges_serves_what_is_whole);
 	tcase_add_test(tc, nobody_listens);
 	tcase_add_test(tc, cancel_what_hangs);
+	tcase_add_test(tc, cancel_from_the_last_progress);
 	tcase_add_loop_test(tc, version_is_pinned, 0, N(pins));
 	tcase_add_test(tc, nothing_to_pin);
 	tcase_add_test(tc, look_is_one_request);

@@ -303,7 +303,7 @@ int cachename_path(struct bytes volume, struct bytes cookie, char path[CACHENAME
 	if (r < 0)
 		return r;
 
-	r = snprintf(path, CACHENAME_PATH_MAX, "I%.*s/@%02x/%s", (int)volume.len,
+	r = snprintf(path, CACHENAME_PATH_MAX, "cache/I%.*s/@%02x/%s", (int)volume.len,
 		     volume.len > 0 ? (const char *)volume.data : "",
 		     (unsigned int)cachename_fanout(volume, cookie), object);
 	assert(r > 0 && r < CACHENAME_PATH_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Names in the kernel's cache directory: CACHE/I<volume>/@xx/<object>. Pure. Mirrors
+ * Names in the kernel's cache directory: DIR/cache/I<volume>/@xx/<object>. Pure. Mirrors
  * fs/cachefiles/key.c (cachefiles_cook_key), fs/cachefiles/volume.c and the hash of
  * fs/netfs/fscache_cookie.c (fscache_hash), and the extended attribute that makes the kernel
  * accept an entry (fs/cachefiles/xattr.c).
@@ -14,7 +14,7 @@
 #include "daemon/util/bytes.h"
 
 #define CACHENAME_MAX		   256 /* one path component with its terminator */
-#define CACHENAME_PATH_MAX	   (2 * CACHENAME_MAX + 8)
+#define CACHENAME_PATH_MAX	   (2 * CACHENAME_MAX + 16)
 #define CACHENAME_XATTR		   "user.CacheFiles.cache"
 #define CACHENAME_OBJECT_XATTR_LEN 18
 #define CACHENAME_VOLUME_XATTR_LEN 4
@@ -36,8 +36,8 @@ int cachename_decode(const char *name, uint8_t key[CACHENAME_MAX]);
 /* The fan-out number 0..255 of an object. volume without its NUL. */
 uint8_t cachename_fanout(struct bytes volume, struct bytes cookie);
 
-/* "I<volume>/@xx/<object>", relative to the cache root. -EINVAL: a '/' or NUL in the volume key
- * (the kernel cannot make that directory either); -ENAMETOOLONG. */
+/* "cache/I<volume>/@xx/<object>", relative to what `dir` names. -EINVAL: a '/' or NUL in the volume
+ * key (the kernel cannot make that directory either); -ENAMETOOLONG. */
 int cachename_path(struct bytes volume, struct bytes cookie, char path[CACHENAME_PATH_MAX]);
 
 /* The size in an object's attribute; false: the kernel would drop the file. */

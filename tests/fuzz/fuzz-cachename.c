@@ -32,10 +32,12 @@ static void check_key(struct bytes volume, struct bytes cookie)
 		   cachename_fanout(volume, bytes_of(key, (size_t)n)));
 
 	if (cachename_path(volume, cookie, path) == 0) {
+		const char *below = path + strlen("cache/");
 		size_t len = strlen(path);
 
-		FUZZ_CHECK(len == 1 + volume.len + 5 + strlen(name) && path[0] == 'I');
-		FUZZ_CHECK(strchr(path, '/') == path + 1 + volume.len);
+		FUZZ_CHECK(strncmp(path, "cache/I", 7) == 0);
+		FUZZ_CHECK(len == 7 + volume.len + 5 + strlen(name));
+		FUZZ_CHECK(strchr(below, '/') == below + 1 + volume.len);
 		FUZZ_CHECK(strcmp(path + len - strlen(name), name) == 0);
 	}
 }

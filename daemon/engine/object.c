@@ -223,8 +223,7 @@ static int object_plan(struct object *o, uint64_t pos, uint64_t end)
 
 	if (err < 0)
 		return err;
-	/* What is widened in front and behind, up to one flight, rides along in the same request.
-	 */
+	/* What is widened, up to one flight, rides along in the same request. */
 	uint64_t urgent = min_u64(to, max_u64(end, from + FLIGHT_BLOCKS));
 
 	err = object_fetch(o, FLIGHT_DEMAND, from, urgent);

@@ -80,4 +80,10 @@ while read -r file header; do
 done < <(grep -rHoE --include='*.[ch]' '^#include [<"][^>"]*[>"]' daemon fetchers proto |
 	sed 's/:#include / /')
 
+# A child would inherit what the kernel installs without close-on-exec, and hold up the next mount.
+while IFS= read -r call; do
+	fault "the daemon must not start processes: $call"
+done < <(grep -rnE --include='*.[ch]' '\<(v?fork|system|popen|posix_spawnp?|execv[pe]*|execl[pe]*)\(' \
+	daemon fetchers proto)
+
 [ "$faults" = 0 ]

@@ -27,6 +27,8 @@
 #include "fetchers/fetcher.h"
 
 struct engine;
+struct engine_observer;
+struct engine_open;
 struct object;
 struct flight;
 struct opening;
@@ -44,14 +46,23 @@ struct engine_source_config {
 	bool refuse_compressed;
 };
 
+/* One piece of work that has ended now: bytes, and times of loop_now(). */
+struct engine_work {
+	uint64_t off, len;
+	uint64_t wished; /* queued since */
+	uint64_t begun;	 /* at the origin or the disk since */
+	int err;	 /* 0 or a negative errno */
+};
+
 /* Text and arrays are borrowed for the engine's life. */
 struct engine_config {
 	struct loop *loop;
 	struct state *state;
 	const struct engine_source_config *sources;
 	size_t n_sources;
-	uint64_t buffers;	/* bytes */
-	uint64_t readahead_max; /* bytes */
+	uint64_t buffers;		  /* bytes */
+	uint64_t readahead_max;		  /* bytes */
+	struct engine_observer *observer; /* or NULL */
 };
 
 int engine_new(struct engine **ret, const struct engine_config *config);
@@ -64,6 +75,26 @@ struct engine *engine_free(struct engine *engine);
  * flight any more; new requests fail the same way. Objects stay until they are closed.
  */
 void engine_shutdown(struct engine *engine, void (*done)(void *), void *arg);
+
+/* ---- observing ---------------------------------------------------------------------------- */
+
+/*
+ * Told of work as it ends, for recording and measuring. Called from inside the engine: it must not
+ * call back, and cannot fail. Arguments are borrowed for the call. Every member is set.
+ */
+struct engine_observer {
+	/* An object exists now, with its pinned identity. */
+	void (*opened)(struct engine_observer *observer, const struct object *object);
+	/* A look has ended; size 0 unless err is 0. */
+	void (*looked)(struct engine_observer *observer, const struct engine_open *open,
+		       uint32_t source, uint64_t size, uint64_t begun, int err);
+	/* A ranged read has ended with `got` right bytes from the front. class: FLIGHT_... */
+	void (*fetched)(struct engine_observer *observer, const struct object *object,
+			const struct engine_work *work, uint64_t got, unsigned int class);
+	/* A write to the cache file has ended; work->len is what was stored. */
+	void (*stored)(struct engine_observer *observer, const struct object *object,
+		       const struct engine_work *work);
+};
 
 /* ---- open and close ---------------------------------------------------------------------- */
 
@@ -96,6 +127,17 @@ void engine_open(struct engine *engine, struct engine_open *open);
 
 /* Bytes; the same for a key as long as its identity is pinned. */
 uint64_t object_size(const struct object *object);
+
+/* A number of its own, from 1, never given again by this engine. */
+uint64_t object_number(const struct object *object);
+
+/* What it was opened with: borrowed, like the locator (which may hold secrets) and validator. */
+struct bytes object_volume(const struct object *object);
+struct bytes object_cookie(const struct object *object);
+const char *object_locator(const struct object *object);
+const char *object_validator(const struct object *object);
+uint32_t object_source(const struct object *object); /* index in engine_config.sources */
+bool object_is_whole(const struct object *object);   /* compressed: fetched before its first READ */
 
 /* "volume/cookie" in printable form, for logs. */
 const char *object_name(const struct object *object);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cachefillctl(1): tables of commands, and what they share.
+ *
+ * Each command parses its own options (getopt_long), prints results on stdout and trouble on
+ * stderr as "cachefillctl: ...", and returns an exit status: CTL_OK, CTL_FAILED for trouble and
+ * for a negative verdict, CTL_USAGE for a wrong command line. --json prints one JSON document, or
+ * one line each for a stream. Colours and redrawn lines only on a terminal, never with $NO_COLOR.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+
+struct ctl_command {
+	const char *name;
+	const char *arguments;		    /* "[--json] FILE", for the one-line usage */
+	const char *help;		    /* half a line */
+	int (*run)(int argc, char *argv[]); /* argv[0] is the name */
+};
+
+/*
+ * Finds argv[1] in the table (ends with a NULL name) and runs it with the rest. Understands
+ * --help and, at the top, --version; `prefix` ("cachefillctl trace") stands in usages.
+ */
+int ctl_dispatch(const struct ctl_command *commands, const char *prefix, int argc, char *argv[]);
+
+/* "cachefillctl: MESSAGE" on stderr; returns CTL_FAILED, so that it can be returned. */
+int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The same with "Try '... --help'.", returns CTL_USAGE. */
+int ctl_usage(const char *command, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* "128 KiB", "1.5 MiB"; and "12.3 ms": short, for people, static buffers are not used. */
+char *ctl_bytes(uint64_t bytes, char *buf, size_t n);
+char *ctl_time(uint64_t ns, char *buf, size_t n);
+
+/* "64K", "1M", "1.5s", "10ms": 0 or -EINVAL. A time needs its unit. */
+int ctl_parse_bytes(const char *text, uint64_t *ret);
+int ctl_parse_time(const char *text, uint64_t *ret);
+
+/* The commands of `cachefillctl trace`. */
+int ctl_trace(int argc, char *argv[]);
+int ctl_trace_show(int argc, char *argv[]);
+int ctl_trace_stats(int argc, char *argv[]);
+int ctl_trace_plot(int argc, char *argv[]);
+int ctl_trace_cut(int argc, char *argv[]);
+int ctl_trace_merge(int argc, char *argv[]);
+int ctl_trace_verify(int argc, char *argv[]);
+int ctl_trace_plan(int argc, char *argv[]);
+int ctl_trace_anonymise(int argc, char *argv[]);
+int ctl_trace_replay(int argc, char *argv[]);

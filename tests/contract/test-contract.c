@@ -13,6 +13,7 @@
 #include "tests/contract/kinds.h"
 #include "tests/lib/host.h"
 #include "tests/lib/pattern.h"
+#include "tests/lib/run-suite.h"
 
 #define SIZE	((size_t)300000)
 #define MANY	32
@@ -716,8 +717,6 @@ int main(void)
 {
 	Suite *s = suite_create("contract");
 	TCase *tc = tcase_create("registry");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, every_fetcher_is_tested);
 	tcase_add_test(tc, classes_are_found_by_scheme);
@@ -727,8 +726,5 @@ int main(void)
 		for (int poll = uring_works() ? 0 : 1; poll < 2 && enabled(kinds[row].class);
 		     poll++)
 			suite_add_tcase(s, case_for(row, poll));
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

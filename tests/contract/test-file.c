@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/lib/host.h"
+#include "tests/lib/run-suite.h"
 
 /* top/root is the directory of the source; top/secret must stay out of reach. */
 static char top[64], root[80];
@@ -251,13 +252,10 @@ int main(void)
 	const char *preload = getenv("LD_PRELOAD");
 	Suite *s = suite_create("file");
 	TCase *tc = tcase_create("file");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, tc);
 	if (preload && strstr(preload, "vgpreload")) {
 		printf("1..0 # SKIP valgrind 3.19 has no openat2(2)\n");
-		srunner_free(sr);
 		return EXIT_SUCCESS;
 	}
 	tcase_add_checked_fixture(tc, start, stop);
@@ -270,8 +268,5 @@ int main(void)
 	tcase_add_test(tc, rewritten_file_is_stale);
 	tcase_add_test(tc, truncated_file_is_stale);
 	tcase_add_test(tc, replaced_file_stays_readable);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -13,6 +13,7 @@
 #include "tests/lib/host.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/pattern.h"
+#include "tests/lib/run-suite.h"
 
 #define SIZE  ((uint64_t)300000)
 #define LARGE ((uint64_t)256 << 20)
@@ -673,8 +674,6 @@ int main(void)
 {
 	Suite *s = suite_create("http");
 	TCase *tc = tcase_create("http");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, start, stop);
@@ -703,8 +702,5 @@ int main(void)
 	tcase_add_loop_test(tc, wrong_parameter, 0, N(params_wrong));
 	tcase_add_test(tc, good_parameters);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

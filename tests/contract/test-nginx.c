@@ -21,6 +21,7 @@
 
 #include "tests/lib/host.h"
 #include "tests/lib/pattern.h"
+#include "tests/lib/run-suite.h"
 
 #define SIZE 1000000
 
@@ -415,8 +416,6 @@ int main(void)
 {
 	Suite *s = suite_create("nginx");
 	TCase *tc = tcase_create("nginx");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	/* Where Debian has it, also for those who are not root. */
 	if (getenv("PATH")) {
@@ -427,7 +426,6 @@ int main(void)
 	}
 	if (!have("nginx") || !have("openssl")) {
 		printf("1..0 # SKIP no %s here\n", have("nginx") ? "openssl" : "nginx");
-		srunner_free(sr);
 		return EXIT_SUCCESS;
 	}
 	tcase_set_timeout(tc, 120);
@@ -442,8 +440,5 @@ int main(void)
 	tcase_add_test(tc, http2_cancel);
 	tcase_add_test(tc, never_from_https_to_http);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

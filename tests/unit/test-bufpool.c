@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/run-suite.h"
+
 #define MIB ((size_t)1 << 20)
 
 static size_t rounded(size_t len)
@@ -119,15 +121,10 @@ int main(void)
 {
 	Suite *s = suite_create("bufpool");
 	TCase *t = tcase_create("bufpool");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, test_blocks_are_aligned_and_counted);
 	tcase_add_test(t, test_the_budget_is_a_bound_and_halves_grow_together_again);
 	tcase_add_test(t, test_random_use_never_overlaps);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

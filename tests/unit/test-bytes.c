@@ -5,6 +5,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/lib/run-suite.h"
+
 START_TEST(test_equal)
 {
 	ck_assert(bytes_equal(bytes_of("a\0b", 3), bytes_of("a\0b", 3)));
@@ -86,8 +88,6 @@ int main(void)
 {
 	Suite *s = suite_create("bytes");
 	TCase *tc = tcase_create("bytes");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(tc, test_equal);
 	tcase_add_test(tc, test_print);
@@ -95,8 +95,5 @@ int main(void)
 	tcase_add_test(tc, test_rounding);
 	tcase_add_test(tc, test_sum);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

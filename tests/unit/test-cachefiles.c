@@ -18,6 +18,8 @@
 #pragma push_macro("CACHEFILES_MSG_MAX_SIZE")
 #undef CACHEFILES_MSG_MAX_SIZE
 #include <linux/cachefiles.h>
+
+#include "tests/lib/run-suite.h"
 enum { LINUX_MSG_MAX_SIZE = CACHEFILES_MSG_MAX_SIZE };
 #undef CACHEFILES_MSG_MAX_SIZE
 #pragma pop_macro("CACHEFILES_MSG_MAX_SIZE")
@@ -567,8 +569,6 @@ int main(void)
 	Suite *s = suite_create("cachefiles");
 	TCase *messages = tcase_create("messages");
 	TCase *commands = tcase_create("commands");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_test(messages, test_mirror_agrees_with_the_system_header);
 	tcase_add_test(messages, test_open);
@@ -597,8 +597,5 @@ int main(void)
 	tcase_add_test(commands, test_limits_that_are_none);
 	suite_add_tcase(s, commands);
 
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/run-suite.h"
+
 #define KEY(text) bytes_of(text, sizeof(text) - 1)
 
 /* A fixed seed: the same keys in every run. */
@@ -229,8 +231,6 @@ int main(void)
 {
 	Suite *s = suite_create("cachename");
 	TCase *tc = tcase_create("cachename");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60); /* for valgrind */
 	tcase_add_test(tc, test_plain_keys);
@@ -244,8 +244,5 @@ int main(void)
 	tcase_add_test(tc, test_paths_that_cannot_be);
 	tcase_add_test(tc, test_attribute);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -13,6 +13,7 @@
 #include "daemon/config-text.h"
 #include "daemon/config-value.h"
 #include "daemon/util/log.h"
+#include "tests/lib/run-suite.h"
 #include "tests/unit/fake-registry.h"
 
 static struct config *config;
@@ -568,8 +569,6 @@ int main(void)
 {
 	Suite *s = suite_create("config");
 	TCase *tc = tcase_create("config");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -590,8 +589,5 @@ int main(void)
 	tcase_add_test(tc, test_files);
 	tcase_add_test(tc, test_endless_file_is_refused);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

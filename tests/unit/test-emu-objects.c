@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "tests/lib/emu-hand.h"
+#include "tests/lib/run-suite.h"
 
 #define KIB ((uint64_t)1024)
 #define MS  NSEC_PER_MSEC
@@ -372,14 +373,8 @@ int main(void)
 {
 	Suite *suite = suite_create("emu-objects");
 	TCase *tcase = tcase_create("emu-objects");
-	SRunner *runner;
-	int failed;
 
 	add_tests(tcase);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tests/lib/emu-hand.h"
+#include "tests/lib/run-suite.h"
 
 #define MS NSEC_PER_MSEC
 
@@ -322,14 +323,8 @@ int main(void)
 {
 	Suite *suite = suite_create("emu-oracle");
 	TCase *tcase = tcase_create("emu-oracle");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_loop_test(tcase, oracle_finds, 0, (int)(sizeof(bad_cases) / sizeof(*bad_cases)));
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

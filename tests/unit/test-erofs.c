@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/run-suite.h"
+
 /* The three fields that matter, as mkfs.erofs 1.5 writes them for the named options. */
 static void make_super(uint8_t head[4096], uint8_t incompat, uint16_t algorithms)
 {
@@ -60,14 +62,9 @@ int main(void)
 {
 	Suite *s = suite_create("erofs");
 	TCase *t = tcase_create("superblock");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, test_superblocks_of_mkfs, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, test_other_content_is_no_image);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include <sys/resource.h>
 
 #include "tests/lib/rig.h"
+#include "tests/lib/run-suite.h"
 
 #define OBJECTS 10000
 #define DEMANDS 1000
@@ -440,14 +441,8 @@ int main(void)
 {
 	Suite *suite = suite_create("frontend-life");
 	TCase *tcase = tcase_create("frontend-life");
-	SRunner *runner;
-	int failed;
 
 	add_tests(tcase);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

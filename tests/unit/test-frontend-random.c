@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "tests/lib/rig.h"
+#include "tests/lib/run-suite.h"
 
 #define RUNS	12
 #define STEPS	400
@@ -241,14 +242,8 @@ int main(void)
 {
 	Suite *suite = suite_create("frontend-random");
 	TCase *tcase = tcase_create("frontend-random");
-	SRunner *runner;
-	int failed;
 
 	add_tests(tcase);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/lib/rig.h"
+#include "tests/lib/run-suite.h"
 
 static void setup(void)
 {
@@ -483,14 +484,8 @@ int main(void)
 {
 	Suite *suite = suite_create("frontend-read");
 	TCase *tcase = tcase_create("frontend-read");
-	SRunner *runner;
-	int failed;
 
 	add_tests(tcase);
 	suite_add_tcase(suite, tcase);
-	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_ENV);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(suite);
 }

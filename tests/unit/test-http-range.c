@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/run-suite.h"
+
 static enum http_range_verdict parse(struct http_range *range, const char *text)
 {
 	/* A copy without terminator, for tools that watch the ends of memory. */
@@ -148,8 +150,6 @@ int main(void)
 {
 	Suite *s = suite_create("http-range");
 	TCase *tc = tcase_create("text");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, print);
 	tcase_add_loop_test(tc, parse_good, 0, sizeof(good) / sizeof(good[0]));
@@ -158,9 +158,5 @@ int main(void)
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, numbers);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/run-suite.h"
+
 static const struct {
 	const char *locator, *printed;
 } cases[] = {
@@ -48,14 +50,9 @@ int main(void)
 {
 	Suite *s = suite_create("locator");
 	TCase *t = tcase_create("locator");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, test_what_people_read, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, test_cut);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

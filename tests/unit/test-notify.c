@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
+#include "tests/lib/run-suite.h"
 
 /* A bound datagram socket; name as in $NOTIFY_SOCKET, which is set to it. */
 static int listen_as(const char *name)
@@ -106,8 +107,6 @@ int main(void)
 {
 	Suite *s = suite_create("notify");
 	TCase *tc = tcase_create("notify");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_abstract_and_path_sockets);
@@ -115,8 +114,5 @@ int main(void)
 	tcase_add_test(tc, test_nobody_wants_to_know);
 	tcase_add_test(tc, test_useless_addresses);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

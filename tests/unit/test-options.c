@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/util/log.h"
+#include "tests/lib/run-suite.h"
 #include "tests/unit/fake-registry.h"
 
 #define SOURCE "--source", "https://h/{cookie}"
@@ -235,8 +236,6 @@ int main(void)
 {
 	Suite *s = suite_create("options");
 	TCase *tc = tcase_create("options");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -251,8 +250,5 @@ int main(void)
 	tcase_add_test(tc, test_a_named_file_must_exist);
 	tcase_add_test(tc, test_notify_fd_is_not_inherited);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -4,6 +4,8 @@
 #include <check.h>
 #include <stdlib.h>
 
+#include "tests/lib/run-suite.h"
+
 #define KIB ((uint64_t)1024)
 #define MIB ((uint64_t)1024 * KIB)
 #define MAX (8 * MIB)
@@ -146,8 +148,6 @@ int main(void)
 {
 	Suite *s = suite_create("readahead");
 	TCase *t = tcase_create("readahead");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, test_round_trips_grow_with_the_logarithm);
@@ -157,8 +157,5 @@ int main(void)
 	tcase_add_test(t, test_the_unit_recovers_when_neighbours_are_wanted);
 	tcase_add_test(t, test_eight_interleaved_readers_keep_their_windows);
 	tcase_add_test(t, test_every_plan_covers_its_miss_and_is_aligned);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -9,6 +9,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/lib/run-suite.h"
+
 #define BLOCKS (2 * RESIDENCY_SEGMENT + 100)
 
 static int make_file(uint64_t blocks)
@@ -168,8 +170,6 @@ int main(void)
 {
 	Suite *s = suite_create("residency");
 	TCase *t = tcase_create("residency");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	suite_add_tcase(s, t);
 	tcase_add_test(t, test_learns_what_the_file_holds);
@@ -177,8 +177,5 @@ int main(void)
 	tcase_add_test(t, test_an_empty_object_has_no_blocks);
 	tcase_add_test(t, test_behaves_like_one_byte_per_block);
 	tcase_add_test(t, test_recheck_believes_the_kernel);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return run_suite(s);
 }

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/lib/run-suite.h"
+
 /* Resolves text keys by one template; returns the verdict. */
 static enum resolve_verdict by_template(const char *template, const char *volume,
 					const char *cookie, char *locator)
@@ -286,8 +288,6 @@ int main(void)
 {
 	Suite *s = suite_create("resolve");
 	TCase *tc = tcase_create("resolve");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_test(tc, test_placeholders);
@@ -299,8 +299,5 @@ int main(void)
 	tcase_add_test(tc, test_no_key_changes_the_structure);
 	tcase_add_test(tc, test_every_verdict_has_a_sentence);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "proto/cachename.h"
+#include "tests/lib/run-suite.h"
 
 static char base[PATH_MAX];
 static int base_fd = -1; /* holds the cache root "root" and what lies beside it */
@@ -318,12 +319,9 @@ int main(void)
 {
 	Suite *s = suite_create("scrub");
 	TCase *tc = tcase_create("scrub");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	if (!have_attributes()) {
 		printf("1..0 # SKIP no user.* extended attributes below $TMPDIR\n");
-		srunner_free(sr);
 		return 0;
 	}
 	tcase_set_timeout(tc, 60); /* for valgrind */
@@ -338,8 +336,5 @@ int main(void)
 	tcase_add_test(tc, test_graveyard_is_emptied);
 	tcase_add_test(tc, test_deep_grave);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

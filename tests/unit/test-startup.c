@@ -18,6 +18,7 @@
 #include "daemon/kernel/cachedir.h"
 #include "daemon/kernel/holder.h"
 #include "daemon/kernel/kconfig.h"
+#include "tests/lib/run-suite.h"
 
 static const struct cf_limits limits = CF_LIMITS_DEFAULT;
 static char base[PATH_MAX];
@@ -220,8 +221,6 @@ int main(void)
 {
 	Suite *s = suite_create("startup");
 	TCase *tc = tcase_create("startup");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_missing_device);
@@ -233,8 +232,5 @@ int main(void)
 	tcase_add_test(tc, test_pseudo_file_systems);
 	tcase_add_test(tc, test_real_directory);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

@@ -16,6 +16,7 @@
 
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
+#include "tests/lib/run-suite.h"
 
 static char dir[PATH_MAX];
 static char file[PATH_MAX + 16];
@@ -451,8 +452,6 @@ int main(void)
 {
 	Suite *s = suite_create("state");
 	TCase *tc = tcase_create("state");
-	SRunner *sr = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, setup, teardown);
@@ -471,8 +470,5 @@ int main(void)
 	tcase_add_test(tc, test_ten_thousand_records);
 	tcase_add_test(tc, test_kill_in_the_middle);
 	suite_add_tcase(s, tc);
-	srunner_run_all(sr, CK_ENV);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed != 0;
+	return run_suite(s);
 }

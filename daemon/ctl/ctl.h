@@ -9,7 +9,9 @@
  */
 #pragma once
 
+#include <getopt.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
@@ -26,6 +28,26 @@ struct ctl_command {
  * --help and, at the top, --version; `prefix` ("cachefillctl trace") stands in usages.
  */
 int ctl_dispatch(const struct ctl_command *commands, const char *prefix, int argc, char *argv[]);
+
+/*
+ * The options of one command; `options` has one with 'h' for --help, of which `help` is the whole
+ * text ("Usage: ...").
+ */
+struct ctl_syntax {
+	const char *command;	      /* "cachefillctl trace show" */
+	const char *shorts;	      /* as getopt(3), "ho:" */
+	const struct option *options; /* as getopt_long(3) */
+	const char *help;
+};
+
+#define CTL_OPTIONS_END	 (-1) /* optind is the first argument */
+#define CTL_OPTIONS_EXIT (-2)
+
+/*
+ * The next option, its value in optarg. CTL_OPTIONS_EXIT: return *ret_status; --help was printed,
+ * or what is wrong.
+ */
+int ctl_getopt(const struct ctl_syntax *syntax, int argc, char *argv[], int *ret_status);
 
 /* "cachefillctl: MESSAGE" on stderr; returns CTL_FAILED, so that it can be returned. */
 int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -24,6 +24,7 @@ daemon/kernel/*		daemon/kernel/* proto/*
 daemon/engine/resolve.*	daemon/engine/resolve.h
 daemon/engine/*		daemon/engine/* daemon/loop/* daemon/state.h fetchers/fetcher.h
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
+daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*

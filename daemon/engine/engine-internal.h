@@ -14,6 +14,7 @@ struct engine {
 	struct sched sched;
 	struct object *objects; /* by key */
 	struct opening_list openings;
+	uint64_t numbers; /* of objects, given so far */
 	bool shutdown;
 	void (*drained)(void *); /* called once nothing is in flight any more */
 	void *drained_arg;

@@ -121,6 +121,9 @@ int engine_add_object(struct engine *e, struct object **ret, struct source *sour
 		return -ENOMEM;
 	}
 	e->sched.stats.objects++;
+	o->number = ++e->numbers;
+	if (e->sched.observer)
+		e->sched.observer->opened(e->sched.observer, o);
 	if (o->whole)
 		log_notice(
 			"%s: a compressed EROFS image: all %llu bytes are fetched before it can be "

@@ -54,6 +54,12 @@ struct engine_work {
 	int err;	 /* 0 or a negative errno */
 };
 
+/* How much a fetch was wanted when it ended: read-ahead is promoted when a reader waits for it. */
+enum engine_class {
+	ENGINE_DEMAND,
+	ENGINE_AHEAD,
+};
+
 /* Text and arrays are borrowed for the engine's life. */
 struct engine_config {
 	struct loop *loop;
@@ -80,19 +86,23 @@ void engine_shutdown(struct engine *engine, void (*done)(void *), void *arg);
 
 /*
  * Told of work as it ends, for recording and measuring. Called from inside the engine: it must not
- * call back, and cannot fail. Arguments are borrowed for the call. Every member is set.
+ * call back but by the object_...() below, and cannot fail. Arguments are borrowed for the call.
+ * Every member is set.
  */
 struct engine_observer {
 	/* An object exists now, with its pinned identity. */
-	void (*opened)(struct engine_observer *observer, const struct object *object);
-	/* A look has ended; size 0 unless err is 0. */
+	void (*opened)(struct engine_observer *observer, struct object *object);
+	/*
+	 * An origin has answered a look, or nobody waits for its answer any more (-ETIMEDOUT,
+	 * -ESHUTDOWN). size: 0 unless err is 0.
+	 */
 	void (*looked)(struct engine_observer *observer, const struct engine_open *open,
 		       uint32_t source, uint64_t size, uint64_t begun, int err);
-	/* A ranged read has ended with `got` right bytes from the front. class: FLIGHT_... */
-	void (*fetched)(struct engine_observer *observer, const struct object *object,
-			const struct engine_work *work, uint64_t got, unsigned int class);
+	/* A ranged read has ended with `got` right bytes from the front. */
+	void (*fetched)(struct engine_observer *observer, struct object *object,
+			const struct engine_work *work, uint64_t got, enum engine_class class);
 	/* A write to the cache file has ended; work->len is what was stored. */
-	void (*stored)(struct engine_observer *observer, const struct object *object,
+	void (*stored)(struct engine_observer *observer, struct object *object,
 		       const struct engine_work *work);
 };
 
@@ -136,8 +146,12 @@ struct bytes object_volume(const struct object *object);
 struct bytes object_cookie(const struct object *object);
 const char *object_locator(const struct object *object);
 const char *object_validator(const struct object *object);
-uint32_t object_source(const struct object *object); /* index in engine_config.sources */
-bool object_is_whole(const struct object *object);   /* compressed: fetched before its first READ */
+uint32_t object_source(const struct object *object);	/* index in engine_config.sources */
+bool object_is_compressed(const struct object *object); /* fetched before its first READ */
+
+/* A number for the observer, 0 at first: what it has noted of this object. */
+uint64_t object_mark(const struct object *object);
+void object_set_mark(struct object *object, uint64_t mark);
 
 /* "volume/cookie" in printable form, for logs. */
 const char *object_name(const struct object *object);

@@ -42,11 +42,28 @@ static void flight_read_progress(struct fetch_read *read, size_t filled)
 	flight_pump(f);
 }
 
+static void flight_fetched(const struct flight *f, int err)
+{
+	struct engine_observer *observer = f->object->sched->observer;
+	struct engine_work work = {
+		.off = f->read.off,
+		.len = f->read.len,
+		.wished = f->wished,
+		.begun = f->begun,
+		.err = err,
+	};
+
+	if (observer)
+		observer->fetched(observer, f->object, &work, err < 0 ? f->filled : f->read.len,
+				  (enum engine_class)f->class);
+}
+
 static void flight_read_done(struct fetch_read *read, int err)
 {
 	struct flight *f = container_of(read, struct flight, read);
 	struct sched *sched = f->object->sched;
 
+	flight_fetched(f, err);
 	f->object->source->running--;
 	f->state = FLIGHT_DRAINING;
 	if (err < 0 && !f->err)
@@ -76,6 +93,7 @@ static int flight_make(struct flight **ret, struct object *object, enum flight_c
 		.class = class,
 		.from = from,
 		.to = to,
+		.wished = loop_now(object->sched->loop),
 		.wake_at = UINT64_MAX,
 		.read = { .progress = flight_read_progress, .done = flight_read_done },
 	};
@@ -138,6 +156,7 @@ void flight_start(struct flight *f, void *buf)
 	struct fetcher *fetcher = o->source->config->fetcher;
 
 	f->state = FLIGHT_FETCHING;
+	f->begun = loop_now(o->sched->loop);
 	f->buf = buf;
 	f->read.off = f->from * CACHE_BLOCK;
 	f->read.len = min_u64(flight_bytes(f), o->size - f->read.off);
@@ -250,10 +269,26 @@ static void flight_end(struct flight *f)
 	object_flight_ended(o, err);
 }
 
+static void flight_stored(const struct flight *f, uint64_t stored, int err)
+{
+	struct engine_observer *observer = f->object->sched->observer;
+	struct engine_work work = {
+		.off = f->from * CACHE_BLOCK + f->stored,
+		.len = stored,
+		.wished = f->write_begun,
+		.begun = f->write_begun,
+		.err = err,
+	};
+
+	if (observer)
+		observer->stored(observer, f->object, &work);
+}
+
 static void flight_write_done(struct sink_write *write, uint64_t stored, int err)
 {
 	struct flight *f = container_of(write, struct flight, write);
 
+	flight_stored(f, stored, err);
 	f->writing = false;
 	f->stored += stored;
 	f->object->sched->stats.stored_bytes += stored;
@@ -289,6 +324,7 @@ static void flight_store(struct flight *f, uint64_t storable)
 	struct object *o = f->object;
 
 	f->writing = true;
+	f->write_begun = loop_now(o->sched->loop);
 	f->write.done = flight_write_done;
 	sink_write(o->sched->loop, o->sink, &o->residency, &f->write, f->buf + f->stored,
 		   f->from * CACHE_BLOCK + f->stored, storable - f->stored);

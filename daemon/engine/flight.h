@@ -25,12 +25,15 @@ struct flight {
 	struct object *object;
 	enum flight_state state;
 	enum flight_class class;
-	uint64_t from, to; /* blocks */
-	uint8_t *buf;	   /* of the pool, from FETCHING on */
-	uint64_t filled;   /* bytes in buf that may be stored, from the front */
-	uint64_t stored;   /* bytes in the cache file, from the front */
-	uint64_t wake_at;  /* bytes that the most modest waiter wants; UINT64_MAX: no waiter */
-	int err;	   /* the first thing that went wrong */
+	uint64_t from, to;    /* blocks */
+	uint8_t *buf;	      /* of the pool, from FETCHING on */
+	uint64_t filled;      /* bytes in buf that may be stored, from the front */
+	uint64_t stored;      /* bytes in the cache file, from the front */
+	uint64_t wake_at;     /* bytes that the most modest waiter wants; UINT64_MAX: no waiter */
+	uint64_t wished;      /* ns: when it was made, */
+	uint64_t begun;	      /* began at the origin, */
+	uint64_t write_begun; /* and last began to write to the cache file */
+	int err;	      /* the first thing that went wrong */
 	bool writing;
 	bool full; /* the cache took a write no more: nothing else is stored */
 	struct demand_list waiters;

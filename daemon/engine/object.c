@@ -32,6 +32,7 @@ static struct object *object_free(struct object *o)
 	residency_clear(&o->residency);
 	free(o->name);
 	free(o->locator);
+	free(o->validator);
 	free(o);
 	return NULL;
 }
@@ -66,17 +67,19 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	o->source = source;
 	o->size = p->identity->size;
 	o->refs = 1;
-	o->whole = p->whole;
+	o->whole = o->compressed = p->whole;
 	o->quiet.fire = object_speak_again;
 	o->head_timer.fire = object_head_again;
 	TAILQ_INIT(&o->demands);
 	TAILQ_INIT(&o->flights);
 	readahead_init(&o->readahead, readahead_max);
+	o->volume_len = p->volume.len;
 	o->key_len = key_len;
 	object_key(o->key, p->volume, p->cookie);
 	o->name = printable_name(p->volume, p->cookie);
 	o->locator = strdup(p->locator);
-	if (!o->name || !o->locator)
+	o->validator = strdup(p->identity->validator);
+	if (!o->name || !o->locator || !o->validator)
 		return -ENOMEM;
 	err = residency_init(&o->residency, o->size);
 	if (err == 0)
@@ -116,6 +119,51 @@ uint64_t object_size(const struct object *o)
 const char *object_name(const struct object *o)
 {
 	return o->name;
+}
+
+uint64_t object_number(const struct object *o)
+{
+	return o->number;
+}
+
+uint64_t object_mark(const struct object *o)
+{
+	return o->mark;
+}
+
+void object_set_mark(struct object *o, uint64_t mark)
+{
+	o->mark = mark;
+}
+
+struct bytes object_volume(const struct object *o)
+{
+	return bytes_of(o->key, o->volume_len);
+}
+
+struct bytes object_cookie(const struct object *o)
+{
+	return bytes_of(o->key + o->volume_len + 1, o->key_len - o->volume_len - 1);
+}
+
+const char *object_locator(const struct object *o)
+{
+	return o->locator;
+}
+
+const char *object_validator(const struct object *o)
+{
+	return o->validator;
+}
+
+uint32_t object_source(const struct object *o)
+{
+	return (uint32_t)(o->source - o->sched->sources);
+}
+
+bool object_is_compressed(const struct object *o)
+{
+	return o->compressed;
 }
 
 /* ---- failures, said once ------------------------------------------------------------------ */

@@ -20,6 +20,9 @@ struct object {
 	struct fetch_object *remote; /* owned */
 	char *name;		     /* owned, printable */
 	char *locator;		     /* owned */
+	char *validator;	     /* owned; "" where the origin gives none */
+	uint64_t number;	     /* from 1, in the order of their making */
+	uint64_t mark;		     /* the observer's */
 	uint64_t size;
 	unsigned int refs; /* opens; 0: only flights keep it */
 	bool failing;	   /* inside object_fail() */
@@ -42,12 +45,13 @@ struct object {
 	 * block is stored last, so that a half-fetched one cannot be mounted after a crash either.
 	 */
 	bool whole;
+	bool compressed;      /* it was, when it was opened */
 	uint64_t progress_at; /* ns, when bytes were last stored */
 
 	struct loop_timer quiet; /* armed: errors of this object are only counted */
 	unsigned int muted;
 
-	size_t key_len;
+	size_t volume_len, key_len;
 	UT_hash_handle hh;
 	uint8_t key[]; /* volume, NUL, cookie */
 };

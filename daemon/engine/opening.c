@@ -156,6 +156,17 @@ static void opening_fall_back(struct opening *p, int err, const char *detail)
 	opening_answer(p, err, o);
 }
 
+/* Only while somebody waits for it: the request's keys go with its answer. */
+static void opening_observe(const struct opening *p, int err)
+{
+	const struct sched *sched = &p->engine->sched;
+	struct engine_observer *observer = sched->observer;
+
+	if (observer)
+		observer->looked(observer, p->open, (uint32_t)(p->source - sched->sources),
+				 err < 0 ? 0 : p->look.identity.size, p->begun, err);
+}
+
 static void opening_looked(struct fetch_look *look, int err)
 {
 	struct opening *p = container_of(look, struct opening, look);
@@ -167,6 +178,7 @@ static void opening_looked(struct fetch_look *look, int err)
 		opening_free(p);
 		return;
 	}
+	opening_observe(p, err);
 	if (err < 0) {
 		opening_fall_back(p, err, look->error);
 		opening_free(p);
@@ -201,6 +213,8 @@ static void opening_expired(struct loop_timer *timer)
 {
 	struct opening *p = container_of(timer, struct opening, deadline);
 
+	if (!p->queued)
+		opening_observe(p, -ETIMEDOUT);
 	opening_fall_back(p, -ETIMEDOUT, "no answer within the deadline");
 	opening_stop(p);
 }
@@ -209,6 +223,8 @@ void opening_abandon(struct opening *p, int err)
 {
 	if (!p->open)
 		return;
+	if (!p->queued)
+		opening_observe(p, err);
 	opening_answer(p, err, NULL);
 	opening_stop(p);
 }
@@ -219,6 +235,7 @@ void opening_look(struct opening *p, void *head, size_t len)
 
 	p->look.head = head;
 	p->look.head_len = len;
+	p->begun = loop_now(p->engine->config->loop);
 	p->engine->sched.stats.looks++;
 	fetcher->ops->look(fetcher, &p->look);
 }

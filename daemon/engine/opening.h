@@ -17,8 +17,9 @@ struct opening {
 	struct fetch_identity identity;
 	struct fetch_look look;
 	struct loop_timer deadline;
-	char *locator; /* owned */
-	bool queued;   /* waits for its turn at the origin */
+	char *locator;	/* owned */
+	bool queued;	/* waits for its turn at the origin */
+	uint64_t begun; /* ns, at the origin since */
 	TAILQ_ENTRY(opening) link;
 	TAILQ_ENTRY(opening) queue_link;
 };

@@ -106,6 +106,7 @@ int sched_init(struct sched *s, const struct engine_config *config)
 {
 	*s = (struct sched){
 		.loop = config->loop,
+		.observer = config->observer,
 		.n_sources = config->n_sources,
 		.run = { .run = sched_run },
 		.idle = { .fire = sched_idle },

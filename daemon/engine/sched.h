@@ -14,8 +14,8 @@
 #include "daemon/engine/engine.h"
 
 enum flight_class {
-	FLIGHT_DEMAND, /* a reader sleeps */
-	FLIGHT_AHEAD,  /* nobody waits yet */
+	FLIGHT_DEMAND = ENGINE_DEMAND, /* a reader sleeps */
+	FLIGHT_AHEAD = ENGINE_AHEAD,   /* nobody waits yet */
 	FLIGHT_CLASSES,
 };
 
@@ -32,8 +32,9 @@ struct source {
 
 struct sched {
 	struct loop *loop;
-	struct bufpool *pool;	/* owned */
-	struct source *sources; /* owned */
+	struct engine_observer *observer; /* or NULL */
+	struct bufpool *pool;		  /* owned */
+	struct source *sources;		  /* owned */
 	size_t n_sources, next;
 	struct loop_deferred run;
 	void (*ran)(struct sched *sched); /* whatever could start has been started */

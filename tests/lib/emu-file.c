@@ -193,17 +193,41 @@ static uint8_t file_byte(const struct emu_file *file, uint64_t off)
 	return off < file->size ? file->origin->byte(file->origin, off) : 0;
 }
 
+static void file_bytes(const struct emu_file *file, uint8_t *buf, uint64_t off, size_t n)
+{
+	size_t i = 0;
+
+	if (file->origin->fill && off + n <= file->size)
+		file->origin->fill(file->origin, buf, off, n);
+	else
+		for (; i < n; i++)
+			buf[i] = file_byte(file, off + i);
+}
+
+/* Bytes from the front that are right. */
+static size_t file_right(const struct emu_file *file, const uint8_t *buf, uint64_t off, size_t n)
+{
+	uint8_t want[EMU_PAGE];
+	size_t i, part;
+
+	for (i = 0; i < n; i += part) {
+		part = n - i < sizeof(want) ? n - i : sizeof(want);
+		file_bytes(file, want, off + i, part);
+		if (memcmp(want, buf + i, part) != 0)
+			break;
+	}
+	while (i < n && buf[i] == file_byte(file, off + i))
+		i++;
+	return i;
+}
+
 /* One violation per run of bytes, at its first wrong one. */
 void emu_file_compare(struct emu *emu, const struct emu_file *file, const uint8_t *buf,
 		      uint64_t off, size_t n, const char *what)
 {
 	char key[176];
-	size_t i = 0;
+	size_t i = file->origin ? file_right(file, buf, off, n) : n;
 
-	if (!file->origin)
-		return;
-	while (i < n && buf[i] == file_byte(file, off + i))
-		i++;
 	if (i == n)
 		return;
 	emu_violation(emu, "%s: %s 0x%02x at %ju, the origin has 0x%02x",

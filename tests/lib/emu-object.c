@@ -201,11 +201,16 @@ static void object_start_readers(struct emu_object *object)
 void emu_object_opened(struct emu_object *object, uint64_t size)
 {
 	struct emu *emu = object->emu;
+	const struct emu_origin *version = NULL;
 	char key[176];
 	bool first = !object->opened;
 
 	emu_key_print(&object->key, key, sizeof(key));
 	emu_fd_check_cloexec(object);
+	if (first && object->origin && object->origin->version)
+		version = object->origin->version(object->origin, size);
+	if (version)
+		object->origin = version;
 	if (object->origin && size != object->origin->size)
 		emu_violation(emu, "%s was opened with size %ju, the origin has %ju", key,
 			      (uintmax_t)size, (uintmax_t)object->origin->size);

@@ -36,6 +36,11 @@ struct loop;
 struct emu_origin {
 	uint64_t size; /* bytes: the only size that a copen may give */
 	uint8_t (*byte)(const struct emu_origin *origin, uint64_t off); /* off < size */
+	/* Optional: the same for n bytes at once. */
+	void (*fill)(const struct emu_origin *origin, void *buf, uint64_t off, size_t n);
+	/* Optional, where any of several versions is right as long as it is one of them: the one
+	 * of the size that a copen gives. NULL: there is none. */
+	const struct emu_origin *(*version)(const struct emu_origin *origin, uint64_t size);
 	bool patient; /* its READs have no deadline: they are held until all of it is there */
 };
 

@@ -76,3 +76,9 @@ struct trace_requests_stats trace_requests_stats(const struct trace_requests *re
 size_t trace_requests_objects(const struct trace_requests *requests);
 /* index < trace_requests_objects() */
 struct trace_object *trace_requests_object(const struct trace_requests *requests, size_t index);
+
+/* What an object id of the kernel, or an object number of the engine, means now; NULL: not known.
+ * An id is known from its open or handle record until its release. */
+struct trace_object *trace_requests_by_id(const struct trace_requests *requests, uint32_t id);
+struct trace_object *trace_requests_by_number(const struct trace_requests *requests,
+					      uint64_t number);

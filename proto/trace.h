@@ -4,17 +4,20 @@
  * it at the origins, with times. Pure: no I/O, no allocation. A trace comes from anywhere, so what
  * is decoded is trusted by nobody; what is encoded never holds a payload byte or a secret.
  *
- *   file    = magic, version, byte order, length and XXH3 of the schema, schema, record...
+ *   file    = magic, version, byte order, length of the schema (u32 each), schema, XXH3 of all that
+ *             (u64), record...
  *   schema  = text: one line per kind, "NUMBER NAME FIELD:TYPE FIELD:TYPE ...\n"
- *   record  = length of the body (varint), body, low 32 bits of XXH3 (seed: the record's offset)
- *   body    = kind (varint), then the fields of its line, in order
+ *   record  = length of the body (varint), body, low 32 bits of the XXH3 of both (seed: the offset
+ *             of the record in the file)
+ *   body    = kind (varint), time, then the fields of its line, in order
  *
- * Numbers are LEB128 varints, signed ones zigzag; times are ns since the record before (signed,
- * since a flight that ends may be written after a later message). All of it is little-endian.
+ * Numbers are LEB128 varints, signed ones zigzag; the time is in ns since the record before
+ * (signed, since a flight that ends may be written after a later message). All of it is
+ * little-endian.
  *
  * The schema makes a trace describe itself: a reader takes the fields that it knows by their
  * names, passes over those that it does not, and can still name a kind that is newer than itself.
- * The version changes only when the frame does.
+ * The version changes only when the frame or the set of types does.
  */
 #pragma once
 
@@ -23,14 +26,16 @@
 
 #include "daemon/util/bytes.h"
 
-#define TRACE_VERSION	 1
-#define TRACE_HEADER_MAX 4096  /* bytes of a header that we write; a reader takes up to 64 KiB */
-#define TRACE_RECORD_MAX 16384 /* bytes of one record with its frame; longer ones are refused */
+#define TRACE_VERSION	   1
+#define TRACE_HEADER_MAX   4096	 /* bytes of a header that we write */
+#define TRACE_HEADER_LIMIT 65536 /* and of one that we read */
+#define TRACE_RECORD_MAX   16384 /* bytes of one record with its frame; longer ones are refused */
 
 enum trace_kind {
 	TRACE_UNKNOWN,	/* decoded from a schema line that is newer than we are */
 	TRACE_START,	/* first record of a recording: realtime, program, kernel */
-	TRACE_SOURCE,	/* a source of the configuration: source (its number), name, locator */
+	TRACE_SOURCE,	/* a source of the configuration: source (its number), name (in `text`),
+			   locator */
 	TRACE_OBJECT,	/* an object and its pinned identity, before its number is used: object,
 			   source, size, flags, volume, cookie, locator, validator */
 	TRACE_HANDLE,	/* an OPEN that was answered before the recording began: id, object */
@@ -88,7 +93,7 @@ struct trace_encoder {
 	uint64_t off;  /* bytes so far */
 };
 
-/* Writes the header; n is at least TRACE_HEADER_MAX. Returns its length. */
+/* Writes the header, whose length it returns; n is at least TRACE_HEADER_MAX. */
 size_t trace_encode_header(struct trace_encoder *encoder, void *buf, size_t n);
 
 /*
@@ -104,18 +109,19 @@ enum trace_verdict {
 	TRACE_OK,
 	TRACE_MORE,	   /* whole so far, but the bytes end here: at the end of a file, a cut */
 	TRACE_NOT_A_TRACE, /* magic */
+	TRACE_MANGLED,	   /* a magic that was copied as text */
 	TRACE_BAD_VERSION,
-	TRACE_BAD_ORDER,  /* written with the other byte order */
-	TRACE_BAD_SCHEMA, /* too long, checksum, or not to be understood */
-	TRACE_BAD_LENGTH, /* of a record: 0 or above TRACE_RECORD_MAX */
-	TRACE_BAD_CHECKSUM,
-	TRACE_BAD_RECORD, /* right checksum, but fields that do not fit the schema, or the body */
+	TRACE_BAD_ORDER,    /* written with the other byte order */
+	TRACE_BAD_SCHEMA,   /* too long, or not to be understood */
+	TRACE_BAD_LENGTH,   /* of a record: 0 or above TRACE_RECORD_MAX */
+	TRACE_BAD_CHECKSUM, /* of the header or of a record */
+	TRACE_BAD_RECORD,   /* right checksum, but fields that do not fit the schema, or the body */
 };
 
 /* One sentence for people, static. */
 const char *trace_verdict_text(enum trace_verdict verdict);
 
-#define TRACE_SCHEMA_KINDS  64 /* lines, and numbers, that we take */
+#define TRACE_SCHEMA_KINDS  64 /* numbers, from 0, that we take */
 #define TRACE_SCHEMA_FIELDS 24 /* of one line */
 #define TRACE_NAME_MAX	    32 /* with the terminator */
 
@@ -124,18 +130,19 @@ struct trace_decoder {
 	uint64_t time; /* of the last record */
 	uint64_t off;  /* of the next record: what an error should name */
 	uint32_t version;
-	struct {
-		char name[TRACE_NAME_MAX];
-		enum trace_kind kind; /* TRACE_UNKNOWN: newer than we are */
-		uint8_t n_fields;     /* 0xff: no such kind */
-		struct {
+	struct trace_schema_kind {
+		char name[TRACE_NAME_MAX]; /* "": no such kind */
+		enum trace_kind kind;	   /* TRACE_UNKNOWN: newer than we are */
+		uint8_t n_fields;
+		struct trace_schema_field {
 			uint8_t type;
 			uint8_t known; /* index of ours + 1, 0: not known */
 		} field[TRACE_SCHEMA_FIELDS];
 	} schema[TRACE_SCHEMA_KINDS];
 };
 
-/* The header at the start of buf; *used is its length when TRACE_OK. */
+/* The header at the start of buf; *used is its length when TRACE_OK. The decoder is of no use
+ * otherwise. */
 enum trace_verdict trace_decode_header(struct trace_decoder *decoder, const void *buf, size_t n,
 				       size_t *used);
 
@@ -152,9 +159,10 @@ const char *trace_class_name(uint32_t class);
 
 /*
  * The fields of a record of this kind, in order, for printing: calls visit for each. value points
- * to a uint32_t, uint64_t, int32_t or struct bytes of the record, as `type` says.
+ * to a uint32_t, uint64_t, int32_t or struct bytes (TRACE_TEXT: for people, TRACE_KEY: bytes) of
+ * the record, as `type` says. Both of these may hold anything when the record was decoded.
  */
-enum trace_type { TRACE_U32, TRACE_U64, TRACE_S32, TRACE_TEXT, TRACE_KEY /* bytes */ };
+enum trace_type { TRACE_U32, TRACE_U64, TRACE_S32, TRACE_TEXT, TRACE_KEY, TRACE_TYPES };
 void trace_each_field(const struct trace_record *record,
 		      void (*visit)(void *arg, const char *name, enum trace_type type,
 				    const void *value),

@@ -52,6 +52,7 @@ static const struct key top_keys[] = {
 	LIMIT(fstop),
 	{ "state-dir", KIND_PATH, offsetof(struct config, state_dir), 0, 3072, "an absolute path" },
 	{ "device", KIND_PATH, offsetof(struct config, device), 0, 3072, "an absolute path" },
+	{ "trace", KIND_PATH, offsetof(struct config, trace), 0, 3072, "an absolute path" },
 	{ "buffers", KIND_SIZE, offsetof(struct config, buffers), MIB, 64 * GIB,
 	  "a size from 1MiB to 64GiB" },
 	{ "readahead-max", KIND_SIZE, offsetof(struct config, readahead_max), CACHE_BLOCK, GIB,

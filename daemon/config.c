@@ -53,6 +53,7 @@ struct config *config_free(struct config *config)
 	free(config->tag);
 	free(config->secctx);
 	free(config->device);
+	free(config->trace);
 	free(config);
 	return NULL;
 }

@@ -43,6 +43,7 @@ struct config {
 	char *tag;
 	char *secctx; /* or NULL */
 	char *device;
+	char *trace; /* absolute: record into it from the start; or NULL */
 	struct cf_limits limits;
 	struct config_source *sources;
 	size_t n_sources;

@@ -19,6 +19,7 @@
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/privileges.h"
+#include "daemon/record/recorder.h"
 #include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
@@ -32,6 +33,7 @@ struct daemon {
 	struct engine_source_config *sources; /* the same */
 	struct engine_config engine_config;
 	struct engine *engine;
+	struct recorder *recorder; /* NULL: no trace is configured */
 	struct frontend *frontend;
 	struct loop_signal signals;
 	int cache_dir_fd;
@@ -44,13 +46,64 @@ static void config_freep(struct config **config)
 	config_free(*config);
 }
 
+/* ---- recording ---------------------------------------------------------------------------- */
+
+static void daemon_record_handle(void *arg, uint32_t object_id, struct object *object)
+{
+	struct daemon *d = arg;
+
+	recorder_handle(d->recorder, object_id, object);
+}
+
+/* Into the file that the configuration names, or the next to it. */
+static int daemon_record(struct daemon *d)
+{
+	char error[RECORDER_ERROR_MAX];
+	int err = recorder_start(d->recorder, d->config->trace, error);
+
+	if (err < 0) {
+		log_error("cannot record into %s", error);
+		return err;
+	}
+	for (size_t i = 0; i < d->config->n_sources; i++)
+		recorder_source(d->recorder, (uint32_t)i, d->sources[i].name,
+				d->sources[i].rule.locator);
+	if (d->frontend)
+		frontend_each_handle(d->frontend, daemon_record_handle, d);
+	return 0;
+}
+
+static void daemon_toggle_recording(struct daemon *d)
+{
+	if (d->stopping)
+		return;
+	if (!d->recorder)
+		log_warning("SIGUSR1: nothing is recorded, since no file is configured: start with "
+			    "--trace FILE, or `trace = FILE` in the configuration");
+	else if (recorder_stats(d->recorder).recording)
+		recorder_stop(d->recorder, NULL, NULL);
+	else
+		daemon_record(d);
+}
+
 /* ---- end ---------------------------------------------------------------------------------- */
 
-static void daemon_stopped(void *arg)
+static void daemon_recorded(void *arg)
 {
 	struct daemon *d = arg;
 
 	loop_stop(d->loop);
+}
+
+/* The last answer has been given, and the device is closed. */
+static void daemon_stopped(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (d->recorder)
+		recorder_stop(d->recorder, daemon_recorded, d);
+	else
+		loop_stop(d->loop);
 }
 
 static void daemon_stop(struct daemon *d)
@@ -66,6 +119,10 @@ static void daemon_signalled(struct loop_signal *sig, int signo)
 {
 	struct daemon *d = container_of(sig, struct daemon, signals);
 
+	if (signo == SIGUSR1) {
+		daemon_toggle_recording(d);
+		return;
+	}
 	log_info("%s: stopping", strsignal(signo));
 	daemon_stop(d);
 }
@@ -96,6 +153,12 @@ static void daemon_free(struct daemon *d)
 {
 	frontend_free(d->frontend);
 	engine_free(d->engine);
+	if (d->recorder && recorder_stats(d->recorder).recording) {
+		/* It did not come to a start. */
+		recorder_stop(d->recorder, daemon_recorded, d);
+		loop_run(d->loop);
+	}
+	recorder_free(d->recorder);
 	for (size_t i = 0; d->fetchers && i < d->config->n_sources; i++)
 		if (d->fetchers[i])
 			d->fetchers[i]->ops->free(d->fetchers[i]);
@@ -113,7 +176,7 @@ static void daemon_free(struct daemon *d)
 
 static int daemon_make_loop(struct daemon *d)
 {
-	static const int signos[] = { SIGTERM, SIGINT };
+	static const int signos[] = { SIGTERM, SIGINT, SIGUSR1 };
 	int err = d->options.poll_loop ? -ENOSYS : loop_new(&d->loop, LOOP_URING);
 
 	if (err < 0 && !d->options.poll_loop)
@@ -124,7 +187,7 @@ static int daemon_make_loop(struct daemon *d)
 	if (err < 0)
 		return err;
 	d->signals.caught = daemon_signalled;
-	err = loop_signal_add(d->loop, &d->signals, signos, 2);
+	err = loop_signal_add(d->loop, &d->signals, signos, sizeof(signos) / sizeof(signos[0]));
 	if (err < 0)
 		d->loop = loop_free(d->loop);
 	return err;
@@ -160,11 +223,11 @@ static int daemon_make_source(struct daemon *d, size_t i)
 static int daemon_make_engine(struct daemon *d)
 {
 	const struct config *c = d->config;
-	int err = 0;
+	int err = c->trace ? recorder_new(&d->recorder, d->loop) : 0;
 
 	d->fetchers = calloc(c->n_sources, sizeof(*d->fetchers));
 	d->sources = calloc(c->n_sources, sizeof(*d->sources));
-	if (!d->fetchers || !d->sources)
+	if (err < 0 || !d->fetchers || !d->sources)
 		return -ENOMEM;
 	for (size_t i = 0; err == 0 && i < c->n_sources; i++)
 		err = daemon_make_source(d, i);
@@ -177,8 +240,38 @@ static int daemon_make_engine(struct daemon *d)
 		.n_sources = c->n_sources,
 		.buffers = c->buffers,
 		.readahead_max = c->readahead_max,
+		.observer = d->recorder ? recorder_observer(d->recorder) : NULL,
 	};
 	return engine_new(&d->engine, &d->engine_config);
+}
+
+/* Before the capabilities go: the directory of the file may belong to somebody else. */
+static int daemon_tap(struct daemon *d, struct port **port)
+{
+	int err = d->recorder ? recorder_port(d->recorder, port, *port) : 0;
+
+	if (err < 0)
+		log_error("cannot record: %s", strerror(-err));
+	else if (d->recorder)
+		err = daemon_record(d);
+	return err;
+}
+
+static int daemon_serve(struct daemon *d, struct frontend_config *config, const char *cache_dir)
+{
+	int err = 0;
+
+	d->cache_dir_fd = open(cache_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (d->cache_dir_fd < 0)
+		err = -errno;
+	config->cache_dir_fd = d->cache_dir_fd;
+	if (err == 0)
+		err = privileges_drop();
+	if (err == 0)
+		err = frontend_new(&d->frontend, config);
+	if (err < 0)
+		log_error("cannot start: %s", strerror(-err));
+	return err;
 }
 
 /* Binds, and drops what only binding needs; from here on the kernel's requests arrive. */
@@ -193,7 +286,6 @@ static int daemon_bind(struct daemon *d, const struct startup_config *startup)
 	enum startup_status status;
 	char error[1024];
 	bool restore;
-	int err;
 
 	status = startup_bind(&config.port, &restore, startup, error);
 	if (status != STARTUP_OK) {
@@ -203,13 +295,7 @@ static int daemon_bind(struct daemon *d, const struct startup_config *startup)
 	if (!restore)
 		log_warning("this kernel has no `restore`: mounts do not survive a restart of the "
 			    "daemon (6.8 and late 6.1.y and 6.6.y have it)");
-	d->cache_dir_fd = open(startup->cache_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	config.cache_dir_fd = d->cache_dir_fd;
-	err = d->cache_dir_fd < 0 ? -errno : privileges_drop();
-	if (err == 0)
-		err = frontend_new(&d->frontend, &config);
-	if (err < 0) {
-		log_error("cannot start: %s", strerror(-err));
+	if (daemon_tap(d, &config.port) < 0 || daemon_serve(d, &config, startup->cache_dir) < 0) {
 		config.port->ops->free(config.port);
 		return EXIT_FAILURE;
 	}

@@ -9,8 +9,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "daemon/config-value.h"
+#include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
 
 enum {
@@ -22,6 +25,7 @@ enum {
 	OPT_SOURCE = 256,
 	OPT_NOTIFY_FD,
 	OPT_IO,
+	OPT_TRACE,
 	OPT_CHECK_CONFIG,
 	OPT_PROBE,
 	OPT_KEYS, /* from here on: OPT_KEYS + place in option_keys */
@@ -38,6 +42,7 @@ static const struct option long_options[] = {
 	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ "notify-fd", required_argument, NULL, OPT_NOTIFY_FD },
 	{ "io", required_argument, NULL, OPT_IO },
+	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
 	{ "probe", no_argument, NULL, OPT_PROBE },
 	{ "verbose", no_argument, NULL, OPT_VERBOSE },
@@ -90,6 +95,8 @@ static const char help[] =
 	"      --readahead-max SIZE\n"
 	"                         widest read-ahead of one reader (8MiB)\n"
 	"      --io uring|poll    how to wait and write (uring)\n"
+	"      --trace FILE       record every request into FILE, or FILE.1, .2 ... where\n"
+	"                         it exists; SIGUSR1 stops and starts (not recorded)\n"
 	"      --notify-fd N      write \"READY=1\" there once the daemon serves\n"
 	"  -v, --verbose          log each request\n"
 	"  -q, --quiet            log warnings and errors only\n"
@@ -190,12 +197,29 @@ static enum options_action take_early(struct arguments *a, int opt)
 	}
 }
 
+/* The daemon leaves the directory that it was started in. */
+static enum options_action take_trace(struct config *config, const char *path)
+{
+	_cleanup_free_ char *here = NULL, *whole = NULL;
+	char error[CONFIG_ERROR_MAX];
+
+	if (*path && *path != '/') {
+		here = getcwd(NULL, 0);
+		if (!here || asprintf(&whole, "%s/%s", here, path) < 0)
+			return usage("--trace %s: %s", path, strerror(errno));
+		path = whole;
+	}
+	return config_set(config, "trace", path, error) < 0 ? usage("%s", error) : OPTIONS_RUN;
+}
+
 /* Options that set a key: they come after the file, and win. */
 static enum options_action take_late(struct arguments *a, int opt)
 {
 	char error[CONFIG_ERROR_MAX];
 	int r = 0;
 
+	if (opt == OPT_TRACE)
+		return take_trace(a->config, optarg);
 	if (opt == OPT_VERBOSE)
 		r = config_set(a->config, "log-level", "debug", error);
 	else if (opt == OPT_QUIET)
@@ -254,14 +278,37 @@ static void print_source(const struct config_source *s)
 	       s->compressed == COMPRESSED_WHOLE ? "whole" : "refuse");
 }
 
+/* As far as can be told without making it: whoever checks may not be who runs. */
+static int check_trace(const char *path)
+{
+	_cleanup_free_ char *dir = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
+	struct stat st;
+
+	if (!dir)
+		return -ENOMEM;
+	if (stat(dir, &st) < 0)
+		return -errno;
+	if (path[strlen(path) - 1] == '/' || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+		return -EISDIR;
+	return 0;
+}
+
 static enum options_action print_config(const struct arguments *a, const char *file)
 {
 	const struct config *c = a->config;
+	int err = c->trace ? check_trace(c->trace) : 0;
 
+	if (err < 0) {
+		fprintf(stderr, "%s: trace: cannot create %s: %s\n", file, c->trace,
+			strerror(-err));
+		return OPTIONS_EXIT_USAGE;
+	}
 	printf("%s: configuration is good: %zu source%s\n", file, c->n_sources,
 	       c->n_sources == 1 ? "" : "s");
 	for (size_t i = 0; i < c->n_sources; i++)
 		print_source(&c->sources[i]);
+	if (c->trace)
+		printf("  recorded into %s\n", c->trace);
 	return OPTIONS_EXIT_OK;
 }
 

@@ -463,6 +463,14 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config)
 	return 0;
 }
 
+void frontend_each_handle(const struct frontend *fe,
+			  void (*visit)(void *arg, uint32_t object_id, struct object *object),
+			  void *arg)
+{
+	for (const struct handle *h = fe->handles; h; h = h->hh.next)
+		visit(arg, h->object_id, h->object);
+}
+
 static void frontend_drained(void *arg)
 {
 	struct frontend *fe = arg;

@@ -31,5 +31,10 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config);
  */
 void frontend_stop(struct frontend *frontend, void (*done)(void *), void *arg);
 
+/* Each object that the kernel has open, in no order; visit() must not call back. */
+void frontend_each_handle(const struct frontend *frontend,
+			  void (*visit)(void *arg, uint32_t object_id, struct object *object),
+			  void *arg);
+
 /* After frontend_stop() is done. Takes NULL, returns NULL. */
 struct frontend *frontend_free(struct frontend *frontend);

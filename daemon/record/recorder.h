@@ -21,7 +21,7 @@ struct recorder;
 
 #define RECORDER_ERROR_MAX 512
 
-/* Idle. */
+/* Idle: it costs a branch per event, and its port the object id of each open descriptor. */
 int recorder_new(struct recorder **ret, struct loop *loop);
 /* Not recording any more, and its port freed. Takes NULL, returns NULL. */
 struct recorder *recorder_free(struct recorder *recorder);
@@ -34,21 +34,28 @@ struct engine_observer *recorder_observer(struct recorder *recorder);
 
 /*
  * Begins a recording into a new file: `path`, or `path`.1, .2, ... where that exists (mode 0600).
- * error (RECORDER_ERROR_MAX bytes) is filled when the return value is negative; -EALREADY.
+ * error (RECORDER_ERROR_MAX bytes): "FILE: sentence", filled when the return value is negative:
+ * -EALREADY while an earlier one is not closed, -ENOMEM, or the errno of open(2). Where it begins
+ * and how it ended is logged.
  */
 int recorder_start(struct recorder *recorder, const char *path, char *error);
 
-/* What is open already, told by the owner right after recorder_start(). */
+/* What there is already, told by the owner right after recorder_start(). */
 void recorder_source(struct recorder *recorder, uint32_t number, const char *name,
 		     const char *locator);
-void recorder_handle(struct recorder *recorder, uint32_t object_id, const struct object *object);
+void recorder_handle(struct recorder *recorder, uint32_t object_id, struct object *object);
 
-/* Writes what is left, and closes; done() comes from the loop, at once when nothing is recorded. */
+/*
+ * Writes what is left, and closes. done() (or NULL) comes from the loop: when the file is closed,
+ * or in this turn when nothing is recorded. One done() at a time.
+ */
 void recorder_stop(struct recorder *recorder, void (*done)(void *), void *arg);
 
 struct recorder_stats {
-	bool recording;
+	bool recording;	  /* false from recorder_stop() on */
 	const char *path; /* of this recording or the last; NULL: none yet. Borrowed. */
-	uint64_t records, lost, bytes;
+	uint64_t records; /* written, or about to be */
+	uint64_t lost;
+	uint64_t bytes; /* in the file */
 };
 struct recorder_stats recorder_stats(const struct recorder *recorder);

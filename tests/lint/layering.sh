@@ -23,6 +23,8 @@ daemon/loop/*		daemon/loop/*
 daemon/kernel/*		daemon/kernel/* proto/*
 daemon/engine/resolve.*	daemon/engine/resolve.h
 daemon/engine/*		daemon/engine/* daemon/loop/* daemon/state.h fetchers/fetcher.h
+daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
+daemon/trace/*		daemon/trace/* proto/*
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h
 proto/*			proto/*

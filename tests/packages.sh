@@ -19,7 +19,7 @@ test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl"
 
 # The User-Mode Linux guest: its kernels, its images, its web server.
 kernel="linux-source-6.12 linux-source-6.1 make flex bison bc xz-utils ccache
-	erofs-utils nginx-light e2fsprogs busybox-static iproute2 curl attr"
+	erofs-utils nginx-light e2fsprogs busybox-static iproute2 curl attr sqlite3"
 
 wanted=
 for group in "${@:-build test kernel}"; do

@@ -25,6 +25,7 @@ members() {
 # Takes down what is left of a scenario; false when something cannot be.
 clean() {
 	local pid m tries
+	tc qdisc del dev lo root 2> /dev/null
 	for tries in 1 2 3 4 5 6 7 8 9 10; do
 		for pid in $(members); do kill -9 "$pid"; done
 		# nginx made a session of its own, and only its parent can take the workers along.
@@ -68,7 +69,11 @@ while read -r file side limit name _; do
 	case $status in
 	0) verdict=ok reason= ;;
 	77) verdict=skip ;;
-	*) verdict=not-ok reason=$(grep -m1 '^FAILED' "$LOGS/output" || tail -1 "$LOGS/output") ;;
+	*)
+		verdict=not-ok
+		reason=$(grep -m1 '^FAILED' "$LOGS/output" || tail -1 "$LOGS/output")
+		reason=${reason:-status $status, and nothing said}
+		;;
 	esac
 	echo "$verdict $((took / 10)).$((took % 10)) $name $reason"
 	[ "$verdict" != not-ok ] || sed 's/^/# /' "$LOGS/output" | tail -n 80

@@ -234,6 +234,11 @@ mounted() { works 30 erofs "$1" "${2:-$MNT}" "${3:-}"; }
 
 unmounted() { works 20 umount "${1:-$MNT}"; }
 
+unmount_images() {
+	local m
+	for m in $(awk '$3 == "erofs" { print $2 }' /proc/mounts | tac); do unmounted "$m"; done
+}
+
 # same_tree SEC SOURCE DIRECTORY: names, kinds, modes, sizes, link targets and all bytes.
 same_tree() {
 	works "$1" diff -r --no-dereference "$2" "$3"
@@ -263,12 +268,38 @@ readers_wait() {
 	[ "$n" = "$1" ]
 }
 
+# ---- captured workloads ------------------------------------------------------------------
+
+# An origin some way off, and a daemon that records.
+capture_start() {
+	tc qdisc replace dev lo root netem delay 5ms
+	origin_start
+	daemon_start --trace "$RUN/trace"
+	drop_caches
+}
+
+# An orderly end of all of it, so that the trace has one, too; it becomes $LOGS/trace.
+capture_end() {
+	if mountpoint -q "$RUN/root"; then unmounted "$RUN/root"; fi
+	unmount_images
+	daemon_stop
+	tc qdisc del dev lo root
+	cp "$RUN/trace" "$LOGS/trace"
+}
+
+# $RUN/root: the mounted image with a writable layer above it, and an empty /dev of its own.
+writable_root() {
+	mkdir -p "$RUN"/{upper,work,root}
+	works 10 mount -t overlay -o "lowerdir=$MNT,upperdir=$RUN/upper,workdir=$RUN/work" \
+		overlay "$RUN/root"
+	mknod -m 666 "$RUN/root/dev/null" c 1 3
+}
+
 # ---- the end -----------------------------------------------------------------------------
 
 # A scenario that got to its end has to leave a kernel behind that has nothing to complain about.
 finish() {
-	local m
-	for m in $(awk '$3 == "erofs" { print $2 }' /proc/mounts | tac); do unmounted "$m"; done
+	unmount_images
 	if [ -n "$DAEMON_PID" ]; then daemon_stop; fi
 	if [ -n "$NGINX_PID" ]; then nginx_stop; fi
 	if dmesg | grep -E 'BUG|WARNING:|Oops|Call Trace|blocked for more|decompress|corrupt'; then

@@ -5,17 +5,19 @@
 #
 #	make-images.sh DIR
 #
-# DIR/tree, DIR/many (20,000 files) are sources, DIR/origin is what a server serves. Seeded and
-# dated, so two runs make the same bytes. Does nothing when DIR is already complete.
+# DIR/tree, DIR/many (20,000 files) and DIR/files (1000) are sources, DIR/origin is what a server
+# serves. Seeded and dated, so two runs make the same bytes. Does nothing when DIR is already
+# complete.
 
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
-stamp=$(sha256sum "$0" "$here/emit-tree.pl" "$here/repoint.pl" | sha256sum)
+stamp=$(cat "$here"/{make-images.sh,emit-tree.pl,repoint.pl} | sha256sum)
 if [ "$(cat "$dir/complete" 2> /dev/null)" = "$stamp" ]; then exit 0; fi
-rm -rf "$dir"
-mkdir -p "$dir/origin"
-cd "$dir"
+# Beside the old ones, which a guest may be reading.
+rm -rf "$dir.new"
+mkdir -p "$dir.new/origin"
+cd "$dir.new"
 
 serial=0
 image() { # NAME TREE [OPTION]...: origin/NAME from TREE, each with its own UUID
@@ -28,6 +30,7 @@ image() { # NAME TREE [OPTION]...: origin/NAME from TREE, each with its own UUID
 
 perl "$here/emit-tree.pl" tree 1 400 20000 24
 perl "$here/emit-tree.pl" many 2 20000 6000 0
+perl "$here/emit-tree.pl" files 5 1000 12000 0
 
 image plain tree
 image chunked tree --chunksize=1048576
@@ -37,6 +40,7 @@ cmp -s twin-blob origin/split-blob
 rm twin-blob
 image lz4 tree -zlz4 -C65536
 image many many
+image files files
 (cd many && find . -type f -exec sha256sum {} + | sort -k2) > many.sums
 
 # Ten images of one file each, all different.
@@ -78,3 +82,7 @@ head -c 123457 /dev/zero >> origin/padded
 
 rm -f mkfs.log
 echo "$stamp" > complete
+rm -rf "$dir.old"
+[ ! -e "$dir" ] || mv "$dir" "$dir.old"
+mv "$dir.new" "$dir"
+rm -rf "$dir.old"

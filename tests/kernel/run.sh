@@ -3,12 +3,14 @@
 #
 # Runs the scenarios of tests/kernel/scenarios against the real kernel feature, in User-Mode Linux:
 #
-#	run.sh [--kernel 6.12|6.1] [--only PATTERN] [--simple] [--memcheck] [--keep] BUILD_DIR
+#	run.sh [--kernel 6.12|6.1] [--only PATTERN] [--from DIR] [--simple] [--memcheck] [--keep]
+#		BUILD_DIR
 #
 # BUILD_DIR holds a built cachefilld. PATTERN is an extended expression over scenario names
-# ("13-lz4.http"). --simple puts the reference daemon in its place, to test the scenarios
-# themselves. --memcheck runs the daemon under valgrind. --keep keeps the logs of a run in which all
-# passed. Prints TAP and, last, "N passed, N failed, N skipped". Needs no root.
+# ("13-lz4.http"). --from takes the scenarios of another directory. --simple puts the reference
+# daemon in its place, to test the scenarios themselves. --memcheck runs the daemon under valgrind.
+# --keep keeps the logs of a run in which all passed. Prints TAP and, last, "N passed, N failed,
+# N skipped". Needs no root.
 #
 # A scenario says about itself, in lines that begin with "#:":
 #
@@ -21,15 +23,16 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-version=6.12 only=. simple='' memcheck='' keep='' build=''
+version=6.12 only=. from=$here/scenarios simple='' memcheck='' keep='' build=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) version=$2; shift ;;
 	--only) only=$2; shift ;;
+	--from) from=$(realpath "$2"); shift ;;
 	--simple) simple=yes ;;
 	--memcheck) memcheck=yes ;;
 	--keep) keep=yes ;;
-	-*) sed -n '6s/^#	//p' "$0" >&2; exit 2 ;;
+	-*) sed -n '6,7s/^#	//p' "$0" >&2; exit 2 ;;
 	*) build=$(realpath "$1") ;;
 	esac
 	shift
@@ -52,7 +55,7 @@ if [ -n "$simple" ]; then
 	cp "$work/bin/simple-daemon" "$work/bin/cachefilld"
 else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
-	for program in daemon/cachefilld tests/tools/origin-server; do
+	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
 	[ -x "$work/bin/cachefilld" ] || { echo "run: no cachefilld in $build" >&2; exit 2; }
@@ -76,7 +79,7 @@ header() { sed -n "s/^#: $2 //p" "$1" | grep . || echo "$3"; }
 plan=$work/plan
 slower=$((${memcheck:+4} + 1))
 : > "$plan"
-for file in "$here"/scenarios/*.sh; do
+for file in "$from"/*.sh; do
 	for side in $(header "$file" sides http); do
 		name=$(basename "$file" .sh).$side
 		[[ $name =~ $only ]] || continue

@@ -5,6 +5,10 @@
 
 /* In the order in which one would use them. */
 static const struct ctl_command commands[] = {
+	{ "verify", "[--lenient] FILE...", "say whether traces are whole and consistent",
+	  ctl_trace_verify },
+	{ "show", "[--json] [--kind KIND,...] [--from TIME] [--to TIME] [--object GLOB]... FILE",
+	  "print the records of a trace", ctl_trace_show },
 	{ NULL },
 };
 

@@ -67,7 +67,8 @@ static void opening_hand_head(struct opening *p, struct object *o)
 {
 	size_t filled = p->look.head_filled;
 
-	if (!p->look.head || filled == 0)
+	/* It may have some already: another open of the same key has looked as well. */
+	if (!p->look.head || filled == 0 || o->head)
 		return;
 	if (filled == o->size) {
 		o->head_len = (size_t)round_up_u64(filled, CACHE_BLOCK);

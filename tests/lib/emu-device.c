@@ -26,12 +26,15 @@ static void raw_install(struct emu *emu, struct emu_raw *raw)
 {
 	struct emu_key key = emu_key_new(bytes_str("injected"), bytes_str("message"));
 	struct emu_object *object = emu_object_new(emu, &key, NULL);
+	int error = emu->delivery_error;
 	uint32_t number;
 
 	free(key.data);
 	object->state = EMU_OBJECT_DROPPED;
+	emu->delivery_error = 0; /* that is for the next real one */
 	if (emu_object_install(object) < 0)
 		ck_abort_msg("emu: no descriptor for an injected message");
+	emu->delivery_error = error;
 	number = (uint32_t)object->fd;
 	memcpy(raw->msg + raw->fd_at, &number, sizeof(number));
 }

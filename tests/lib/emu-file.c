@@ -277,6 +277,15 @@ static bool key_live(struct emu *emu, const struct emu_key *key)
 	return object;
 }
 
+bool emu_in_use(struct emu *emu, struct bytes volume, struct bytes cookie)
+{
+	struct emu_key key = emu_key_new(volume, cookie);
+	bool live = key_live(emu, &key);
+
+	free(key.data);
+	return live;
+}
+
 bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie)
 {
 	struct emu_key key = emu_key_new(volume, cookie);

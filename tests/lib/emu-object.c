@@ -53,6 +53,17 @@ static void mount_attach(struct emu_mount *mount)
 	emu_poll_update(emu);
 }
 
+/* A dead cache takes no more objects. */
+static void mount_begin(struct emu_mount *mount)
+{
+	if (mount->emu->dead) {
+		mount->state = EMU_MOUNT_FAILED;
+		mount->error = -EIO;
+	} else {
+		mount_attach(mount);
+	}
+}
+
 struct emu_mount *emu_open_bytes(struct emu *emu, struct bytes volume, struct bytes cookie,
 				 const struct emu_origin *origin)
 {
@@ -62,12 +73,7 @@ struct emu_mount *emu_open_bytes(struct emu *emu, struct bytes volume, struct by
 	mount->key = emu_key_new(volume, cookie);
 	mount->origin = origin;
 	TAILQ_INSERT_TAIL(&emu->mounts, mount, link);
-	if (emu->dead) {
-		mount->state = EMU_MOUNT_FAILED;
-		mount->error = -EIO;
-	} else {
-		mount_attach(mount);
-	}
+	mount_begin(mount);
 	return mount;
 }
 
@@ -124,7 +130,7 @@ static void object_try_end(struct emu_object *object)
 		if (!key_equal(&mount->key, &object->key))
 			continue;
 		TAILQ_REMOVE(&emu->blocked, mount, opening);
-		mount_attach(mount);
+		mount_begin(mount);
 	}
 }
 

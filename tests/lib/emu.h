@@ -158,6 +158,9 @@ void emu_kill_device(struct emu *emu);
  * with `error`. Needs emu_wrap. */
 void emu_fail_writes(struct emu *emu, unsigned int count, size_t max, int error);
 
+/* Does an object of this key live still? (The command `inuse`, less what it asks of the disk.) */
+bool emu_in_use(struct emu *emu, struct bytes volume, struct bytes cookie);
+
 /* The cache file of an object that is not in use is culled; false: there is none. */
 bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie);
 

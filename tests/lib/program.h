@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A life of the daemon in bytes: each few of them are one event on the rig, of the kernel, of the
+ * origin, of the disk, of the daemon itself, or time that goes by. Any bytes are a program, so that
+ * chance and fuzzers can write them, and a byte changed is an event changed, not another program.
+ *
+ * There is nothing to expect but what always holds. At the end the origin and the disk are well
+ * again, time passes, and then: nobody waits any more, every open object whose version is still
+ * served can be read from end to end, all of it is closed, and the oracle is content. What is
+ * not so fails by ck_assert(), as everywhere in the rig.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/*
+ * script: where the events are written in the words of a scenario (tests/lib/scenario.h), or NULL.
+ * There are two differences: umount does not wait here, and what a daemon needs to begin again
+ * after a `kernel die` (all mounts closed, stop, start) is one event.
+ */
+void program_run(const void *bytes, size_t n, FILE *script);

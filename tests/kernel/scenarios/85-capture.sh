@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+#: kernels 6.12 6.1
+#: needs cachefilld
+#
+# A workload as capture.sh records it (the smallest), and a trace of it that is whole.
+
+. "$KERNEL_TESTS/workloads/files.sh"
+works 20 "$TOOLS/cachefillctl" trace verify "$LOGS/trace"

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "tests/lib/origin.h"
-#include "tests/lib/pattern.h"
+#include "daemon/replay/pattern.h"
 
 /* ---- file ------------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * How to make an origin for each fetcher of the registry: the rows that the contract suite runs
- * on. Objects have the bytes of tests/lib/pattern.h.
+ * on. Objects have the bytes of daemon/replay/pattern.h.
  */
 #pragma once
 

@@ -12,7 +12,7 @@
 
 #include "tests/lib/host.h"
 #include "tests/lib/origin.h"
-#include "tests/lib/pattern.h"
+#include "daemon/replay/pattern.h"
 #include "tests/lib/run-suite.h"
 
 #define SIZE  ((uint64_t)300000)

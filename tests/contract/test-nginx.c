@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "tests/lib/host.h"
-#include "tests/lib/pattern.h"
+#include "daemon/replay/pattern.h"
 #include "tests/lib/run-suite.h"
 
 #define SIZE 1000000

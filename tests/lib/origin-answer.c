@@ -8,7 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "tests/lib/pattern.h"
+#include "daemon/replay/pattern.h"
 
 #define PIECE 65536
 

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tests/lib/pattern.h"
+#include "daemon/replay/pattern.h"
 
 struct origin_object {
 	TAILQ_ENTRY(origin_object) link;

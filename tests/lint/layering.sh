@@ -26,6 +26,8 @@ daemon/engine/*		daemon/engine/* daemon/loop/* daemon/state.h fetchers/fetcher.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
+daemon/replay/*		daemon/* fetchers/fetcher.h fetchers/common.h proto/*
+daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*

@@ -179,7 +179,8 @@ void emu_device_die(struct emu *emu);
 void emu_violation(struct emu *emu, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void emu_fds_snapshot(struct emu *emu);
 void emu_fds_compare(struct emu *emu);
-void emu_verdict(struct emu *emu);
+char *emu_verdict(struct emu *emu);
+void emu_look_over(struct emu *emu);
 
 /* emu-request.c */
 struct emu_request *emu_request_new(struct emu_object *object, uint32_t opcode);

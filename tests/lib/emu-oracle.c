@@ -122,25 +122,40 @@ static void check_objects(struct emu *emu)
 			      emu_key_print(&mount->key, key, sizeof(key)));
 }
 
-/* One text with all of them; frees them first, for ck_abort does not come back. */
-void emu_verdict(struct emu *emu)
+/* One text with all of them, owned by the caller; NULL: none. They are forgotten. */
+char *emu_verdict(struct emu *emu)
 {
+	size_t len = 0, i, n = emu->n_violations;
 	char text[6000];
-	size_t len = 0, i;
+	char *verdict;
 
-	if (emu->n_violations == 0)
-		return;
-	for (i = 0; i < emu->n_violations; i++) {
+	if (n == 0)
+		return NULL;
+	for (i = 0; i < n; i++) {
 		if (len < sizeof(text))
 			len += (size_t)snprintf(text + len, sizeof(text) - len, "\n#   %s",
 						emu->violations[i]);
 		free(emu->violations[i]);
 	}
 	emu->n_violations = 0;
-	ck_abort_msg("the kernel's oracle found %zu violation(s):%s", i, text);
+	if (asprintf(&verdict, "the kernel's oracle found %zu violation(s):%s", n, text) < 0)
+		ck_abort_msg("emu: out of memory");
+	return verdict;
 }
 
-void emu_check(struct emu *emu)
+/* Frees the text first, for ck_abort does not come back. */
+void emu_judge(char *verdict)
+{
+	char text[6200];
+
+	if (!verdict)
+		return;
+	snprintf(text, sizeof(text), "%s", verdict);
+	free(verdict);
+	ck_abort_msg("%s", text);
+}
+
+void emu_look_over(struct emu *emu)
 {
 	struct emu_file *file, *next;
 
@@ -148,5 +163,10 @@ void emu_check(struct emu *emu)
 	check_objects(emu);
 	HASH_ITER(hh, emu->files, file, next)
 		emu_file_verify(emu, file);
-	emu_verdict(emu);
+}
+
+void emu_check(struct emu *emu)
+{
+	emu_look_over(emu);
+	emu_judge(emu_verdict(emu));
 }

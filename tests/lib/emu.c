@@ -191,16 +191,14 @@ static void emu_free_lists(struct emu *emu)
 		emu_file_free(emu, file);
 }
 
-void emu_free(struct emu *emu)
+char *emu_end(struct emu *emu)
 {
 	struct emu **at;
+	char *verdict;
 
-	if (!emu)
-		return;
 	if (emu->port)
 		emu_violation(emu, "the device was never closed");
-	emu_check(emu);
-
+	emu_look_over(emu);
 	emu_free_lists(emu);
 	rmdir(emu->dir);
 	close(emu->dir_fd);
@@ -209,9 +207,16 @@ void emu_free(struct emu *emu)
 		;
 	*at = emu->next;
 	emu_fds_compare(emu);
-	emu_verdict(emu);
+	verdict = emu_verdict(emu);
 	free(emu->fds_before);
 	free(emu);
+	return verdict;
+}
+
+void emu_free(struct emu *emu)
+{
+	if (emu)
+		emu_judge(emu_end(emu));
 }
 
 /* ---- faults ----------------------------------------------------------------------------- */

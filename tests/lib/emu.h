@@ -61,6 +61,10 @@ void emu_set_clock(struct emu *emu, uint64_t (*now)(const struct loop *loop),
 		   const struct loop *loop);
 /* Checks, frees, and compares the descriptors of the process with those at emu_new(). */
 void emu_free(struct emu *emu);
+/* The same without failing the test: what was wrong, owned by the caller; NULL: nothing. */
+char *emu_end(struct emu *emu);
+/* Fails the test with such a verdict, if it is one; frees it. */
+void emu_judge(char *verdict);
 
 /*
  * The device, opened and bound; one at a time. After free() of a port without holder the cache is

@@ -194,16 +194,21 @@ static void fake_read_end(struct fake_read *r, int err)
 	read->done(read, err);
 }
 
-/* How far a read may get at once, from the offset it has reached. */
-static uint64_t fake_limit(const struct fake_origin *origin, uint64_t at, uint64_t end)
+/* Where a read that has come to `at` will stall or fail, if it gets there. */
+static uint64_t fake_stall(const struct fake_origin *origin, uint64_t at)
 {
-	uint64_t stop = min_u64(end, origin->step ? at + origin->step : end);
+	if (origin->stall_always)
+		return at;
+	return origin->stall_at >= at ? origin->stall_at : FAKE_NOWHERE;
+}
 
-	if (origin->stall_at >= at)
-		stop = min_u64(stop, origin->stall_at);
-	if (origin->read_error && origin->fail_at >= at)
-		stop = min_u64(stop, origin->fail_at);
-	return stop;
+static uint64_t fake_failure(const struct fake_origin *origin, uint64_t at)
+{
+	if (!origin->read_error)
+		return FAKE_NOWHERE;
+	if (origin->fail_always)
+		return at;
+	return origin->fail_at >= at ? origin->fail_at : FAKE_NOWHERE;
 }
 
 static void fake_read_fire(struct loop_timer *timer)
@@ -212,7 +217,8 @@ static void fake_read_fire(struct loop_timer *timer)
 	struct fake_origin *origin = r->object->origin;
 	struct fetch_read *read = r->read;
 	uint64_t at = read->off + r->filled, end = read->off + read->len;
-	uint64_t stop = fake_limit(origin, at, end);
+	uint64_t stall = fake_stall(origin, at), failure = fake_failure(origin, at);
+	uint64_t stop = min_u64(min_u64(stall, failure), end);
 
 	if (r->canceled) {
 		fake_read_end(r, -ECANCELED);
@@ -222,6 +228,8 @@ static void fake_read_fire(struct loop_timer *timer)
 		fake_read_end(r, -ESTALE);
 		return;
 	}
+	if (origin->step)
+		stop = min_u64(stop, at + origin->step);
 	fake_fill(&origin->bytes, (uint8_t *)read->buf + r->filled, at, (size_t)(stop - at));
 	r->filled += (size_t)(stop - at);
 	if (stop == end) {
@@ -232,9 +240,9 @@ static void fake_read_fire(struct loop_timer *timer)
 		read->progress(read, r->filled);
 	if (r->canceled) /* by that very call */
 		return;
-	if (origin->read_error && stop == origin->fail_at)
+	if (stop == failure)
 		fake_read_end(r, origin->read_error);
-	else if (stop != origin->stall_at)
+	else if (stop != stall)
 		fake_arm(r->fake, timer, origin->step_time);
 }
 
@@ -402,6 +410,7 @@ void fake_unstall(struct fake *fake, struct fake_origin *origin)
 	struct fake_look *l;
 
 	origin->stall_at = FAKE_NOWHERE;
+	origin->stall_always = false;
 	origin->look_stalls = false;
 	TAILQ_FOREACH(r, &fake->reads, link)
 		if (r->object->origin == origin && !loop_timer_armed(&r->timer))

@@ -39,7 +39,7 @@ void rig_setup(void)
 			.read_deadline = RIG_READ_DEADLINE,
 			.max_requests = 8,
 		},
-		.config = { .n_sources = 1, .buffers = 16 * MIB, .readahead_max = 4 * MIB },
+		.config = { .buffers = 16 * MIB, .readahead_max = 4 * MIB },
 		.backend = LOOP_VIRTUAL,
 		.limit = { .fire = limit_fire },
 	};
@@ -55,11 +55,18 @@ void rig_start(void)
 
 	rig.lost = rig.stopped = false;
 	rig.source.fetcher = fake_fetcher(rig.fake);
-	rig.config.sources = &rig.source;
+	memcpy(rig.sources, rig.others, rig.n_others * sizeof(rig.source));
+	rig.sources[rig.n_others] = rig.source;
+	for (size_t i = 0; i < rig.n_others; i++)
+		rig.sources[i].fetcher = rig.source.fetcher;
+	rig.config.sources = rig.sources;
+	rig.config.n_sources = rig.n_others + 1;
 	rig.config.loop = rig.loop;
 	rig.config.state = rig.state;
-	ck_assert_int_eq(engine_new(&rig.engine, &rig.config), 0);
 	config.port = emu_port(rig.emu);
+	if (rig.decorate)
+		rig.decorate(&config.port);
+	ck_assert_int_eq(engine_new(&rig.engine, &rig.config), 0);
 	config.engine = rig.engine;
 	ck_assert_int_eq(frontend_new(&rig.frontend, &config), 0);
 }
@@ -89,15 +96,23 @@ void rig_kill(void)
 	rig_stop();
 }
 
-void rig_end(void)
+char *rig_end_verdict(void)
 {
+	char *verdict;
+
 	if (rig.frontend)
 		rig_stop();
 	state_close(rig.state);
 	emu_set_clock(rig.emu, NULL, NULL);
 	loop_free(rig.loop);
-	emu_free(rig.emu);
+	verdict = emu_end(rig.emu);
 	fake_free(rig.fake);
+	return verdict;
+}
+
+void rig_end(void)
+{
+	emu_judge(rig_end_verdict());
 }
 
 /* ---- time ------------------------------------------------------------------------------- */

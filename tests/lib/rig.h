@@ -22,12 +22,19 @@
 #define RIG_OPEN_DEADLINE (10 * SEC)
 #define RIG_READ_DEADLINE (30 * SEC)
 
+#define RIG_OTHERS	  3
+
 struct rig {
 	struct emu_config kernel;
 	struct engine_source_config source;
+	struct engine_source_config others[RIG_OTHERS]; /* matched before it */
+	size_t n_others;
 	struct engine_config config;
 	enum loop_backend backend;
+	/* Puts a port around the kernel's, before the engine is made; NULL: none. */
+	void (*decorate)(struct port **port);
 
+	struct engine_source_config sources[RIG_OTHERS + 1];
 	struct emu *emu;
 	struct loop *loop;
 	struct fake *fake;
@@ -46,6 +53,8 @@ void rig_setup(void);
 void rig_begin(void);
 /* All of it ends, with the oracle's verdict. The mounts are closed by the test or left to die. */
 void rig_end(void);
+/* The same without failing the test: what was wrong, owned by the caller; NULL: nothing. */
+char *rig_end_verdict(void);
 
 void rig_start(void);
 /* Orderly end of the daemon; the device is closed. */

@@ -5,10 +5,12 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "daemon/replay/pattern.h"
+#include "tests/lib/superblock.h"
 
 #define PIECE 65536
 
@@ -45,6 +47,17 @@ static void wait_for_end(int fd, int ms)
 	struct pollfd p = { .fd = fd, .events = POLLRDHUP };
 
 	poll(&p, 1, ms);
+}
+
+/* The same, or until a treatment changes; false: it is the end, or ms have passed. */
+static bool wait_for_change(const struct origin_connection *c, int ms)
+{
+	struct pollfd p[] = { { .fd = c->fd, .events = POLLRDHUP },
+			      { .fd = c->changed, .events = POLLIN } };
+	eventfd_t count;
+
+	poll(p, 2, ms);
+	return !p[0].revents && p[1].revents && eventfd_read(c->changed, &count) == 0;
 }
 
 static bool send_all(int fd, const void *buf, size_t len)
@@ -127,7 +140,9 @@ static void fill(const struct answer *a, char *buf, size_t len, uint64_t off)
 
 	if (a->file.fd < 0)
 		pattern_fill(buf, len, a->file.key, off);
-	else
+	for (size_t i = 0; a->file.compressed && i < len && off + i < SUPERBLOCK_LEN; i++)
+		buf[i] = (char)superblock_byte(off + i);
+	if (a->file.fd >= 0)
 		n = pread(a->file.fd, buf, len, (off_t)off);
 	/* A file that shrank while it was read. */
 	if (a->file.fd >= 0 && (n < 0 || (size_t)n < len))
@@ -148,6 +163,32 @@ static bool send_piece(struct answer *a, const char *buf, size_t len)
 	return send_all(a->c->fd, buf, len) && (!a->chunked || send_all(a->c->fd, "\r\n", 2));
 }
 
+/* How many of n bytes at `at` may go now: 0 when the peer or the treatment says that it is over. */
+static size_t treated_piece(struct answer *a, uint64_t at, size_t n)
+{
+	struct origin_treatment t;
+
+	while (origin_treated(a->c->origin, a->req, &t)) {
+		uint64_t stop = at + n;
+
+		if (t.break_at == at)
+			return 0;
+		if (t.step && t.step < n)
+			stop = at + t.step;
+		if (t.break_at > at && t.break_at < stop)
+			stop = t.break_at;
+		if (t.stall_at >= at && t.stall_at < stop)
+			stop = t.stall_at;
+		if (t.step)
+			wait_for_end(a->c->fd, (int)t.step_ms);
+		if (stop > at)
+			return (size_t)(stop - at);
+		if (!wait_for_change(a->c, -1))
+			return 0;
+	}
+	return n;
+}
+
 /* The body, as far as its faults let it go. */
 static bool send_body(struct answer *a, uint64_t end)
 {
@@ -158,12 +199,13 @@ static bool send_body(struct answer *a, uint64_t end)
 	bool ok = buf;
 
 	for (uint64_t at = 0; ok && at < end;) {
-		size_t n = end - at < piece ? (size_t)(end - at) : piece;
+		size_t n = treated_piece(a, a->off + at,
+					 end - at < piece ? (size_t)(end - at) : piece);
 
 		fill(a, buf, n, a->off + at);
 		if (at == 0 && fault(a, "corrupt"))
 			buf[n / 2] ^= 0x10;
-		ok = send_piece(a, buf, n);
+		ok = n > 0 && send_piece(a, buf, n);
 		at += n;
 		if (slow && ok)
 			wait_for_end(a->c->fd, (int)slow->arg[1]);
@@ -239,9 +281,9 @@ static void add_validators(struct answer *a)
 		snprintf(etag, sizeof(etag), "\"new-%u\"", ++o->serial);
 		pthread_mutex_unlock(&o->lock);
 	}
-	if (!fault(a, "noetag"))
+	if (a->file.etag[0] && !fault(a, "noetag"))
 		add(a, "ETag: %s%s\r\n", fault(a, "weak") ? "W/" : "", etag);
-	if (!fault(a, "nomtime"))
+	if (a->file.modified[0] && !fault(a, "nomtime"))
 		add(a, "Last-Modified: %s\r\n", a->file.modified);
 }
 
@@ -362,12 +404,35 @@ static bool answer_garbage(struct answer *a)
 	return false;
 }
 
+/* Whether the request is to be answered; if not, *ret_more is what origin_answer() returns. */
+static bool admitted(struct answer *a, bool *ret_more)
+{
+	struct origin_treatment t = { 0 };
+
+	*ret_more = false;
+	if (!origin_treated(a->c->origin, a->req, &t))
+		return true;
+	if (t.delay_ms)
+		wait_for_end(a->c->fd, (int)t.delay_ms);
+	while (origin_treated(a->c->origin, a->req, &t) && t.hang)
+		if (!wait_for_change(a->c, -1))
+			return false;
+	if (t.reset)
+		*ret_more = reset(a->c->fd);
+	else if (t.status)
+		*ret_more =
+			answer_status(a, &(struct origin_fault){ .arg[0] = t.status, .n_args = 1 });
+	return !t.reset && !t.status;
+}
+
 bool origin_answer(struct origin_connection *c, const struct origin_request *req)
 {
 	struct answer a = { .c = c, .req = req };
 	const struct origin_fault *f;
 	bool more;
 
+	if (!admitted(&a, &more))
+		return more;
 	if (fault(&a, "delay"))
 		wait_for_end(c->fd, (int)amount(&a, "delay", 100));
 	if (fault(&a, "hang"))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The parts of the test server: origin.c has connections, objects and counters; origin-request.c
- * understands requests and faults; origin-answer.c answers.
+ * The parts of the test server: origin.c has connections, origin-object.c objects and counters;
+ * origin-request.c understands requests and faults; origin-answer.c answers.
  */
 #pragma once
 
@@ -36,8 +36,9 @@ struct origin_request {
 struct origin_file {
 	int fd; /* -1: computed from key */
 	uint64_t key, size;
+	bool compressed;
 	time_t mtime;
-	char etag[80], modified[40];
+	char etag[80], modified[40]; /* empty: none */
 };
 
 struct origin_object;
@@ -67,6 +68,7 @@ struct origin_connection {
 	struct origin *origin;
 	pthread_t thread;
 	int fd;
+	int changed; /* eventfd: a treatment is another one */
 	size_t have; /* bytes in head */
 	char head[ORIGIN_HEAD_MAX];
 };
@@ -82,6 +84,16 @@ unsigned int origin_count(struct origin *origin, const char *text);
 
 /* False: there is no such object. The caller closes ret->fd. */
 bool origin_open(struct origin *origin, const char *name, struct origin_file *ret);
+
+/* The treatment of this request now; false: there is none. */
+bool origin_treated(struct origin *origin, const struct origin_request *req,
+		    struct origin_treatment *ret);
+
+/* Counts a request; with the lock. */
+void origin_note_seen(struct origin *origin, const struct origin_request *req);
+
+/* Objects and counters. */
+void origin_free_tables(struct origin *origin);
 
 /* Answers; false: the connection is at its end. */
 bool origin_answer(struct origin_connection *c, const struct origin_request *req);

@@ -3,155 +3,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
-
-#include "daemon/replay/pattern.h"
-
-struct origin_object {
-	TAILQ_ENTRY(origin_object) link;
-	char *name;
-	uint64_t size;
-	unsigned int version;
-};
-
-struct origin_counter {
-	TAILQ_ENTRY(origin_counter) link;
-	char *text;
-	unsigned int n;
-};
-
-/* ---- objects and counters --------------------------------------------------------------- */
-
-static struct origin_object *find_object(struct origin *origin, const char *name)
-{
-	struct origin_object *o;
-
-	TAILQ_FOREACH(o, &origin->objects, link)
-		if (strcmp(o->name, name) == 0)
-			return o;
-	return NULL;
-}
-
-void origin_put(struct origin *origin, const char *name, uint64_t size)
-{
-	struct origin_object *o;
-
-	pthread_mutex_lock(&origin->lock);
-	o = find_object(origin, name);
-	if (!o) {
-		o = calloc(1, sizeof(*o));
-		o->name = strdup(name);
-		TAILQ_INSERT_TAIL(&origin->objects, o, link);
-	}
-	o->size = size;
-	o->version++;
-	pthread_mutex_unlock(&origin->lock);
-}
-
-void origin_remove(struct origin *origin, const char *name)
-{
-	struct origin_object *o;
-
-	pthread_mutex_lock(&origin->lock);
-	o = find_object(origin, name);
-	if (o) {
-		TAILQ_REMOVE(&origin->objects, o, link);
-		free(o->name);
-		free(o);
-	}
-	pthread_mutex_unlock(&origin->lock);
-}
-
-uint64_t origin_key(struct origin *origin, const char *name)
-{
-	const struct origin_object *o;
-	uint64_t key = 0;
-
-	pthread_mutex_lock(&origin->lock);
-	o = find_object(origin, name);
-	if (o)
-		key = pattern_key(name) + o->version;
-	pthread_mutex_unlock(&origin->lock);
-	return key;
-}
-
-unsigned int origin_count(struct origin *origin, const char *text)
-{
-	struct origin_counter *c;
-	unsigned int n;
-
-	pthread_mutex_lock(&origin->lock);
-	TAILQ_FOREACH(c, &origin->counters, link)
-		if (strcmp(c->text, text) == 0)
-			break;
-	if (!c) {
-		c = calloc(1, sizeof(*c));
-		c->text = strdup(text);
-		TAILQ_INSERT_TAIL(&origin->counters, c, link);
-	}
-	n = ++c->n;
-	pthread_mutex_unlock(&origin->lock);
-	return n;
-}
-
-static bool open_file(const struct origin *origin, const char *name, struct origin_file *ret)
-{
-	char path[2 * ORIGIN_NAME_MAX];
-	struct stat st;
-
-	if (!origin->root || strstr(name, ".."))
-		return false;
-	snprintf(path, sizeof(path), "%s/%s", origin->root, name);
-	ret->fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (ret->fd < 0)
-		return false;
-	if (fstat(ret->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
-		close(ret->fd);
-		return false;
-	}
-	ret->size = (uint64_t)st.st_size;
-	ret->mtime = st.st_mtime;
-	snprintf(ret->etag, sizeof(ret->etag), "\"%llx.%09ld-%llx\"",
-		 (unsigned long long)st.st_mtime, st.st_mtim.tv_nsec,
-		 (unsigned long long)ret->size);
-	return true;
-}
-
-static bool open_object(struct origin *origin, const char *name, struct origin_file *ret)
-{
-	const struct origin_object *o;
-
-	pthread_mutex_lock(&origin->lock);
-	o = find_object(origin, name);
-	if (o) {
-		ret->fd = -1;
-		ret->key = pattern_key(name) + o->version;
-		ret->size = o->size;
-		ret->mtime = 1700000000 + o->version;
-		snprintf(ret->etag, sizeof(ret->etag), "\"%016llx-%llx\"",
-			 (unsigned long long)ret->key, (unsigned long long)ret->size);
-	}
-	pthread_mutex_unlock(&origin->lock);
-	return o != NULL;
-}
-
-bool origin_open(struct origin *origin, const char *name, struct origin_file *ret)
-{
-	struct tm tm;
-
-	if (!open_object(origin, name, ret) && !open_file(origin, name, ret))
-		return false;
-	strftime(ret->modified, sizeof(ret->modified), "%a, %d %b %Y %H:%M:%S GMT",
-		 gmtime_r(&ret->mtime, &tm));
-	return true;
-}
 
 /* ---- connections ------------------------------------------------------------------------ */
 
@@ -188,6 +46,7 @@ static void note_request(struct origin_connection *c, const char *head)
 static void note_range(struct origin *o, const struct origin_request *req)
 {
 	pthread_mutex_lock(&o->lock);
+	origin_note_seen(o, req);
 	if (req->has_range && o->n_ranges < ORIGIN_RANGES_MAX)
 		o->ranges[o->n_ranges++] = req->range;
 	if (o->log) {
@@ -238,6 +97,7 @@ static void *connection_main(void *arg)
 	TAILQ_REMOVE(&o->connections, c, link);
 	TAILQ_INSERT_TAIL(&o->ended, c, link);
 	close(c->fd);
+	close(c->changed);
 	if (TAILQ_EMPTY(&o->connections))
 		pthread_cond_signal(&o->idle);
 	pthread_mutex_unlock(&o->lock);
@@ -254,12 +114,15 @@ static void connection_start(struct origin *o, int fd)
 	if (c) {
 		c->origin = o;
 		c->fd = fd;
+		c->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		TAILQ_INSERT_TAIL(&o->connections, c, link);
 		o->stats.connections++;
 	}
 	if (!c || pthread_create(&c->thread, NULL, connection_main, c) != 0) {
-		if (c)
+		if (c) {
 			TAILQ_REMOVE(&o->connections, c, link);
+			close(c->changed);
+		}
 		free(c);
 		close(fd);
 	}
@@ -354,20 +217,6 @@ int origin_start(struct origin **ret, const struct origin_options *options)
 	return 0;
 }
 
-static void free_tables(struct origin *o)
-{
-	struct origin_object *object;
-	struct origin_counter *counter;
-
-	while ((object = TAILQ_FIRST(&o->objects)))
-		origin_remove(o, object->name);
-	while ((counter = TAILQ_FIRST(&o->counters))) {
-		TAILQ_REMOVE(&o->counters, counter, link);
-		free(counter->text);
-		free(counter);
-	}
-}
-
 struct origin *origin_stop(struct origin *o)
 {
 	struct origin_connection *c;
@@ -384,7 +233,7 @@ struct origin *origin_stop(struct origin *o)
 		pthread_cond_wait(&o->idle, &o->lock);
 	pthread_mutex_unlock(&o->lock);
 	reap_ended(o);
-	free_tables(o);
+	origin_free_tables(o);
 	pthread_mutex_destroy(&o->lock);
 	pthread_cond_destroy(&o->idle);
 	free(o->root);

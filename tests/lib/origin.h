@@ -65,6 +65,37 @@ const char *origin_url(const struct origin *origin);
 void origin_put(struct origin *origin, const char *name, uint64_t size);
 void origin_remove(struct origin *origin, const char *name);
 
+#define ORIGIN_SAME_VALIDATOR 1 /* other bytes, but ETag and Last-Modified stay */
+#define ORIGIN_NO_VALIDATOR   2 /* neither ETag nor Last-Modified */
+#define ORIGIN_COMPRESSED     4 /* the first block is that of superblock.h */
+void origin_put_as(struct origin *origin, const char *name, uint64_t size, unsigned int flags);
+
+#define ORIGIN_NOWHERE UINT64_MAX
+
+/*
+ * What goes wrong with an object that was put, whatever the path says, until the next one; what has
+ * stopped then goes on. A request that sets a condition is a read, any other a look.
+ */
+struct origin_treatment {
+	unsigned int status;	     /* an error answer, 0: none */
+	bool reset, hang;	     /* the connection breaks; no answer */
+	unsigned int delay_ms;	     /* before the answer */
+	uint64_t stall_at, break_at; /* where, in the object, a body stops, or ends too early */
+	uint64_t step;		     /* bytes at a time, each step_ms; 0: as they go */
+	unsigned int step_ms;
+};
+
+/* NULL: nothing goes wrong. */
+void origin_treat(struct origin *origin, const char *name, const struct origin_treatment *looks,
+		  const struct origin_treatment *reads);
+
+/* Of one object that was put, since then. */
+struct origin_seen {
+	unsigned int requests;
+	uint64_t asked; /* bytes of the ranges of reads */
+};
+struct origin_seen origin_seen(struct origin *origin, const char *name);
+
 /* For pattern_check(): what the object's bytes are now. */
 uint64_t origin_key(struct origin *origin, const char *name);
 

@@ -9,6 +9,11 @@ static const struct ctl_command commands[] = {
 	  ctl_trace_verify },
 	{ "show", "[--json] [--kind KIND,...] [--from TIME] [--to TIME] [--object GLOB]... FILE",
 	  "print the records of a trace", ctl_trace_show },
+	{ "cut", "[--from TIME] [--to TIME] [--object GLOB]... -o OUT FILE",
+	  "write a part of a trace", ctl_trace_cut },
+	{ "merge", "[--sequential | --together] -o OUT FILE...", "write several traces into one",
+	  ctl_trace_merge },
+	{ "anonymise", "-o OUT FILE", "write a trace without its names", ctl_trace_anonymise },
 	{ NULL },
 };
 

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/trace-numbers.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/util/table.h"
+
+/* Requests that wait, ids that are open, objects: of all traces together. */
+#define NUMBERS_MAX (4u << 20)
+
+enum space { MESSAGE, ID, OBJECT, SOURCE };
+
+struct key {
+	uint32_t trace, space;
+	uint64_t old;
+};
+
+struct trace_number {
+	struct key key;
+	uint64_t now;
+	UT_hash_handle hh;
+};
+
+void trace_numbers_deinit(struct trace_numbers *numbers)
+{
+	struct trace_number *number, *next;
+
+	HASH_ITER(hh, numbers->table, number, next) {
+		HASH_DEL(numbers->table, number);
+		free(number);
+	}
+}
+
+static struct trace_number *find(struct trace_numbers *numbers, const struct key *key)
+{
+	struct trace_number *number;
+
+	HASH_FIND(hh, numbers->table, key, sizeof(*key), number);
+	return number;
+}
+
+static int add(struct trace_numbers *numbers, const struct key *key, struct trace_number **ret)
+{
+	struct trace_number *number;
+
+	if (HASH_COUNT(numbers->table) >= NUMBERS_MAX)
+		return -E2BIG;
+	number = calloc(1, sizeof(*number));
+	if (!number)
+		return -ENOMEM;
+	number->key = *key;
+	HASH_ADD(hh, numbers->table, key, sizeof(number->key), number);
+	if (!table_has(number)) {
+		free(number);
+		return -ENOMEM;
+	}
+	*ret = number;
+	return 0;
+}
+
+/* From now on, the old number means a new one. */
+static int begin(struct trace_numbers *numbers, struct key key, uint64_t *ret)
+{
+	struct trace_number *number = find(numbers, &key);
+	int r = number ? 0 : add(numbers, &key, &number);
+
+	if (r < 0)
+		return r;
+	number->now = ++numbers->last[key.space];
+	*ret = number->now;
+	return 0;
+}
+
+/* What a number means that was begun, or was never explained. */
+static int look_up(struct trace_numbers *numbers, struct key key, uint64_t *ret)
+{
+	struct trace_number *number = find(numbers, &key);
+
+	if (!number)
+		return begin(numbers, key, ret);
+	*ret = number->now;
+	return 0;
+}
+
+/* The same for the last time. */
+static int end(struct trace_numbers *numbers, struct key key, uint64_t *ret)
+{
+	struct trace_number *number = find(numbers, &key);
+
+	*ret = number ? number->now : ++numbers->last[key.space];
+	if (number) {
+		HASH_DEL(numbers->table, number);
+		free(number);
+	}
+	return 0;
+}
+
+typedef int number_step(struct trace_numbers *numbers, struct key key, uint64_t *ret);
+
+/* What happens to the numbers of a kind; NULL: it has none. A CLOSE has no answer. */
+static const struct {
+	number_step *message, *id, *object, *source;
+} steps[TRACE_KINDS] = {
+	[TRACE_SOURCE] = { .source = look_up },
+	[TRACE_OBJECT] = { .object = look_up, .source = look_up },
+	[TRACE_HANDLE] = { .id = begin, .object = look_up },
+	[TRACE_OPEN] = { .message = begin, .id = begin },
+	[TRACE_READ] = { .message = begin, .id = look_up },
+	[TRACE_CLOSE] = { .message = end, .id = look_up },
+	[TRACE_BAD] = { .message = begin, .id = look_up },
+	[TRACE_COPEN] = { .message = end },
+	[TRACE_COMPLETE] = { .message = end, .id = look_up },
+	[TRACE_RELEASE] = { .id = end },
+	[TRACE_LOOK] = { .source = look_up },
+	[TRACE_FETCH] = { .object = look_up },
+	[TRACE_STORE] = { .object = look_up },
+};
+
+static int apply(struct trace_numbers *numbers, number_step *step, struct key key, uint64_t *ret)
+{
+	*ret = key.old;
+	return step ? step(numbers, key, ret) : 0;
+}
+
+int trace_numbers_apply(struct trace_numbers *numbers, uint32_t trace, struct trace_record *record)
+{
+	uint64_t message, id, source;
+	int r;
+
+	r = apply(numbers, steps[record->kind].message, (struct key){ trace, MESSAGE, record->msg },
+		  &message);
+	if (r == 0)
+		r = apply(numbers, steps[record->kind].id, (struct key){ trace, ID, record->id },
+			  &id);
+	if (r == 0)
+		r = apply(numbers, steps[record->kind].object,
+			  (struct key){ trace, OBJECT, record->object }, &record->object);
+	if (r == 0)
+		r = apply(numbers, steps[record->kind].source,
+			  (struct key){ trace, SOURCE, record->source }, &source);
+	if (r < 0)
+		return r;
+	record->msg = (uint32_t)message;
+	record->id = (uint32_t)id;
+	record->source = (uint32_t)source;
+	return 0;
+}

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <assert.h>
 #include <stdbool.h>
 #include <string.h>
 #include <xxhash.h>
@@ -156,10 +157,12 @@ static bool get_line(struct cursor *c, struct trace_decoder *decoder, uint32_t *
 
 /* ---- header ------------------------------------------------------------------------------ */
 
+static_assert(sizeof(TRACE_MAGIC) == TRACE_MAGIC_LEN + 1, "magic");
+
 static enum trace_verdict check_magic(const uint8_t *data, size_t n)
 {
-	_Static_assert(sizeof(TRACE_MAGIC) == TRACE_MAGIC_LEN + 1, "magic");
-	const uint8_t *name = memchr(data, 'C', n < 2 ? n : 2);
+	/* Where it is after a byte has become none or up to three. */
+	const uint8_t *name = memchr(data, 'C', n < 4 ? n : 4);
 
 	if (memcmp(data, TRACE_MAGIC, n < TRACE_MAGIC_LEN ? n : TRACE_MAGIC_LEN) == 0)
 		return n < TRACE_MAGIC_LEN ? TRACE_MORE : TRACE_OK;

@@ -1,0 +1,548 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The recorder when its disk is slow, full or broken, and when memory ends: the file stays
+ * readable, what is missing is counted, and no request notices.
+ */
+#include <signal.h>
+#include <sys/resource.h>
+
+#include "daemon/record/spool.h"
+#include "proto/cachefiles-abi.h"
+#include "tests/lib/run-suite.h"
+#include "tests/unit/recording.h"
+
+/* ---- faults ------------------------------------------------------------------------------- */
+
+/* The trace's disk: its write is kept here while it is slow. */
+static struct {
+	bool slow;
+	struct loop_op *op; /* NULL: none */
+	const void *buf;
+	size_t len;
+	uint64_t off;
+	int fd;
+} disk;
+
+#define NEVER UINT32_MAX
+static unsigned int memory_lasts = NEVER; /* allocations until one fails */
+
+void __real_loop_pwrite(struct loop *loop, struct loop_op *op, int fd, const void *buf, size_t len,
+			uint64_t off);
+void __wrap_loop_pwrite(struct loop *loop, struct loop_op *op, int fd, const void *buf, size_t len,
+			uint64_t off);
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__real_reallocarray(void *p, size_t n, size_t size);
+void *__wrap_reallocarray(void *p, size_t n, size_t size);
+
+static bool is_file(int fd, const char *path)
+{
+	struct stat a, b;
+
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_ino == b.st_ino &&
+	       a.st_dev == b.st_dev;
+}
+
+void __wrap_loop_pwrite(struct loop *loop, struct loop_op *op, int fd, const void *buf, size_t len,
+			uint64_t off)
+{
+	if (!disk.slow || !is_file(fd, recorder_stats(recorder).path)) {
+		__real_loop_pwrite(loop, op, fd, buf, len, off);
+		return;
+	}
+	ck_assert_ptr_null(disk.op); /* one write at a time */
+	disk.op = op;
+	disk.fd = fd;
+	disk.buf = buf;
+	disk.len = len;
+	disk.off = off;
+}
+
+static void disk_works_again(void)
+{
+	disk.slow = false;
+	ck_assert_ptr_nonnull(disk.op);
+	__real_loop_pwrite(rig.loop, disk.op, disk.fd, disk.buf, disk.len, disk.off);
+	disk.op = NULL;
+}
+
+static bool memory_ends(void)
+{
+	if (memory_lasts == NEVER || memory_lasts-- > 0)
+		return false;
+	memory_lasts = NEVER;
+	errno = ENOMEM;
+	return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+	return memory_ends() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return memory_ends() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_reallocarray(void *p, size_t n, size_t size)
+{
+	return memory_ends() ? NULL : __real_reallocarray(p, n, size);
+}
+
+/* So many records of 3000 bytes and a little. */
+static void put_big(unsigned int count)
+{
+	char locator[3001] = "x:";
+
+	memset(locator + 2, 'x', sizeof(locator) - 3);
+	for (unsigned int i = 0; i < count; i++)
+		recorder_source(recorder, i, "big", locator);
+}
+
+/* ---- a slow disk -------------------------------------------------------------------------- */
+
+START_TEST(slow_disk_loses_records_and_no_request)
+{
+	struct emu_mount *mount = rig_mount(rig_serve("blob", 64 * MIB));
+	uint64_t told = 0, lost;
+
+	start();
+	disk.slow = true;
+	put_big(200);
+	ck_assert_ptr_nonnull(disk.op);
+	lost = recorder_stats(recorder).lost;
+	ck_assert_uint_gt(lost, 0);
+	for (uint64_t i = 1; i < 8; i++)
+		ck_assert_int_eq(rig_read(mount, i * 8 * MIB, 64 * KIB), 0);
+	ck_assert_uint_gt(recorder_stats(recorder).lost, lost);
+	lost = recorder_stats(recorder).lost;
+	disk_works_again();
+	rig_run(SEC);
+	ck_assert_int_eq(rig_read(mount, 20 * MIB, 4096), 0);
+	ck_assert_uint_eq(recorder_stats(recorder).lost, lost);
+	rig_umount(mount);
+	stop();
+
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_LOST], 1);
+	ck_assert_uint_eq(seen.counts[TRACE_CLOSE], 1);
+	for (size_t i = 0; i < seen.counts[TRACE_LOST]; i++)
+		told += nth(TRACE_LOST, i)->count;
+	ck_assert_uint_eq(told, lost);
+}
+END_TEST
+
+START_TEST(end_finds_room_when_nothing_else_does)
+{
+	start();
+	disk.slow = true;
+	put_big(300);
+	ck_assert_uint_gt(recorder_stats(recorder).lost, 0);
+	stopped = false;
+	recorder_stop(recorder, recorder_stopped, NULL);
+	rig_run(10 * SEC);
+	ck_assert(!stopped);
+	disk_works_again();
+	rig_wait(stopped);
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_LOST], 1);
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE] + nth(TRACE_LOST, 0)->count, 301);
+	ck_assert_uint_eq(seen.n_bytes, recorder_stats(recorder).bytes);
+}
+END_TEST
+
+START_TEST(disk_that_keeps_up_loses_nothing)
+{
+	start();
+	for (unsigned int i = 0; i < 20; i++) {
+		put_big(40); /* 120 KB, less than a buffer */
+		rig_run(MS);
+	}
+	stop();
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_LOST], 0);
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE], 801);
+	for (unsigned int i = 0; i < 800; i++)
+		ck_assert_uint_eq(nth(TRACE_SOURCE, i + 1)->source, i % 40);
+}
+END_TEST
+
+START_TEST(daemon_that_stops_while_the_disk_is_slow_ends_its_recording)
+{
+	struct emu_mount *mount;
+
+	start();
+	mount = rig_mount(rig_serve("blob", 8 * MIB));
+	disk.slow = true;
+	rig_run(2 * SEC);
+	ck_assert_ptr_nonnull(disk.op);
+	ck_assert_int_eq(rig_read(mount, 4 * MIB, 4096), 0);
+	rig_stop();
+	stopped = false;
+	recorder_stop(recorder, recorder_stopped, NULL);
+	rig_run(SEC);
+	ck_assert(!stopped);
+	disk_works_again();
+	rig_wait(stopped);
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_COMPLETE], 1);
+	ck_assert_uint_eq(seen.counts[TRACE_RELEASE], 1);
+}
+END_TEST
+
+/* ---- a full disk -------------------------------------------------------------------------- */
+
+static void limit_files(rlim_t bytes)
+{
+	const struct rlimit limit = { bytes, RLIM_INFINITY };
+
+	signal(SIGXFSZ, SIG_IGN);
+	ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+START_TEST(full_disk_ends_the_recording_and_nothing_else)
+{
+	struct emu_mount *mount = rig_mount(rig_serve("blob", 8 * MIB));
+	size_t n;
+
+	ck_assert_int_eq(rig_read(mount, 0, 8 * MIB), 0); /* the cache's files are as long */
+	limit_files(100000);
+	start();
+	put_big(40);
+	rig_run(2 * SEC);
+	ck_assert(!recorder_stats(recorder).recording);
+	ck_assert_uint_eq(recorder_stats(recorder).bytes, 100000);
+	put_big(1); /* into nothing */
+	see(file);
+	ck_assert_uint_eq(seen.n_bytes, 100000);
+	ck_assert_uint_gt(seen.used, 90000);
+	ck_assert_uint_gt(seen.counts[TRACE_SOURCE], 30);
+	n = seen.n;
+	ck_assert_int_eq(rig_read(mount, 0, 1 * MIB), 0);
+
+	limit_files(RLIM_INFINITY);
+	start();
+	stop();
+	see_whole(recorder_stats(recorder).path);
+	ck_assert_str_ne(recorder_stats(recorder).path, file);
+	see(file);
+	ck_assert_uint_eq(seen.n, n);
+	rig_umount(mount);
+}
+END_TEST
+
+START_TEST(full_disk_while_it_stops)
+{
+	start();
+	put_big(10);
+	limit_files(10000);
+	stop();
+	limit_files(RLIM_INFINITY);
+	see(file);
+	ck_assert_uint_eq(seen.n_bytes, 10000);
+	ck_assert_uint_eq(seen.counts[TRACE_END], 0);
+}
+END_TEST
+
+/* ---- no memory ---------------------------------------------------------------------------- */
+
+/* Each allocation in turn; what can do without one (the timer) does. */
+START_TEST(recording_without_memory_does_not_begin)
+{
+	char error[RECORDER_ERROR_MAX], text[256];
+	unsigned int n;
+
+	snprintf(text, sizeof(text), "%s: Cannot allocate memory", file);
+	for (n = 0; memory_lasts = n, recorder_start(recorder, file, error) < 0; n++) {
+		ck_assert_uint_eq(memory_lasts, NEVER);
+		ck_assert_str_eq(error, text);
+		ck_assert_int_ne(access(file, F_OK), 0); /* nothing stays behind */
+	}
+	memory_lasts = NEVER;
+	ck_assert_uint_ge(n, 3);
+	stop();
+	see_whole(file);
+}
+END_TEST
+
+START_TEST(recorder_without_memory)
+{
+	struct recorder *r = NULL;
+	struct port inner = { 0 }, *port = NULL;
+
+	memory_lasts = 0;
+	ck_assert_int_eq(recorder_new(&r, rig.loop), -ENOMEM);
+	ck_assert_ptr_null(r);
+	memory_lasts = 0;
+	ck_assert_int_eq(recorder_port(recorder, &port, &inner), -ENOMEM);
+	ck_assert_ptr_null(port);
+}
+END_TEST
+
+/* ---- a port of nobody --------------------------------------------------------------------- */
+
+static struct {
+	struct cachefiles_msg_header header;
+	struct cachefiles_open_payload open;
+	char keys[8];
+} message;
+static int result;
+static char calls[64];
+
+static ssize_t stub_receive(struct port *port, void *buf, size_t n)
+{
+	memcpy(buf, &message, sizeof(message));
+	return message.header.len;
+}
+
+static int stub_command(struct port *port, const char *text, size_t n)
+{
+	strcat(calls, "c");
+	return result;
+}
+
+static int stub_complete(struct port *port, int object_fd, uint32_t msg_id)
+{
+	strcat(calls, "r");
+	return result;
+}
+
+static void stub_release(struct port *port, int object_fd)
+{
+	strcat(calls, "x");
+}
+
+static void stub_free(struct port *port)
+{
+	strcat(calls, "f");
+}
+
+static const struct port_ops stub_ops = {
+	stub_receive, stub_command, stub_complete, stub_release, stub_free,
+};
+
+/* A recorder of its own, around a port that only counts. */
+static struct port *begin_stub(struct recorder **r)
+{
+	static struct port stub = { .ops = &stub_ops, .fd = 17 };
+	char error[RECORDER_ERROR_MAX];
+	struct port *port;
+
+	calls[0] = '\0';
+	result = 0;
+	ck_assert_int_eq(recorder_new(r, rig.loop), 0);
+	ck_assert_int_eq(recorder_port(*r, &port, &stub), 0);
+	ck_assert_int_eq(port->fd, 17);
+	ck_assert_int_eq(recorder_start(*r, file, error), 0);
+	return port;
+}
+
+static void end_stub(struct recorder *r, struct port *port)
+{
+	port->ops->free(port);
+	stopped = false;
+	recorder_stop(r, recorder_stopped, NULL);
+	rig_wait(stopped);
+	recorder_free(r);
+	see_whole(file);
+}
+
+static void receive_open(struct port *port, uint32_t id, int fd)
+{
+	uint8_t buf[CACHEFILES_MSG_MAX_SIZE];
+
+	message.header =
+		(struct cachefiles_msg_header){ 1, CACHEFILES_OP_OPEN, sizeof(message), id };
+	message.open = (struct cachefiles_open_payload){
+		.volume_key_size = 5,
+		.cookie_key_size = 3,
+		.fd = (uint32_t)fd,
+	};
+	memcpy(message.keys, "vvvv\0ccc", 8);
+	ck_assert_int_eq(port->ops->receive(port, buf, sizeof(buf)), sizeof(message));
+	ck_assert_mem_eq(buf, &message, sizeof(message));
+}
+
+START_TEST(commands_other_than_copen_are_recorded_as_text)
+{
+	static const char *const texts[] = { "restore", "copen 1,2,3", "copen 1", "copen 1,x", "" };
+	char longest[4096];
+	struct recorder *r;
+	struct port *port = begin_stub(&r);
+
+	result = -EPERM;
+	for (unsigned int i = 0; i < 5; i++)
+		ck_assert_int_eq(port->ops->command(port, texts[i], strlen(texts[i])), -EPERM);
+	memset(longest, 'a', sizeof(longest));
+	port->ops->command(port, longest, sizeof(longest));
+	port->ops->command(port, "copen 4294967295,-95", 20);
+	end_stub(r, port);
+	ck_assert_str_eq(calls, "cccccccf");
+	ck_assert_uint_eq(seen.counts[TRACE_COMMAND], 6);
+	for (unsigned int i = 0; i < 5; i++) {
+		ck_assert(text_is(nth(TRACE_COMMAND, i)->text, texts[i]));
+		ck_assert_int_eq(nth(TRACE_COMMAND, i)->result, -EPERM);
+	}
+	ck_assert_uint_eq(nth(TRACE_COMMAND, 5)->text.len, sizeof(longest));
+	ck_assert_uint_eq(nth(TRACE_COPEN, 0)->msg, UINT32_MAX);
+	ck_assert_int_eq(nth(TRACE_COPEN, 0)->error, -95);
+	ck_assert_int_eq(nth(TRACE_COPEN, 0)->result, -EPERM);
+}
+END_TEST
+
+START_TEST(descriptors_are_remembered_while_nothing_is_recorded_and_forgotten_at_release)
+{
+	struct recorder *r;
+	struct port *port = begin_stub(&r);
+	const uint32_t expected[] = { 70, 0, 71, 0, 90000, 0 };
+
+	receive_open(port, 70, 7);
+	receive_open(port, 90000, 900);
+	port->ops->complete(port, 7, 1);
+	port->ops->complete(port, 8, 2); /* nobody's */
+	port->ops->release(port, 7);
+	receive_open(port, 71, 7);
+	port->ops->complete(port, 7, 3);
+	port->ops->release(port, 7);
+	port->ops->complete(port, 7, 4);
+	port->ops->complete(port, 900, 5);
+	port->ops->release(port, 1 << 20);
+	port->ops->complete(port, -1, 6);
+	end_stub(r, port);
+	ck_assert_str_eq(calls, "rrxrxrrxrf");
+	for (unsigned int i = 0; i < 6; i++) {
+		ck_assert_uint_eq(nth(TRACE_COMPLETE, i)->msg, i + 1);
+		ck_assert_uint_eq(nth(TRACE_COMPLETE, i)->id, expected[i]);
+	}
+	ck_assert_uint_eq(nth(TRACE_RELEASE, 1)->id, 71);
+}
+END_TEST
+
+START_TEST(open_is_passed_on_without_memory_to_remember_it)
+{
+	struct recorder *r;
+	struct port *port = begin_stub(&r);
+
+	memory_lasts = 0;
+	receive_open(port, 70, 7);
+	ck_assert_uint_eq(memory_lasts, NEVER);
+	port->ops->complete(port, 7, 1);
+	receive_open(port, 71, 8);
+	port->ops->complete(port, 8, 2);
+	end_stub(r, port);
+	ck_assert_uint_eq(nth(TRACE_OPEN, 0)->id, 70);
+	ck_assert_uint_eq(nth(TRACE_COMPLETE, 0)->id, 0);
+	ck_assert_uint_eq(nth(TRACE_COMPLETE, 1)->id, 71);
+}
+END_TEST
+
+/* ---- the file alone ----------------------------------------------------------------------- */
+
+static int spool_error;
+
+static void spool_failed(void *arg, int err)
+{
+	ck_assert_int_eq(spool_error, 0); /* once */
+	spool_error = err;
+}
+
+static void spool_finished(void *arg)
+{
+	stopped = true;
+}
+
+START_TEST(device_that_is_full_from_the_start)
+{
+	struct spool *spool;
+	size_t n;
+
+	spool_error = 0;
+	stopped = false;
+	ck_assert_int_eq(spool_new(&spool, rig.loop, open("/dev/full", O_WRONLY | O_CLOEXEC),
+				   spool_failed, NULL),
+			 0);
+	memset(spool_reserve(spool, 10, &n), 'a', 10);
+	ck_assert_uint_eq(n, SPOOL_BUFFER);
+	spool_commit(spool, 10);
+	rig_wait(spool_error);
+	ck_assert_int_eq(spool_error, -ENOSPC);
+	spool_reserve(spool, 10, &n);
+	ck_assert_uint_eq(n, 0);
+	ck_assert_uint_eq(spool_written(spool), 0);
+	spool_free(spool);
+}
+END_TEST
+
+START_TEST(spool_writes_in_order_whatever_the_sizes)
+{
+	static uint8_t written[FILE_MAX];
+	struct spool *spool;
+	size_t total = 0, n;
+	uint8_t *at;
+
+	stopped = false;
+	spool_error = 0;
+	ck_assert_int_eq(spool_new(&spool, rig.loop,
+				   open(file, O_CREAT | O_WRONLY | O_CLOEXEC, 0600), spool_failed,
+				   NULL),
+			 0);
+	for (unsigned int i = 0; i < 300; i++) {
+		size_t size = 1 + i * 7919 % 10000;
+
+		at = spool_reserve(spool, size, &n);
+		if (n == 0) {
+			rig_run(MS);
+			at = spool_reserve(spool, size, &n);
+		}
+		ck_assert_uint_ge(n, size);
+		for (size_t k = 0; k < size; k++)
+			at[k] = written[total + k] = (uint8_t)(i + k);
+		spool_commit(spool, size);
+		total += size;
+		if (i % 37 == 0)
+			rig_run(2 * SEC);
+	}
+	spool_finish(spool, spool_finished);
+	rig_wait(stopped);
+	ck_assert_uint_eq(spool_written(spool), total);
+	spool_free(spool);
+	load(file);
+	ck_assert_uint_eq(seen.n_bytes, total);
+	ck_assert_mem_eq(seen.bytes, written, total);
+}
+END_TEST
+
+static TCase *tests(void)
+{
+	TCase *tcase = tcase_create("recorder-faults");
+
+	tcase_set_timeout(tcase, 120);
+	tcase_add_checked_fixture(tcase, set_up_and_begin, tear_down);
+	tcase_add_test(tcase, slow_disk_loses_records_and_no_request);
+	tcase_add_test(tcase, end_finds_room_when_nothing_else_does);
+	tcase_add_test(tcase, disk_that_keeps_up_loses_nothing);
+	tcase_add_test(tcase, daemon_that_stops_while_the_disk_is_slow_ends_its_recording);
+	tcase_add_test(tcase, full_disk_ends_the_recording_and_nothing_else);
+	tcase_add_test(tcase, full_disk_while_it_stops);
+	tcase_add_test(tcase, recording_without_memory_does_not_begin);
+	tcase_add_test(tcase, recorder_without_memory);
+	tcase_add_test(tcase, commands_other_than_copen_are_recorded_as_text);
+	tcase_add_test(
+		tcase,
+		descriptors_are_remembered_while_nothing_is_recorded_and_forgotten_at_release);
+	tcase_add_test(tcase, open_is_passed_on_without_memory_to_remember_it);
+	tcase_add_test(tcase, device_that_is_full_from_the_start);
+	tcase_add_test(tcase, spool_writes_in_order_whatever_the_sizes);
+	return tcase;
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("recorder-faults");
+
+	suite_add_tcase(suite, tests());
+	return run_suite(suite);
+}

@@ -19,7 +19,7 @@
 #include "proto/trace.h"
 
 #define TRACE_OBJECTS_MAX     (1u << 20)
-#define TRACE_OUTSTANDING_MAX (1u << 20)
+#define TRACE_OUTSTANDING_MAX (1u << 18)
 #define TRACE_HANDLES_MAX     (1u << 20) /* ids of the kernel that are not released yet */
 #define TRACE_SOURCES_MAX     (1u << 12)
 

@@ -159,16 +159,28 @@ static bool get_line(struct cursor *c, struct trace_decoder *decoder, uint32_t *
 
 static_assert(sizeof(TRACE_MAGIC) == TRACE_MAGIC_LEN + 1, "magic");
 
+/* Whether the name is there after the byte in front of it has become none, or up to three. */
+static enum trace_verdict check_mangled(const uint8_t *data, size_t n)
+{
+	enum trace_verdict verdict = TRACE_NOT_A_TRACE;
+
+	for (size_t i = 0; i <= 3; i++) {
+		size_t rest = i < n ? n - i : 0;
+
+		if (rest > 0 && memcmp(data + i, "CFT", rest < 3 ? rest : 3) != 0)
+			continue;
+		if (rest >= 3)
+			return TRACE_MANGLED;
+		verdict = TRACE_MORE;
+	}
+	return verdict;
+}
+
 static enum trace_verdict check_magic(const uint8_t *data, size_t n)
 {
-	/* Where it is after a byte has become none or up to three. */
-	const uint8_t *name = memchr(data, 'C', n < 4 ? n : 4);
-
-	if (memcmp(data, TRACE_MAGIC, n < TRACE_MAGIC_LEN ? n : TRACE_MAGIC_LEN) == 0)
-		return n < TRACE_MAGIC_LEN ? TRACE_MORE : TRACE_OK;
-	if (n >= TRACE_MAGIC_LEN && name && memcmp(name, "CFT", 3) == 0)
-		return TRACE_MANGLED;
-	return TRACE_NOT_A_TRACE;
+	if (memcmp(data, TRACE_MAGIC, n < TRACE_MAGIC_LEN ? n : TRACE_MAGIC_LEN) != 0)
+		return check_mangled(data, n);
+	return n < TRACE_MAGIC_LEN ? TRACE_MORE : TRACE_OK;
 }
 
 /* What comes in front of the schema. */

@@ -297,11 +297,16 @@ START_TEST(test_other_files)
 	} rows[] = {
 		{ "", 0, TRACE_MORE },
 		{ "\x89", 1, TRACE_MORE },
-		{ "\x88", 1, TRACE_NOT_A_TRACE },
+		{ "\x88", 1, TRACE_MORE },
 		{ "#!/bin/sh\n", 10, TRACE_NOT_A_TRACE },
 		{ "\x89PNG\r\n\x1a\n", 8, TRACE_NOT_A_TRACE },
 		{ "\0\0\0\0\0\0\0\0\0\0", 10, TRACE_NOT_A_TRACE },
-		{ "CFT", 3, TRACE_NOT_A_TRACE },
+		{ "hey", 3, TRACE_MORE },
+		{ "heyC", 4, TRACE_MORE },
+		{ "heyCF", 5, TRACE_MORE },
+		{ "heyCg", 5, TRACE_NOT_A_TRACE },
+		{ "hey!", 4, TRACE_NOT_A_TRACE },
+		{ "CFT", 3, TRACE_MANGLED },
 		/* seven bits; LF for CR LF; CR LF for LF; no CR; U+0089 or U+FFFD in UTF-8 */
 		{ "\x09"
 		  "CFT\r\n\x1a\n",

@@ -14,7 +14,8 @@
 #include "proto/cachename.h"
 #include "tests/lib/emu-internal.h"
 
-#define CHUNK 65536
+#define CHUNK	      65536
+#define FILE_SIZE_MAX (((uint64_t)1 << 44) - EMU_PAGE) /* of ext4 with blocks of 4 KiB */
 
 /* The kernel's own name, or for keys that it could not make a directory of, a number. */
 static char *file_path(struct emu *emu, const struct emu_key *key)
@@ -134,6 +135,8 @@ struct emu_file *emu_file_get(struct emu *emu, const struct emu_key *key, uint64
 		file->origin = origin;
 		return file;
 	}
+	if (size > FILE_SIZE_MAX)
+		return NULL;
 	file = emu_alloc(sizeof(*file));
 	file->key = emu_key_new(emu_key_volume(key), emu_key_cookie(key));
 	file->path = file_path(emu, key);

@@ -36,7 +36,7 @@ struct fake_origin {
 	uint64_t bytes_asked;
 	uint64_t blocks_asked_twice; /* 4 KiB blocks that were asked for again */
 	uint64_t attached;
-	uint8_t *asked; /* owned; one bit for each block */
+	uint8_t *asked; /* owned; one bit for each block; NULL: too many */
 	TAILQ_ENTRY(fake_origin) link;
 };
 

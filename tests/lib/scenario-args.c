@@ -163,7 +163,7 @@ static bool take_range(struct scenario_parser *p, struct scenario_step *step)
 	return true;
 }
 
-bool scenario_take_outcome(struct scenario_parser *p, struct scenario_result *ret)
+bool scenario_take_outcome(struct scenario_parser *p, bool wait, struct scenario_result *ret)
 {
 	const char *word;
 	uint64_t error;
@@ -175,7 +175,7 @@ bool scenario_take_outcome(struct scenario_parser *p, struct scenario_result *re
 	word = next_word(p);
 	if (same(word, "ok"))
 		return true;
-	if (same(word, "waiting")) {
+	if (same(word, "waiting") && wait) {
 		ret->outcome = SCENARIO_WAITING;
 		return true;
 	}

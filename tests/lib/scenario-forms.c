@@ -10,6 +10,14 @@ static const struct scenario_option_form daemon_options[] = {
 	{ "requests",          SCENARIO_COUNT },
 	{ "revalidate",        SCENARIO_FLAG },
 	{ "refuse-compressed", SCENARIO_FLAG },
+	{ "domain",            SCENARIO_NAME },
+	{ 0 },
+};
+static const struct scenario_option_form start_options[] = {
+	{ "buffers",           SCENARIO_SIZE },
+	{ "readahead-max",     SCENARIO_SIZE },
+	{ "revalidate",        SCENARIO_FLAG },
+	{ "refuse-compressed", SCENARIO_FLAG },
 	{ 0 },
 };
 static const struct scenario_option_form source_options[] = {
@@ -75,6 +83,7 @@ static const struct scenario_option_form message_options[] = {
 	{ "op",                SCENARIO_COUNT, true },
 	{ "id",                SCENARIO_COUNT, true },
 	{ "of",                SCENARIO_NAME },
+	{ "object",            SCENARIO_COUNT },
 	{ "len",               SCENARIO_COUNT },
 	{ "bytes",             SCENARIO_COUNT },
 	{ "payload",           SCENARIO_WORDS },
@@ -88,7 +97,7 @@ static const struct scenario_option_form message_options[] = {
 const struct scenario_form scenario_forms[] = {
 	{ "on",              SCENARIO_ON,              "p",   0, SETTING },
 	{ "source",          SCENARIO_SOURCE,          "n",   source_options, SETTING },
-	{ "daemon start",    SCENARIO_DAEMON_START,    "",    daemon_options },
+	{ "daemon start",    SCENARIO_DAEMON_START,    "",    start_options },
 	{ "daemon stop",     SCENARIO_DAEMON_STOP,     "" },
 	{ "daemon kill",     SCENARIO_DAEMON_KILL,     "" },
 	{ "daemon forget",   SCENARIO_DAEMON_FORGET,   "" },

@@ -69,4 +69,5 @@ bool scenario_take_arg(struct scenario_parser *p, char kind, struct scenario_ste
 bool scenario_take_terms(struct scenario_parser *p, struct scenario_step *step);
 bool scenario_take_options(struct scenario_parser *p, const struct scenario_form *form,
 			   struct scenario_step *step);
-bool scenario_take_outcome(struct scenario_parser *p, struct scenario_result *ret);
+/* wait: `waiting` is one as well. */
+bool scenario_take_outcome(struct scenario_parser *p, bool wait, struct scenario_result *ret);

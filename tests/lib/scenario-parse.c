@@ -22,7 +22,7 @@ static bool take_step(struct scenario_parser *p, const struct scenario_form *for
 	if (!scenario_take_options(p, form, step))
 		return false;
 	if (*arg == '>')
-		return scenario_take_outcome(p, &step->result);
+		return scenario_take_outcome(p, form->number == SCENARIO_DONE, &step->result);
 	return p->at == p->n_words ||
 	       scenario_fault(p, "'%s' is not expected here", p->words[p->at]);
 }

@@ -25,7 +25,8 @@
  *
  *	on emulated		or `on real`; without it, both
  *	daemon [open-deadline=TIME] [read-deadline=TIME] [buffers=SIZE] [readahead-max=SIZE]
- *	       [requests=N] [revalidate] [refuse-compressed]
+ *	       [requests=N] [revalidate] [refuse-compressed] [domain=D]
+ *				requests: at the origin at a time; domain: nothing else is served
  *	source NAME domain=D [requests=N] [open-deadline=TIME] [read-deadline=TIME]
  *				one more source, for objects that are mounted in this domain
  *	kernel [first-id=N] [ready-delay=TIME] [holder] [no-restore]
@@ -35,7 +36,7 @@
  *	serve OBJECT size=SIZE [no-validator] [compressed]
  *				an object of computed bytes; its version 1
  *	replace OBJECT size=SIZE [same-validator]
- *				its next version: other bytes
+ *				its next version: other bytes, no faults
  *	fault OBJECT [look=ERRNO] [look-stall] [look-delay=TIME] [fail=ERRNO] [stall] [at=SIZE]
  *	       [delay=TIME] [step=SIZE step-time=TIME] [down]
  *				Looks (which learn the size) and reads go wrong from now on: a look
@@ -63,7 +64,8 @@
  * What else happens:
  *
  *	daemon stop | kill	in an orderly way; from one moment to the next
- *	daemon start [...]	the next one, with settings as above where they change
+ *	daemon start [buffers=SIZE] [readahead-max=SIZE] [revalidate] [refuse-compressed]
+ *				the next one; the settings are as before where they are not given
  *	daemon forget		its state directory is lost; between stop and start
  *	pass TIME		time goes by; in a file for both kernels at most 3 s in all
  *	kernel emfile | die | restore		see emu.h: emu_fail_delivery(), emu_kill_device()
@@ -77,7 +79,8 @@
  *
  * What was seen:
  *
- *	recount			what is counted begins at nothing
+ *	recount			what is counted begins at nothing; what is the most of something
+ *				stays the most of the whole file
  *	expect [emulated | real] TERM...	NAME=N, NAME<=N, NAME>=N, of one thing:
  *NAME(THING)<=N
  *

@@ -111,6 +111,7 @@ static const struct fault_case faults[] = {
 	{ BLOB "read m 5\n", "f:4: '5' is no range of bytes" },
 	{ BLOB "read m 5+0\n", "f:4: '5+0' is no range of bytes" },
 	{ BLOB "read m 0+1 -> EWHAT\n", "f:4: 'EWHAT' is no outcome" },
+	{ BLOB "read m 0+1 -> waiting\n", "f:4: 'waiting' is no outcome" },
 	{ BLOB "read m 0+1 ok\n", "f:4: 'read' knows no 'ok'" },
 	{ BLOB "umount m -> ok\n", "f:4: '->' is not expected here" },
 	{ BLOB "fault b look=ENOTHING\n", "f:4: 'ENOTHING' is no value of 'look'" },

@@ -79,6 +79,12 @@ check "$work/uncommented.conf" "contrib/cachefilld.conf without comment signs"
 sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' man/cachefilld.conf.5 | grep -v '^\.' > "$work/example.conf"
 check "$work/example.conf" "the example in cachefilld.conf(5)"
 
+# The trace in the manual is the one that the tests decode.
+od -A x -t x1z -v tests/fuzz/corpus/trace/example > "$work/bytes"
+grep '^0000[0-9a-f]' man/cachefill-trace.5 > "$work/page"
+cmp "$work/bytes" "$work/page" >&2 || \
+	fault "the example in cachefill-trace(5) is not that of the corpus"
+
 # ---- pages
 
 if command -v mandoc > /dev/null; then

@@ -135,7 +135,7 @@ START_TEST(test_fields_are_the_members_of_their_name)
 }
 END_TEST
 
-/* The example of cachefill-trace(5): byte for byte what is printed there. */
+/* The example of cachefill-trace(5), which tests/lint compares with the same bytes in a file. */
 START_TEST(test_example_of_the_manual)
 {
 	static const uint8_t example[] = {

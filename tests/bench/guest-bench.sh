@@ -93,6 +93,56 @@ bench_miss() {
 	printf '%-58s %8.1f us    ratio %s\n' "the same, cachefilld (mean)" "$b" "$(ratio "$b" "$a")"
 }
 
+ratio3() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
+best() { sort -g | head -1; }
+quartiles() { sort -g | awk '{ v[NR] = $1 } END { printf "%.3f to %.3f", v[int((NR + 3) / 4)], v[int((3 * NR + 3) / 4)] }'; }
+
+# What recording costs: each round runs both, in turns, and is compared with itself, since the machine
+# changes more over minutes than recording does.
+bench_trace() {
+	local i who order options size=0 trace=/mnt/cache/trace
+	mkdir -p /mnt/cache/origin
+	cp "$IMAGES/origin/big" /mnt/cache/origin
+	for ((i = 0; i < rounds; i++)); do
+		order='without with'
+		if [ $((i % 2)) = 1 ]; then order='with without'; fi
+		for who in $order; do
+			fresh
+			rm -f "$trace"*
+			options=()
+			if [ $who = with ]; then options=(--trace "$trace"); fi
+			SOURCE=file:/mnt/cache/origin/{cookie} daemon_start "${options[@]}"
+			cat /mnt/cache/origin/big > /dev/null
+			mounted big
+			"$TOOLS/random-read" "$MNT/file" 1000 > "$RUN/out"
+			cut -d' ' -f1 "$RUN/out" >> "$RUN/trace-miss-$who"
+			cut -d' ' -f2 "$RUN/out" >> "$RUN/trace-miss-median-$who"
+			unmounted
+			daemon_stop
+			size=$(stat -c %s "$trace" 2> /dev/null || echo "$size")
+		done
+		for who in $order; do
+			fresh
+			rm -f "$trace"*
+			options=()
+			if [ $who = with ]; then options=(--trace "$trace"); fi
+			daemon_start "${options[@]}"
+			mounted big
+			seconds read_mounted >> "$RUN/trace-sequential-$who"
+			unmounted
+		done
+	done
+	fresh
+	for i in miss miss-median sequential; do
+		paste "$RUN/trace-$i-with" "$RUN/trace-$i-without" | awk '{ print $1 / $2 }' > "$RUN/trace-$i"
+		printf '%-58s %8.3f         (quartiles %s; aim 1.03)\n' "time with a recording over without, $i" \
+			"$(median < "$RUN/trace-$i")" "$(quartiles < "$RUN/trace-$i")"
+		printf '%-58s %8.3f\n' "the same, best of $rounds over best of $rounds" \
+			"$(ratio3 "$(best < "$RUN/trace-$i-with")" "$(best < "$RUN/trace-$i-without")")"
+	done
+	printf '%-58s %8s bytes\n' "its trace of 1000 misses" "$size"
+}
+
 rss() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$DAEMON_PID/status"; }
 peak() { awk '/^VmHWM/ { printf "%.1f\n", $2 / 1024 }' "/proc/$DAEMON_PID/status"; }
 
@@ -125,4 +175,5 @@ bench_memory() {
 origin_start
 if [ -z "$only" ] || [ "$only" = sequential ]; then bench_sequential; fi
 if [ -z "$only" ] || [ "$only" = miss ]; then bench_miss; fi
+if [ -z "$only" ] || [ "$only" = trace ]; then bench_trace; fi
 if [ -z "$only" ] || [ "$only" = memory ]; then bench_memory; fi

@@ -4,7 +4,7 @@
 # Measures the daemon on the real kernel feature, in User-Mode Linux, beside what bounds it in the
 # same guest, and prints ratios:
 #
-#	run.sh [--rounds N] [--only sequential|miss|memory] BUILD_DIR
+#	run.sh [--rounds N] [--only sequential|miss|trace|memory] BUILD_DIR
 #
 # Contenders take turns (A B A B ...); the figures are medians. Needs no root.
 

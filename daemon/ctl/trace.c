@@ -5,15 +5,17 @@
 
 /* In the order in which one would use them. */
 static const struct ctl_command commands[] = {
-	{ "verify", "[--lenient] FILE...", "say whether traces are whole and consistent",
+	{ "verify", "[OPTION]... FILE...", "say whether traces are whole and consistent",
 	  ctl_trace_verify },
-	{ "show", "[--json] [--kind KIND,...] [--from TIME] [--to TIME] [--object GLOB]... FILE",
+	{ "show", "[OPTION]... FILE",
 	  "print the records of a trace", ctl_trace_show },
-	{ "cut", "[--from TIME] [--to TIME] [--object GLOB]... -o OUT FILE",
+	{ "stats", "[OPTION]... FILE",
+	  "say what was asked and fetched, and what took long", ctl_trace_stats },
+	{ "cut", "[OPTION]... -o OUT FILE",
 	  "write a part of a trace", ctl_trace_cut },
-	{ "merge", "[--sequential | --together] -o OUT FILE...", "write several traces into one",
+	{ "merge", "[OPTION]... -o OUT FILE...", "write several traces into one",
 	  ctl_trace_merge },
-	{ "anonymise", "-o OUT FILE", "write a trace without its names", ctl_trace_anonymise },
+	{ "anonymise", "[OPTION]... -o OUT FILE", "write a trace without its names", ctl_trace_anonymise },
 	{ NULL },
 };
 

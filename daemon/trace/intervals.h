@@ -20,7 +20,7 @@ struct intervals_budget {
 };
 
 #define INTERVALS_FEW 16
-#define INTERVALS_MAX 65536 /* of one set */
+#define INTERVALS_MAX 32768 /* of one set: what a processor keeps near */
 
 /* Zero is an empty set without a budget. */
 struct intervals {

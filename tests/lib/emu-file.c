@@ -198,13 +198,15 @@ static uint8_t file_byte(const struct emu_file *file, uint64_t off)
 
 static void file_bytes(const struct emu_file *file, uint8_t *buf, uint64_t off, size_t n)
 {
+	uint64_t end = off + n < file->size ? off + n : file->size;
 	size_t i = 0;
 
-	if (file->origin->fill && off + n <= file->size)
-		file->origin->fill(file->origin, buf, off, n);
-	else
-		for (; i < n; i++)
-			buf[i] = file_byte(file, off + i);
+	if (file->origin->fill && off < end) {
+		i = (size_t)(end - off);
+		file->origin->fill(file->origin, buf, off, i);
+	}
+	for (; i < n; i++)
+		buf[i] = file_byte(file, off + i);
 }
 
 /* Bytes from the front that are right. */

@@ -147,8 +147,9 @@ static void configure(uint8_t a, uint8_t b)
 	rig.config.buffers = (1 + a % 4) * MIB;
 	rig.config.readahead_max = readahead[a / 4 % 4];
 	rig.source.max_requests = 1 + a / 16 % 8;
+	/* Not both: to the next daemon a reopen looks like an open, for which it asks again. */
 	rig.kernel.holder = a & 0x80;
-	rig.source.revalidate = b & 1;
+	rig.source.revalidate = (b & 1) && !rig.kernel.holder;
 	rig.source.refuse_compressed = (b & 0x22) == 0x22;
 	rig.kernel.ready_delay = b & 4 ? 30 * MS : 0;
 	rig.kernel.first_msg_id = first[b / 8 % 4];

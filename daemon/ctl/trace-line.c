@@ -13,8 +13,7 @@
 
 /* A line has 100 columns: time, kind, what happened, and to which object. */
 #define COLUMNS		100
-#define COLUMN_DETAIL	24
-#define COLUMN_OBJECT	60
+#define COLUMN_OBJECT	58
 #define OBJECT_AT_LEAST 20
 
 /* ---- for people -------------------------------------------------------------------------- */

@@ -16,8 +16,8 @@
 static const char help[] =
 	"Usage: cachefillctl trace merge [OPTION]... -o OUT FILE...\n"
 	"\n"
-	"Writes the records of several traces into one, in the order of time. Messages, ids,\n"
-	"objects and sources are numbered anew.\n"
+	"Writes the records of several traces into one, in the order of time. Messages,\n"
+	"ids, objects and sources are numbered anew.\n"
 	"\n"
 	"How times of different traces meet (by their time of day):\n"
 	"      --sequential       each begins where the one before it ends\n"

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/ctl/ctl.h"
+
+#include <check.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/test-ctl.XXXXXX";
+
+void ctl_enter(void)
+{
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	ck_assert_int_eq(chdir(dir), 0);
+}
+
+void ctl_leave(void)
+{
+	char command[64];
+
+	ck_assert_int_eq(chdir("/"), 0);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+/* ---- files ------------------------------------------------------------------------------- */
+
+bool file_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+uint8_t *file_read(const char *path, size_t *ret_len)
+{
+	FILE *file = fopen(path, "r");
+	struct stat st;
+	uint8_t *data;
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fstat(fileno(file), &st), 0);
+	data = calloc(1, (size_t)st.st_size + 1);
+	ck_assert_ptr_nonnull(data);
+	*ret_len = fread(data, 1, (size_t)st.st_size, file);
+	ck_assert_uint_eq(*ret_len, (size_t)st.st_size);
+	fclose(file);
+	return data;
+}
+
+void file_write(const char *path, const void *data, size_t len)
+{
+	FILE *file = fopen(path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(data, 1, len, file), len);
+	ck_assert_int_eq(fclose(file), 0);
+}
+
+bool files_equal(const char *a, const char *b)
+{
+	size_t len_a, len_b;
+	uint8_t *bytes_a = file_read(a, &len_a), *bytes_b = file_read(b, &len_b);
+	bool equal = len_a == len_b && memcmp(bytes_a, bytes_b, len_a) == 0;
+
+	free(bytes_a);
+	free(bytes_b);
+	return equal;
+}
+
+/* ---- the program ------------------------------------------------------------------------- */
+
+static _Noreturn void child(const char *const *words, int out)
+{
+	const char *program = getenv("CACHEFILLCTL");
+	const char *argv[32] = { "cachefillctl" };
+	int err = open("stderr", O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	int in = open("stdin", O_RDONLY);
+
+	for (size_t i = 0; words[i] && i < 30; i++)
+		argv[i + 1] = words[i];
+	if (in >= 0)
+		dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(err, STDERR_FILENO);
+	signal(SIGPIPE, SIG_DFL);
+	execv(program ? program : "/nonexistent", (char *const *)argv);
+	_exit(127);
+}
+
+static void run(struct ctl_result *result, const char *const *words, int out)
+{
+	pid_t pid = fork();
+	size_t len;
+	int status;
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		child(words, out);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	result->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	ck_assert_msg(result->status != 127, "$CACHEFILLCTL is not there");
+	free(result->err);
+	result->err = (char *)file_read("stderr", &len);
+}
+
+static struct ctl_result result;
+
+struct ctl_result *ctl_run(const char *const *words)
+{
+	int out = open("stdout", O_RDWR | O_CREAT | O_TRUNC, 0600);
+
+	ck_assert_int_ge(out, 0);
+	run(&result, words, out);
+	close(out);
+	free(result.out);
+	result.out = (char *)file_read("stdout", &result.out_len);
+	return &result;
+}
+
+struct ctl_result *ctl_run_unread(const char *const *words)
+{
+	int fds[2];
+
+	ck_assert_int_eq(pipe(fds), 0);
+	close(fds[0]);
+	run(&result, words, fds[1]);
+	close(fds[1]);
+	return &result;
+}
+
+void ctl_assert_ok(const struct ctl_result *r)
+{
+	ck_assert_msg(r->status == 0 && r->err[0] == '\0', "status %d: %s", r->status, r->err);
+}
+
+const char *ctl_line(const char *text, size_t n, char *buf, size_t len)
+{
+	for (; n > 0; n--) {
+		text = strchr(text, '\n');
+		ck_assert_ptr_nonnull(text);
+		text++;
+	}
+	snprintf(buf, len, "%.*s", (int)strcspn(text, "\n"), text);
+	return buf;
+}
+
+size_t ctl_lines(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text; text++)
+		n += *text == '\n';
+	return n;
+}

@@ -22,8 +22,8 @@ static size_t find(enum trace_kind kind)
 START_TEST(test_lines)
 {
 	static const char *const expected[] = {
-		"       0.000  start     2026-09-21T14:13:20.000Z cachefilld 0.1.0 on Linux "
-		"6.12.117",
+		("       0.000  start     "
+		 "2026-09-21T14:13:20.000Z cachefilld 0.1.0 on Linux 6.12.117"),
 		"       0.000  source    source 3 web https://images.example.com/{cookie}",
 		"       1.000  open      #1 id 10                          erofs,app/app.erofs",
 		"      20.000  look      1 MiB took 18 ms                  erofs,app/app.erofs",

@@ -48,16 +48,26 @@ static void config_freep(struct config **config)
 
 /* ---- recording ---------------------------------------------------------------------------- */
 
-static void daemon_record_handle(void *arg, uint32_t object_id, struct object *object)
+static void record_handle(void *arg, uint32_t object_id, struct object *object)
 {
-	struct daemon *d = arg;
+	recorder_handle(arg, object_id, object);
+}
 
-	recorder_handle(d->recorder, object_id, object);
+static void record_open(void *arg, uint32_t msg_id, uint32_t object_id, struct bytes volume,
+			struct bytes cookie)
+{
+	recorder_waiting_open(arg, msg_id, object_id, volume, cookie);
+}
+
+static void record_read(void *arg, uint32_t msg_id, uint32_t object_id, uint64_t off, uint64_t len)
+{
+	recorder_waiting_read(arg, msg_id, object_id, off, len);
 }
 
 /* Into the file that the configuration names, or the next to it. */
 static int daemon_record(struct daemon *d)
 {
+	static const struct frontend_visitor visitor = { record_handle, record_open, record_read };
 	char error[RECORDER_ERROR_MAX];
 	int err = recorder_start(d->recorder, d->config->trace, error);
 
@@ -69,7 +79,7 @@ static int daemon_record(struct daemon *d)
 		recorder_source(d->recorder, (uint32_t)i, d->sources[i].name,
 				d->sources[i].rule.locator);
 	if (d->frontend)
-		frontend_each_handle(d->frontend, daemon_record_handle, d);
+		frontend_visit(d->frontend, &visitor, d->recorder);
 	return 0;
 }
 

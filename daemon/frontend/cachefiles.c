@@ -41,6 +41,7 @@ struct open_request {
 	struct engine_open open;
 	struct handle *handle; /* owned until the engine says yes */
 	uint32_t msg_id;
+	TAILQ_ENTRY(open_request) link;
 	uint8_t keys[];
 };
 
@@ -49,14 +50,17 @@ struct read_request {
 	struct engine_demand demand;
 	struct handle *handle;
 	uint32_t msg_id;
+	TAILQ_ENTRY(read_request) link;
 };
 
 struct frontend {
 	struct frontend_config config;
 	struct loop_watch watch;
 	struct handle *handles; /* by object id */
-	unsigned int requests;	/* OPENs and READs under way */
-	unsigned int closing;	/* handles out of the table whose close is under way */
+	TAILQ_HEAD(, open_request) opens;
+	TAILQ_HEAD(, read_request) reads;
+	unsigned int requests; /* OPENs and READs under way */
+	unsigned int closing;  /* handles out of the table whose close is under way */
 	bool stopping, drained, lost;
 	void (*stopped)(void *);
 	void *stopped_arg;
@@ -256,6 +260,7 @@ static void open_done(struct engine_open *open, int err, struct object *object)
 	struct open_request *r = container_of(open, struct open_request, open);
 	struct frontend *fe = r->frontend;
 
+	TAILQ_REMOVE(&fe->opens, r, link);
 	if (err < 0) {
 		copen_refuse(fe, r->msg_id, err, r->handle->sink.fd);
 		free(r->handle);
@@ -300,6 +305,7 @@ static void receive_open(struct frontend *fe, const struct cf_msg *msg)
 		return;
 	}
 	request_started(fe);
+	TAILQ_INSERT_TAIL(&fe->opens, r, link);
 	engine_open(fe->config.engine, &r->open);
 }
 
@@ -324,6 +330,7 @@ static void read_done(struct engine_demand *demand, int err)
 	struct frontend *fe = h->frontend;
 
 	read_complete(fe, h, r->msg_id);
+	TAILQ_REMOVE(&fe->reads, r, link);
 	free(r);
 	h->reads--;
 	request_ended(fe);
@@ -355,6 +362,7 @@ static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 	r->demand.len = msg->read.len;
 	r->demand.done = read_done;
 	request_started(fe);
+	TAILQ_INSERT_TAIL(&fe->reads, r, link);
 	engine_demand(h->object, &r->demand);
 }
 
@@ -453,6 +461,8 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config)
 	if (!fe)
 		return -ENOMEM;
 	fe->config = *config;
+	TAILQ_INIT(&fe->opens);
+	TAILQ_INIT(&fe->reads);
 	fe->watch.ready = frontend_receive;
 	err = loop_watch_add(config->loop, &fe->watch, config->port->fd, POLLIN);
 	if (err < 0) {
@@ -463,12 +473,17 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config)
 	return 0;
 }
 
-void frontend_each_handle(const struct frontend *fe,
-			  void (*visit)(void *arg, uint32_t object_id, struct object *object),
-			  void *arg)
+void frontend_visit(const struct frontend *fe, const struct frontend_visitor *visitor, void *arg)
 {
+	const struct open_request *o;
+	const struct read_request *r;
+
 	for (const struct handle *h = fe->handles; h; h = h->hh.next)
-		visit(arg, h->object_id, h->object);
+		visitor->handle(arg, h->object_id, h->object);
+	TAILQ_FOREACH(o, &fe->opens, link)
+		visitor->open(arg, o->msg_id, o->handle->object_id, o->open.volume, o->open.cookie);
+	TAILQ_FOREACH(r, &fe->reads, link)
+		visitor->read(arg, r->msg_id, r->handle->object_id, r->demand.off, r->demand.len);
 }
 
 static void frontend_drained(void *arg)

@@ -31,10 +31,17 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config);
  */
 void frontend_stop(struct frontend *frontend, void (*done)(void *), void *arg);
 
-/* Each object that the kernel has open, in no order; visit() must not call back. */
-void frontend_each_handle(const struct frontend *frontend,
-			  void (*visit)(void *arg, uint32_t object_id, struct object *object),
-			  void *arg);
+/* What there is now: everything that the kernel has open, then the requests that have no answer
+ * yet, oldest first. Must not call back; borrowed for the call. */
+struct frontend_visitor {
+	void (*handle)(void *arg, uint32_t object_id, struct object *object);
+	void (*open)(void *arg, uint32_t msg_id, uint32_t object_id, struct bytes volume,
+		     struct bytes cookie);
+	void (*read)(void *arg, uint32_t msg_id, uint32_t object_id, uint64_t off, uint64_t len);
+};
+
+void frontend_visit(const struct frontend *frontend, const struct frontend_visitor *visitor,
+		    void *arg);
 
 /* After frontend_stop() is done. Takes NULL, returns NULL. */
 struct frontend *frontend_free(struct frontend *frontend);

@@ -162,6 +162,36 @@ void recorder_handle(struct recorder *r, uint32_t object_id, struct object *o)
 	recorder_put(r, &record);
 }
 
+void recorder_waiting_open(struct recorder *r, uint32_t msg_id, uint32_t object_id,
+			   struct bytes volume, struct bytes cookie)
+{
+	struct trace_record record = {
+		.kind = TRACE_OPEN,
+		.msg = msg_id,
+		.id = object_id,
+		.volume = volume,
+		.cookie = cookie,
+	};
+
+	if (recorder_is_on(r))
+		recorder_put(r, &record);
+}
+
+void recorder_waiting_read(struct recorder *r, uint32_t msg_id, uint32_t object_id, uint64_t off,
+			   uint64_t len)
+{
+	struct trace_record record = {
+		.kind = TRACE_READ,
+		.msg = msg_id,
+		.id = object_id,
+		.off = off,
+		.len = len,
+	};
+
+	if (recorder_is_on(r))
+		recorder_put(r, &record);
+}
+
 /* ---- the engine's work -------------------------------------------------------------------- */
 
 static struct recorder *recorder_of(struct engine_observer *observer)

@@ -40,10 +40,17 @@ struct engine_observer *recorder_observer(struct recorder *recorder);
  */
 int recorder_start(struct recorder *recorder, const char *path, char *error);
 
-/* What there is already, told by the owner right after recorder_start(). */
+/*
+ * What there is already, told by the owner right after recorder_start(). A request that waits is
+ * recorded as if it came now, so that its answer is not the first that is heard of it.
+ */
 void recorder_source(struct recorder *recorder, uint32_t number, const char *name,
 		     const char *locator);
 void recorder_handle(struct recorder *recorder, uint32_t object_id, struct object *object);
+void recorder_waiting_open(struct recorder *recorder, uint32_t msg_id, uint32_t object_id,
+			   struct bytes volume, struct bytes cookie);
+void recorder_waiting_read(struct recorder *recorder, uint32_t msg_id, uint32_t object_id,
+			   uint64_t off, uint64_t len);
 
 /*
  * Writes what is left, and closes. done() (or NULL) comes from the loop: when the file is closed,

@@ -48,18 +48,31 @@ static inline void set_up_and_begin(void)
 	rig_begin();
 }
 
-static inline void handle(void *arg, uint32_t object_id, struct object *object)
+static inline void visit_handle(void *arg, uint32_t object_id, struct object *object)
 {
 	recorder_handle(recorder, object_id, object);
 }
 
+static inline void visit_open(void *arg, uint32_t msg_id, uint32_t object_id, struct bytes volume,
+			      struct bytes cookie)
+{
+	recorder_waiting_open(recorder, msg_id, object_id, volume, cookie);
+}
+
+static inline void visit_read(void *arg, uint32_t msg_id, uint32_t object_id, uint64_t off,
+			      uint64_t len)
+{
+	recorder_waiting_read(recorder, msg_id, object_id, off, len);
+}
+
 static inline void start(void)
 {
+	const struct frontend_visitor visitor = { visit_handle, visit_open, visit_read };
 	char error[RECORDER_ERROR_MAX] = "";
 
 	ck_assert_msg(recorder_start(recorder, file, error) == 0, "%s", error);
 	recorder_source(recorder, 0, rig.source.name, rig.source.rule.locator);
-	frontend_each_handle(rig.frontend, handle, NULL);
+	frontend_visit(rig.frontend, &visitor, NULL);
 }
 
 static inline void recorder_stopped(void *arg)

@@ -272,6 +272,43 @@ START_TEST(recording_that_begins_in_the_middle_names_what_is_open)
 }
 END_TEST
 
+START_TEST(requests_that_wait_when_it_begins_are_in_it)
+{
+	struct fake_origin *blob = rig_serve("blob", 64 * MIB), *slow = rig_serve("slow", MIB);
+	struct emu_mount *mount = rig_mount(blob), *opening;
+	struct emu_reader *readers[3];
+
+	blob->delay = slow->look_delay = 5 * SEC;
+	opening = rig_open(slow);
+	for (uint64_t i = 0; i < 3; i++)
+		readers[i] = emu_read_pages(mount, (i + 1) * 16 * MIB, 4096);
+	rig_run(SEC);
+	start();
+	rig_run(10 * SEC);
+	ck_assert_int_eq(rig_read(opening, 512 * KIB, 4096), 0);
+	stop();
+
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_OPEN], 1);
+	ck_assert(text_is(nth(TRACE_OPEN, 0)->cookie, "slow"));
+	ck_assert_uint_eq(nth(TRACE_OPEN, 0)->msg, nth(TRACE_COPEN, 0)->msg);
+	ck_assert_uint_eq(nth(TRACE_OPEN, 0)->id, emu_mount_object_id(opening));
+	for (uint64_t i = 0; i < 3; i++) {
+		ck_assert_int_eq(emu_reader_state(readers[i]), EMU_READER_DONE);
+		ck_assert_uint_eq(nth(TRACE_READ, i)->msg, emu_reader_msg_id(readers[i]));
+		ck_assert_uint_eq(nth(TRACE_READ, i)->id, emu_mount_object_id(mount));
+		ck_assert_uint_eq(nth(TRACE_READ, i)->off, (i + 1) * 16 * MIB);
+		ck_assert_uint_eq(nth(TRACE_READ, i)->len, 4096);
+	}
+	ck_assert_uint_eq(nth(TRACE_FETCH, 0)->took, 5 * SEC); /* before it began, too */
+	ck_assert_uint_eq(join().requests, 5);
+	ck_assert_uint_eq(join().strays, 0);
+	ck_assert_uint_eq(join().unanswered, 0);
+	rig_umount(mount);
+	rig_umount(opening);
+}
+END_TEST
+
 START_TEST(every_recording_names_its_objects_anew)
 {
 	struct emu_mount *mount = rig_mount(rig_serve("blob", 64 * MIB));
@@ -482,6 +519,7 @@ static TCase *tests(void)
 	tcase_add_test(tcase, what_is_not_understood_is_recorded_as_such);
 	tcase_add_test(tcase, completions_name_the_object_of_their_descriptor);
 	tcase_add_test(tcase, recording_that_begins_in_the_middle_names_what_is_open);
+	tcase_add_test(tcase, requests_that_wait_when_it_begins_are_in_it);
 	tcase_add_test(tcase, every_recording_names_its_objects_anew);
 	tcase_add_test(tcase, object_that_is_closed_is_named_before_its_number_is_used);
 	tcase_add_test(tcase, nothing_is_written_while_nothing_is_recorded);

@@ -38,6 +38,8 @@ static void flight_read_progress(struct fetch_read *read, size_t filled)
 	struct flight *f = container_of(read, struct flight, read);
 
 	assert(filled >= f->filled && filled <= read->len);
+	if (filled > f->filled)
+		object_progress(f->object);
 	f->filled = filled;
 	flight_pump(f);
 }

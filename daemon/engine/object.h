@@ -90,7 +90,7 @@ void object_fail(struct object *object, int err);
 void demand_continue(struct engine_demand *demand);
 void demand_answer(struct engine_demand *demand, int err);
 
-/* A flight has stored something, or has ended (err: how). */
+/* A flight has got or stored something, or has ended (err: how). */
 void object_progress(struct object *object);
 void object_flight_ended(struct object *object, int err);
 

@@ -66,6 +66,8 @@ TAILQ_HEAD(loop_deferred_list, loop_deferred);
 struct loop_backend_ops {
 	int (*start)(struct loop *loop);
 	void (*stop)(struct loop *loop);
+	/* Optional: finds room for so many polls at a time, so that wait() need not; -ENOMEM. */
+	int (*reserve)(struct loop *loop, size_t polls);
 	/*
 	 * Starts what is queued, unwanted, wanted or dropped, then waits for at most timeout ns
 	 * and hands over by loop_op_finish() and loop_poll_fire() whatever has ended. May come

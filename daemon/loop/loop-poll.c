@@ -56,6 +56,24 @@ static void poller_ops(struct loop *loop)
 	}
 }
 
+static int poller_reserve(struct loop *loop, size_t polls)
+{
+	struct poller *poller = loop->backend;
+	size_t room = poller->room ? poller->room : POLLFDS_FIRST;
+	struct pollfd *fds;
+
+	while (room < polls)
+		room *= 2;
+	if (room == poller->room)
+		return 0;
+	fds = reallocarray(poller->fds, room, sizeof(*fds));
+	if (!fds)
+		return -ENOMEM;
+	poller->fds = fds;
+	poller->room = room;
+	return 0;
+}
+
 /* Arms what is wanted and forgets what is dropped: the kernel remembers nothing between turns. */
 static size_t poller_arm(struct loop *loop)
 {
@@ -73,25 +91,13 @@ static size_t poller_arm(struct loop *loop)
 	return n;
 }
 
-static int poller_fill(struct loop *loop, struct poller *poller, size_t n)
+static void poller_fill(struct loop *loop, struct poller *poller)
 {
-	size_t room = poller->room ? poller->room : POLLFDS_FIRST;
 	struct loop_poll *poll;
-	struct pollfd *fds;
 	size_t i = 0;
 
-	while (room < n)
-		room *= 2;
-	if (room != poller->room) {
-		fds = reallocarray(poller->fds, room, sizeof(*fds));
-		if (!fds)
-			return -ENOMEM;
-		poller->fds = fds;
-		poller->room = room;
-	}
 	TAILQ_FOREACH(poll, &loop->polls[POLL_ARMED], link)
 		poller->fds[i++] = (struct pollfd){ .fd = poll->fd, .events = (short)poll->events };
-	return 0;
 }
 
 static void poller_fire(struct loop *loop, const struct poller *poller)
@@ -120,12 +126,13 @@ static int poller_wait(struct loop *loop, uint64_t timeout)
 	n = poller_arm(loop);
 	if (n == 0 && timeout == 0)
 		return 0;
-	r = poller_fill(loop, poller, n);
-	if (r < 0)
-		return r;
+	poller_fill(loop, poller);
 	ts.tv_sec = (time_t)(timeout / NSEC_PER_SEC);
 	ts.tv_nsec = (long)(timeout % NSEC_PER_SEC);
-	r = ppoll(poller->fds, n, timeout == LOOP_FOREVER ? NULL : &ts, NULL);
+	/* Without waiting, "nothing was ready" has to be true: virtual time jumps then. */
+	do
+		r = ppoll(poller->fds, n, timeout == LOOP_FOREVER ? NULL : &ts, NULL);
+	while (r < 0 && errno == EINTR && timeout == 0);
 	if (r < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (r > 0)
@@ -136,5 +143,6 @@ static int poller_wait(struct loop *loop, uint64_t timeout)
 const struct loop_backend_ops loop_poll_ops = {
 	.start = poller_start,
 	.stop = poller_stop,
+	.reserve = poller_reserve,
 	.wait = poller_wait,
 };

@@ -121,11 +121,14 @@ static int watch_poll(struct loop_watch *watch)
 
 int loop_watch_add(struct loop *loop, struct loop_watch *watch, int fd, uint32_t events)
 {
-	int r;
+	int r = 0;
 
 	assert(!watch->poll);
+	if (loop->ops->reserve)
+		r = loop->ops->reserve(loop, loop->n_watches + 1);
 	watch->fd = fd;
-	r = watch_poll(watch);
+	if (r == 0)
+		r = watch_poll(watch);
 	if (r < 0)
 		return r;
 	watch->loop = loop;

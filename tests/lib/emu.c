@@ -256,6 +256,11 @@ void emu_kill_device(struct emu *emu)
 	emu_device_die(emu);
 }
 
+bool emu_is_dead(const struct emu *emu)
+{
+	return emu->dead;
+}
+
 void emu_kill_daemon(struct emu *emu)
 {
 	struct emu_object *object, *next;

@@ -157,6 +157,8 @@ void emu_kill_daemon(struct emu *emu);
 
 /* An internal error of the kernel: requests fail with EIO, every command gets -EIO. */
 void emu_kill_device(struct emu *emu);
+/* No device: it was never opened, or has died since. */
+bool emu_is_dead(const struct emu *emu);
 
 /* The next `count` writes store at most `max` bytes (a multiple of 4096) or, with max 0, fail
  * with `error`. Needs emu_wrap. */

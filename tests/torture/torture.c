@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ *	torture		all of it, in the Test Anything Protocol
+ *	torture CASE ERROR N	one failure alone, for a debugger: its number, errno and place
+ *
+ * Each case is a process of its own, so that an abort ends one and says where.
+ */
+#include "tests/torture/torture.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* A run that does not end has a hundred times what it needs. */
+#define POINTS_MAX 20000
+
+/* Under valgrind a sample has to do. */
+#define SAMPLE 7
+
+static const struct torture_case {
+	torture_run run;
+	const char *what;
+	struct torture_fault fault;
+} cases[] = {
+	{ torture_life, "a life", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
+	{ torture_life, "a life", { "nine allocations", FAULT_ALLOC, { ENOMEM, -1 }, 8 } },
+	{ torture_life, "a life", { "one timer or watch", FAULT_LOOP, { ENOMEM, -1 }, 0 } },
+	{ torture_life, "a life", { "nine timers or watches", FAULT_LOOP, { ENOMEM, -1 }, 8 } },
+	{ torture_life, "a life", { "one operation, canceled", FAULT_OP, { ECANCELED, -1 }, 0 } },
+	{ torture_life,
+	  "a life",
+	  { "one write", FAULT_WRITE, { EIO, ENOSPC, ENOBUFS, 0, -1 }, 0 } },
+	{ torture_life, "a life", { "nine writes", FAULT_WRITE, { ENOSPC, ENOBUFS, 0, -1 }, 8 } },
+	{ torture_life, "a life", { "one system call", FAULT_CALL, { EIO, ENOBUFS, -1 }, 0 } },
+	{ torture_life, "a life", { "nine system calls", FAULT_CALL, { EIO, ENOBUFS, -1 }, 8 } },
+	{ torture_life,
+	  "a life",
+	  { "one receive", FAULT_PORT_RECEIVE, { EMFILE, EINTR, ENOMEM, EIO, -1 }, 0 } },
+	{ torture_life, "a life", { "one copen", FAULT_PORT_COMMAND, { EINVAL, EIO, -1 }, 0 } },
+	{ torture_life, "a life", { "one completion", FAULT_PORT_COMPLETE, { EINVAL, -1 }, 0 } },
+	{ torture_make, "a start", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
+	{ torture_make, "a start", { "one system call", FAULT_CALL, { EIO, -1 }, 0 } },
+	{ torture_make, "a start", { "one timer or watch", FAULT_LOOP, { ENOMEM, -1 }, 0 } },
+	{ torture_config, "a configuration", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
+	{ torture_trace, "a trace", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
+	{ torture_trace, "a trace", { "one write", FAULT_WRITE, { EIO, 0, -1 }, 0 } },
+	{ torture_trace, "a trace", { "one read", FAULT_READ, { EIO, EINTR, 0, -1 }, 0 } },
+	{ torture_trace, "a trace", { "one system call", FAULT_CALL, { EIO, -1 }, 0 } },
+};
+
+#define CASES (sizeof(cases) / sizeof(*cases))
+
+/* Shared with the process that runs a case: how far it has come. */
+static struct {
+	unsigned long points;
+	int error;
+	uint64_t n;
+} * progress;
+
+/* One failure; false: the run has ended without it. */
+static bool torture_one(const struct torture_case *c, int error, uint64_t n)
+{
+	progress->error = error;
+	progress->n = n;
+	fault_hold(true);
+	fault_arm(c->fault.kind, n, error, c->fault.more);
+	c->run();
+	fault_disarm();
+	return fault_struck();
+}
+
+static void torture_case(const struct torture_case *c, unsigned int step)
+{
+	for (const int *error = c->fault.errors; *error >= 0; error++) {
+		uint64_t n = 0;
+
+		for (; torture_one(c, *error, n) && n < POINTS_MAX; n += step)
+			progress->points++;
+	}
+}
+
+/* valgrind puts a library of its own in front. */
+static bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
+}
+
+static bool case_passes(const struct torture_case *c)
+{
+	int status = 0;
+	pid_t pid;
+
+	fflush(stdout);
+	memset(progress, 0, sizeof(*progress));
+	pid = fork();
+	if (pid == 0) {
+		torture_case(c, under_valgrind() ? SAMPLE : 1);
+		exit(0);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 && progress->points > 0;
+}
+
+static int torture_all(void)
+{
+	bool good = true;
+
+	printf("1..%zu\n", CASES);
+	for (size_t i = 0; i < CASES; i++) {
+		const struct torture_case *c = &cases[i];
+		bool passes = case_passes(c);
+
+		printf("%s %zu - %s fails in %s: %lu places\n", passes ? "ok" : "not ok", i + 1,
+		       c->fault.name, c->what, progress->points);
+		if (!passes)
+			printf("# the last was: %zu %d %ju\n", i + 1, progress->error,
+			       (uintmax_t)progress->n);
+		good = good && passes;
+	}
+	return good ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+int main(int argc, char *argv[])
+{
+	size_t i = argc == 4 ? strtoul(argv[1], NULL, 10) : 0;
+
+	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+			-1, 0);
+	if (progress == MAP_FAILED)
+		return EXIT_FAILURE;
+	if (argc == 1)
+		return torture_all();
+	if (i == 0 || i > CASES)
+		return 2;
+	printf("%s\n", torture_one(&cases[i - 1], atoi(argv[2]), strtoul(argv[3], NULL, 10))
+			       ? "survived"
+			       : "there is no such place");
+	return EXIT_SUCCESS;
+}

@@ -232,6 +232,7 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(config->state_dir, "/var/lib/cachefilld");
 	ck_assert_str_eq(config->tag, "CacheFiles");
 	ck_assert_str_eq(config->device, "/dev/cachefiles");
+	ck_assert_ptr_null(config->trace);
 	ck_assert_ptr_null(config->secctx);
 	ck_assert_uint_eq(config->buffers, 16 << 20);
 	ck_assert_uint_eq(config->readahead_max, 8 << 20);

@@ -232,6 +232,50 @@ START_TEST(test_notify_fd_is_not_inherited)
 }
 END_TEST
 
+START_TEST(test_a_trace_is_named_from_where_the_daemon_is_started)
+{
+	char here[4096], expected[8192];
+
+	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+	snprintf(expected, sizeof(expected), "%s/boot.trace", here);
+	ck_assert_int_eq(RUN("--trace", "boot.trace", SOURCE), OPTIONS_RUN);
+	ck_assert_str_eq(config->trace, expected);
+	write_file("trace /from-file\n");
+	ck_assert_int_eq(RUN(SOURCE), OPTIONS_RUN);
+	ck_assert_str_eq(config->trace, "/from-file");
+	ck_assert_int_eq(RUN("--trace=/t/boot.trace", SOURCE), OPTIONS_RUN);
+	ck_assert_str_eq(config->trace, "/t/boot.trace");
+	ck_assert_int_eq(RUN("--trace=", SOURCE), OPTIONS_EXIT_USAGE);
+	ck_assert_output("trace needs an absolute path, not ''");
+	write_file("trace from-file\n");
+	ck_assert_int_eq(RUN(SOURCE), OPTIONS_EXIT_USAGE);
+	ck_assert_output("trace needs an absolute path, not 'from-file'");
+}
+END_TEST
+
+START_TEST(test_check_config_says_whether_a_trace_can_be_made)
+{
+	char text[256];
+
+	ck_assert_int_eq(RUN("--check-config", "--trace", "/tmp/boot.trace", SOURCE),
+			 OPTIONS_EXIT_OK);
+	ck_assert_output("  recorded into /tmp/boot.trace\n");
+	/* One that exists is no mistake: the next name is taken. */
+	ck_assert_int_eq(RUN("--check-config", "--trace", file, SOURCE), OPTIONS_EXIT_OK);
+	ck_assert_int_eq(RUN("--check-config", "--trace", "/tmp/none/trace", SOURCE),
+			 OPTIONS_EXIT_USAGE);
+	ck_assert_output("trace: cannot create /tmp/none/trace: No such file or directory\n");
+	ck_assert_int_eq(RUN("--check-config", "--trace", "/tmp", SOURCE), OPTIONS_EXIT_USAGE);
+	ck_assert_output("trace: cannot create /tmp: Is a directory\n");
+	ck_assert_int_eq(RUN("--check-config", "--trace", "/tmp/x/", SOURCE), OPTIONS_EXIT_USAGE);
+	snprintf(text, sizeof(text), "%s/trace", file);
+	ck_assert_int_eq(RUN("--check-config", "--trace", text, SOURCE), OPTIONS_EXIT_USAGE);
+	ck_assert_output("Not a directory\n");
+	ck_assert_int_eq(RUN("--check-config", SOURCE), OPTIONS_EXIT_OK);
+	ck_assert_ptr_null(strstr(output, "recorded"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("options");
@@ -249,6 +293,8 @@ int main(void)
 	tcase_add_test(tc, test_nothing_to_serve);
 	tcase_add_test(tc, test_a_named_file_must_exist);
 	tcase_add_test(tc, test_notify_fd_is_not_inherited);
+	tcase_add_test(tc, test_a_trace_is_named_from_where_the_daemon_is_started);
+	tcase_add_test(tc, test_check_config_says_whether_a_trace_can_be_made);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

@@ -94,12 +94,13 @@ static void teardown(void)
 
 /* ---- records ----------------------------------------------------------------------------- */
 
-/* Each is 10 ns later than the one before. */
-#define FEED(...)                                                          \
-	do {                                                               \
-		struct trace_record feed = { __VA_ARGS__ };                \
-		feed.time = now += 10;                                     \
-		ck_assert_int_eq(trace_requests_feed(requests, &feed), 0); \
+/* Each is 10 ns later than the one before. Assertions are slow, and there are many of these. */
+#define FEED(...)                                              \
+	do {                                                   \
+		struct trace_record feed = { __VA_ARGS__ };    \
+		feed.time = now += 10;                         \
+		if (trace_requests_feed(requests, &feed) != 0) \
+			ck_abort_msg("a record is refused");   \
 	} while (0)
 
 static void feed_open(uint32_t msg, uint32_t id, const char *cookie)
@@ -546,7 +547,7 @@ START_TEST(test_any_order)
 
 	trace_requests_free(requests);
 	ck_assert_int_eq(trace_requests_new(&requests, &chaotic, NULL), 0);
-	for (int i = 0; i < 300000; i++) {
+	for (int i = 0; i < 100000; i++) {
 		struct trace_record record = random_record(&random, 0);
 		const char *name = names[record.cookie.len % 4];
 		struct trace_object *object;
@@ -569,8 +570,9 @@ START_TEST(test_any_order)
 		ck_assert_int_eq(trace_requests_feed(requests, &record), 0);
 		for (uint32_t id = 0; id < IDS; id++) {
 			object = trace_requests_by_id(requests, id);
-			ck_assert(!object == !means[id]);
-			ck_assert(!object || bytes_equal(object->cookie, bytes_str(means[id])));
+			if (!object != !means[id] ||
+			    (object && !bytes_equal(object->cookie, bytes_str(means[id]))))
+				ck_abort_msg("record %d, id %u", i, id);
 		}
 	}
 	ck_assert_uint_eq(trace_requests_objects(requests), 4);

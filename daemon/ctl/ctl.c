@@ -70,7 +70,9 @@ static int print_help(const struct ctl_command *commands, const char *prefix, bo
 	printf("Usage: %s COMMAND ...\n\nCommands:\n", prefix);
 	for (const struct ctl_command *c = commands; c->name; c++)
 		printf("  %s %s\n      %s\n", c->name, c->arguments, c->help);
-	printf("\n'%s COMMAND --help' says more.%s\n", prefix, top ? " See cachefillctl(1)." : "");
+	printf("\n  -h, --help             print this\n%s"
+	       "\n'%s COMMAND --help' says more. See cachefillctl(1).\n",
+	       top ? "  -V, --version          print the version\n" : "", prefix);
 	return CTL_OK;
 }
 

@@ -3,16 +3,18 @@
 #
 # What the programs know and what is written about them is the same:
 #
-#	manual.sh CACHEFILLD PRINT-KEYS [ROOT]
+#	manual.sh CACHEFILLD CACHEFILLCTL PRINT-KEYS [ROOT]
 #
-# Options: --help, cachefilld(8) and the completions. Keys: the table of the configuration and
+# Options: --help, cachefilld(8) and the completions, and the same for each command of
+# cachefillctl(1). Keys: the table of the configuration and
 # cachefilld.conf(5), those of a fetcher and cachefill-FETCHER(5). The samples, also those in the
 # manual, are good configurations. All pages pass mandoc, where there is one.
 
 set -euo pipefail
 daemon=$(realpath "$1")
-print_keys=$(realpath "$2")
-cd "${3:-$(dirname "$0")/../..}"
+ctl=$(realpath "$2")
+print_keys=$(realpath "$3")
+cd "${4:-$(dirname "$0")/../..}"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,14 +35,80 @@ $(grep '^[<>]' "$work/diff")"
 
 # ---- options
 
-"$daemon" --help > "$work/help-text"
-grep -oE -- '^ +(-., )?--[a-z][a-z-]*' "$work/help-text" | grep -oE -- '--[a-z-]+' > "$work/help"
-grep '^\.It' man/cachefilld.8 | grep -oE 'Fl Fl [a-z-]+' | sed 's/Fl Fl /--/' > "$work/man"
+# From --help, and from (a part of) a page.
+options_of_help() {
+	grep -oE -- '^ +(-., )?--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' || :
+}
+options_of_page() {
+	grep '^\.It' | grep -oE 'Fl Fl [a-z-]+' | sed 's/Fl Fl /--/' || :
+}
+
+"$daemon" --help | options_of_help > "$work/help"
+options_of_page < man/cachefilld.8 > "$work/man"
 grep -oE -- '--[a-z][a-z-]+' contrib/completions/cachefilld.bash > "$work/bash"
 grep -oE -- '--[a-z][a-z-]+' contrib/completions/_cachefilld > "$work/zsh"
 same "options" help man
 same "options" help bash
 same "options" help zsh
+
+# ---- commands
+
+# The file does nothing by itself but define functions.
+# shellcheck source=/dev/null
+. contrib/completions/cachefillctl.bash
+zsh=contrib/completions/_cachefillctl
+
+# commands PREFIX...: the names that its --help lists
+commands() {
+	"$ctl" "$@" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+}
+
+# page_of COMMAND: its own page, or its section of the common one
+page_of() {
+	if [ -e "man/cachefillctl-trace-$1.1" ]; then
+		cat "man/cachefillctl-trace-$1.1"
+	else
+		awk -v name="$1" '/^\.S[sh] /{ on = $1 == ".Ss" && $2 == name } on' \
+			man/cachefillctl-trace.1
+	fi
+}
+
+# zsh_of COMMAND: its arm of the case, and the lists that it shares with others
+zsh_of() {
+	local arm list
+	arm=$(sed -n "/^\ttrace-$1)/,/;;/p" "$zsh")
+	echo "$arm"
+	for list in $(grep -oE '\$[a-z]+' <<< "$arm" | tr -d '$'); do
+		sed -n "/^\t$list=(/,/^\t)/p" "$zsh"
+	done
+}
+
+options_of_text() {
+	grep -oE -- '--[a-z][a-z-]+' || :
+}
+
+commands trace > "$work/help"
+sed -n 's/^\.Nm Cm trace \([a-z]*\).*/\1/p' man/cachefillctl.1 > "$work/man"
+_cachefillctl_commands trace | tr ' ' '\n' > "$work/bash"
+sed -n "s/.*'2:command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
+for place in man bash zsh; do same "commands of cachefillctl trace" help $place; done
+
+"$ctl" --help | options_of_help > "$work/help"
+options_of_page < man/cachefillctl.1 > "$work/man"
+_cachefillctl_options '' | tr ' ' '\n' > "$work/bash"
+sed -n '/^_cachefillctl()/,$p' "$zsh" | options_of_text > "$work/zsh"
+for place in man bash zsh; do same "options of cachefillctl" help $place; done
+
+while read -r name; do
+	"$ctl" trace "$name" --help | options_of_help > "$work/help"
+	# What all have is said once.
+	{ page_of "$name" | options_of_page; echo --help; } > "$work/man"
+	_cachefillctl_options "trace-$name" | tr ' ' '\n' > "$work/bash"
+	zsh_of "$name" | options_of_text > "$work/zsh"
+	for place in man bash zsh; do
+		same "options of cachefillctl trace $name" help $place
+	done
+done < <(commands trace)
 
 # ---- keys
 

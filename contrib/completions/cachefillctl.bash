@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+# bash completion for cachefillctl(1)
+
+_cachefillctl_commands()
+{
+	case $1 in
+	'') echo trace ;;
+	trace) echo verify show stats cut merge anonymise ;;
+	esac
+}
+
+_cachefillctl_options()
+{
+	case $1 in
+	'') echo --help --version ;;
+	trace) echo --help ;;
+	trace-verify) echo --lenient --help ;;
+	trace-show) echo --json --kind --from --to --object --help ;;
+	trace-stats) echo --json --top --from --to --object --help ;;
+	trace-cut) echo --from --to --object --output --force --help ;;
+	trace-merge) echo --sequential --together --output --force --help ;;
+	trace-anonymise) echo --output --force --help ;;
+	esac
+}
+
+# Values that are words; false: this is no option with a value.
+_cachefillctl_value()
+{
+	case $1 in
+	--kind)
+		mapfile -t COMPREPLY < <(compgen -W 'start source object handle open read close bad
+			receive copen complete command release look fetch store lost end' -- "$2")
+		;;
+	-o | --output) _filedir ;;
+	--from | --to | --object | --top) ;;
+	*) return 1 ;;
+	esac
+}
+
+_cachefillctl()
+{
+	# shellcheck disable=SC2034	# _init_completion sets them all
+	local cur prev words cword split path='' i
+	_init_completion -s || return
+
+	_cachefillctl_value "$prev" "$cur" && return
+	$split && return
+	for ((i = 1; i < cword; i++)); do
+		[ -n "$(_cachefillctl_commands "$path")" ] || break
+		path=${path:+$path-}${words[i]}
+	done
+	if [[ $cur == -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_cachefillctl_options "$path")" -- "$cur")
+	elif [ -n "$(_cachefillctl_commands "$path")" ]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(_cachefillctl_commands "$path")" -- "$cur")
+	else
+		_filedir
+	fi
+} && complete -F _cachefillctl cachefillctl

@@ -11,6 +11,7 @@ static const struct ctl_command commands[] = {
 	  "print the records of a trace", ctl_trace_show },
 	{ "stats", "[OPTION]... FILE",
 	  "say what was asked and fetched, and what took long", ctl_trace_stats },
+	{ "plot", "[OPTION]... FILE", "draw who read what when, as SVG", ctl_trace_plot },
 	{ "cut", "[OPTION]... -o OUT FILE",
 	  "write a part of a trace", ctl_trace_cut },
 	{ "merge", "[OPTION]... -o OUT FILE...", "write several traces into one",

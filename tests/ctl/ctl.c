@@ -24,6 +24,7 @@ void ctl_leave(void)
 {
 	char command[64];
 
+	traces_free();
 	ck_assert_int_eq(chdir("/"), 0);
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	ck_assert_int_eq(system(command), 0);

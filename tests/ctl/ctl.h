@@ -54,6 +54,7 @@ void trace_write(const char *path, const struct trace_record *records, size_t n,
 
 /* All records of a file, for as long as the test runs. */
 struct trace_record *trace_read(const char *path, size_t *ret_n);
+void traces_free(void); /* by ctl_leave() */
 
 /*
  * A small recording: two objects ("erofs,app" / "app.erofs" and "erofs,db" / "db.erofs") of one

@@ -32,6 +32,32 @@ void trace_write(const char *path, const struct trace_record *records, size_t n,
 	ck_assert_msg(trace_writer_finish(writer, error) == 0, "%s", error);
 }
 
+/* What a test has read; freed when it ends. */
+static struct kept {
+	struct kept *next;
+	void *memory;
+} * kept;
+
+static void keep(void *memory)
+{
+	struct kept *k = malloc(sizeof(*k));
+
+	ck_assert_ptr_nonnull(k);
+	*k = (struct kept){ kept, memory };
+	kept = k;
+}
+
+void traces_free(void)
+{
+	while (kept) {
+		struct kept *next = kept->next;
+
+		free(kept->memory);
+		free(kept);
+		kept = next;
+	}
+}
+
 static void keep_field(void *arg, const char *name, enum trace_type type, const void *value)
 {
 	struct bytes *bytes = (struct bytes *)value;
@@ -41,6 +67,7 @@ static void keep_field(void *arg, const char *name, enum trace_type type, const 
 		return;
 	copy = malloc(bytes->len + 1);
 	ck_assert_ptr_nonnull(copy);
+	keep(copy);
 	if (bytes->len)
 		memcpy(copy, bytes->data, bytes->len);
 	*bytes = bytes_of(copy, bytes->len);
@@ -64,6 +91,7 @@ struct trace_record *trace_read(const char *path, size_t *ret_n)
 			trace_each_field(&records[n++], keep_field, NULL);
 	} while (r);
 	trace_reader_free(reader);
+	keep(records);
 	*ret_n = n;
 	return records;
 }

@@ -8,6 +8,6 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	program_run(data, n, getenv("FUZZ_VERBOSE") ? stderr : NULL);
+	program_run(data, n, false, getenv("FUZZ_VERBOSE") ? stderr : NULL);
 	return 0;
 }

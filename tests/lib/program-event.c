@@ -160,17 +160,15 @@ static size_t raw_open(union raw *raw, unsigned int key)
 
 /*
  * The id of an object that is there, or one that is out of the way of theirs: an OPEN under an id
- * that the kernel uses itself would send the READs of one object to another, and after a CLOSE of
- * a mounted object the daemon may ask the origin again.
+ * that the kernel uses itself would send the READs of one object to another, and those behind a
+ * CLOSE could not be answered any more.
  */
 static uint32_t raw_object(uint32_t opcode)
 {
 	uint8_t i = program_u8();
 	const struct emu_mount *mount = program.mounts[i % PROGRAM_MOUNTS];
-	bool safe = opcode != CACHEFILES_OP_OPEN &&
-		    !(opcode == CACHEFILES_OP_CLOSE && rig.source.revalidate);
 
-	if (safe && i < 0x80 && mount)
+	if (opcode != CACHEFILES_OP_OPEN && opcode != CACHEFILES_OP_CLOSE && i < 0x80 && mount)
 		return emu_mount_object_id(mount);
 	return 0x10000 + i % 4;
 }
@@ -393,7 +391,7 @@ void program_event(void)
 		return;
 	}
 	events[x % 32]();
-	if (after == 0 || after == 7)
+	if (after == 0)
 		return;
 	program_pass(waits[after - 1] * MS);
 }

@@ -153,7 +153,6 @@ static void configure(uint8_t a, uint8_t b)
 	rig.source.refuse_compressed = (b & 0x22) == 0x22;
 	rig.kernel.ready_delay = b & 4 ? 30 * MS : 0;
 	rig.kernel.first_msg_id = first[b / 8 % 4];
-	rig.kernel.in_memory = true;
 	program_say("daemon buffers=%ju readahead-max=%ju requests=%u%s%s",
 		    (uintmax_t)rig.config.buffers, (uintmax_t)rig.config.readahead_max,
 		    rig.source.max_requests, rig.source.revalidate ? " revalidate" : "",
@@ -162,12 +161,13 @@ static void configure(uint8_t a, uint8_t b)
 		    (uintmax_t)(rig.kernel.ready_delay / MS), rig.kernel.holder ? " holder" : "");
 }
 
-static void begin(void)
+static void begin(bool on_disk)
 {
 	uint8_t a = program_u8(), b = program_u8();
 	uint16_t sizes = program_u16();
 
 	configure(a, b);
+	rig.kernel.in_memory = !on_disk;
 	rig_begin();
 	for (unsigned int key = 0; key < PROGRAM_KEYS; key++) {
 		program_serve(key, size_of(sizes >> 4 * key));
@@ -222,7 +222,7 @@ void program_umount_all(void)
 			emu_close(program.mounts[i]);
 }
 
-void program_run(const void *bytes, size_t n, FILE *script)
+void program_run(const void *bytes, size_t n, bool on_disk, FILE *script)
 {
 	program = (struct program){
 		.at = bytes,
@@ -230,7 +230,7 @@ void program_run(const void *bytes, size_t n, FILE *script)
 		.script = script,
 		.raw_id = 0x40000000,
 	};
-	begin();
+	begin(on_disk);
 	for (unsigned int i = 0; program.at < program.end && i < PROGRAM_EVENTS; i++)
 		program_event();
 	program_say("# and all is well again");

@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,5 +20,8 @@
  * script: where the events are written in the words of a scenario (tests/lib/scenario.h), or NULL.
  * There are two differences: umount does not wait here, and what a daemon needs to begin again
  * after a `kernel die` (all mounts closed, stop, start) is one event.
+ *
+ * on_disk: cache files in a directory on a disk, with the rules of direct I/O; otherwise in memory,
+ * which is several times faster.
  */
-void program_run(const void *bytes, size_t n, FILE *script);
+void program_run(const void *bytes, size_t n, bool on_disk, FILE *script);

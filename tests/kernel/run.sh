@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT
 #
-# Runs the scenarios of tests/kernel/scenarios against the real kernel feature, in User-Mode Linux:
+# Runs the scenarios of tests/kernel/scenarios, and those of tests/scenario that are not for the
+# emulated kernel alone, against the real kernel feature, in User-Mode Linux:
 #
 #	run.sh [--kernel 6.12|6.1] [--only PATTERN] [--from DIR] [--simple] [--memcheck] [--keep]
 #		BUILD_DIR
 #
 # BUILD_DIR holds a built cachefilld. PATTERN is an extended expression over scenario names
-# ("13-lz4.http"). --from takes the scenarios of another directory. --simple puts the reference
-# daemon in its place, to test the scenarios themselves. --memcheck runs the daemon under valgrind.
-# --keep keeps the logs of a run in which all passed. Prints TAP and, last, "N passed, N failed,
-# N skipped". Needs no root.
+# ("13-lz4.http", "21-one-byte.scn"). --from takes the scenarios of another directory. --simple puts
+# the reference daemon in its place, to test the scenarios themselves. --memcheck runs the daemon
+# under valgrind. --keep keeps the logs of a run in which all passed. Prints TAP and, last,
+# "N passed, N failed, N skipped". Needs no root.
 #
-# A scenario says about itself, in lines that begin with "#:":
+# A shell scenario says about itself, in lines that begin with "#:":
 #
 #	kernels 6.12 6.1	where it makes sense; 6.12 alone if not said
 #	sides file http		origins it is run against, each one run; http alone if not said
@@ -23,16 +24,17 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-version=6.12 only=. from=$here/scenarios simple='' memcheck='' keep='' build=''
+version=6.12 only=. simple='' memcheck='' keep='' build=''
+from=("$here/scenarios" "${here%/*}/scenario")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) version=$2; shift ;;
 	--only) only=$2; shift ;;
-	--from) from=$(realpath "$2"); shift ;;
+	--from) from=("$(realpath "$2")"); shift ;;
 	--simple) simple=yes ;;
 	--memcheck) memcheck=yes ;;
 	--keep) keep=yes ;;
-	-*) sed -n '6,7s/^#	//p' "$0" >&2; exit 2 ;;
+	-*) sed -n '7,8s/^#	//p' "$0" >&2; exit 2 ;;
 	*) build=$(realpath "$1") ;;
 	esac
 	shift
@@ -55,7 +57,8 @@ if [ -n "$simple" ]; then
 	cp "$work/bin/simple-daemon" "$work/bin/cachefilld"
 else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
-	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server; do
+	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server \
+		tests/kernel/scenario-real; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
 	[ -x "$work/bin/cachefilld" ] || { echo "run: no cachefilld in $build" >&2; exit 2; }
@@ -79,19 +82,36 @@ header() { sed -n "s/^#: $2 //p" "$1" | grep . || echo "$3"; }
 plan=$work/plan
 slower=$((${memcheck:+4} + 1))
 : > "$plan"
-for file in "$from"/*.sh; do
-	for side in $(header "$file" sides http); do
-		name=$(basename "$file" .sh).$side
+plan_shell() { # FILE
+	local side name
+	for side in $(header "$1" sides http); do
+		name=$(basename "$1" .sh).$side
 		[[ $name =~ $only ]] || continue
-		[[ " $(header "$file" kernels 6.12) " == *" $version "* ]] || continue
-		[ -z "$simple" ] || [ "$(header "$file" needs '')" != cachefilld ] || continue
+		[[ " $(header "$1" kernels 6.12) " == *" $version "* ]] || continue
+		[ -z "$simple" ] || [ "$(header "$1" needs '')" != cachefilld ] || continue
 		[ -z "$simple" ] || [ "$side" = file ] || continue
 		# valgrind 3.19 does not know openat2(2), which the file fetcher lives on.
 		[ -z "$memcheck" ] || [ "$side" = http ] || continue
-		echo "$file $side $(($(header "$file" seconds 60) * slower)) $name" \
-			"$(header "$file" guest shared)" >> "$plan"
+		echo "$1 $side $(($(header "$1" seconds 60) * slower)) $name" \
+			"$(header "$1" guest shared)" >> "$plan"
 	done
+}
+plan_script() { # FILE
+	local name
+	name=$(basename "$1")
+	[[ $name =~ $only ]] && [ -z "$simple" ] || return 0
+	! grep -q '^on emulated' "$1" || return 0
+	echo "$1 http $((60 * slower)) $name shared" >> "$plan"
+}
+shopt -s nullglob
+show=()
+for dir in "${from[@]}"; do
+	show+=(--show "$dir")
+	for file in "$dir"/*.sh; do plan_shell "$file"; done
+	for file in "$dir"/*.scn; do plan_script "$file"; done
 done
+# Those that want a guest of their own come last.
+sort -s -r -k 5,5 -o "$plan" "$plan"
 total=$(wc -l < "$plan")
 echo "1..$total"
 [ "$total" -gt 0 ] || { echo "0 passed, 0 failed, 0 skipped"; exit 2; }
@@ -117,7 +137,7 @@ while [ -s "$plan" ]; do
 	booted=$SECONDS status=0 finished=0
 	exec 3< <(
 		set +e
-		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" \
+		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" "${show[@]}" \
 			--timeout "$limit" --memory 1500M --disk 12G \
 			-- "$here/guest-main.sh" "$work" 2>&1
 		echo "status $?"

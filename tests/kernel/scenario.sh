@@ -7,5 +7,13 @@
 set -eu
 . "$KERNEL_TESTS/lib.sh"
 mkdir -p "$RUN" "$CACHE" "$LOGS"
-. "$1"
+case $1 in
+*.scn)
+	"$TOOLS/scenario-real" "$1" 2>> "$LOGS/daemon.log" || {
+		show_state
+		exit 1
+	}
+	;;
+*) . "$1" ;;
+esac
 finish

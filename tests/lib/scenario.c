@@ -220,6 +220,7 @@ char *scenario_run(const struct scenario *scenario, const struct scenario_stage 
 	}
 	left = stage->end(arg);
 	if (trouble)
-		return scenario_sentence("%s:%u: %s", scenario->file, step->line, trouble);
+		return scenario_sentence("%s:%u: %s%s%s", scenario->file, step->line, trouble,
+					 left ? "; at the end: " : "", left ? left : "");
 	return left ? scenario_sentence("%s: at the end: %s", scenario->file, left) : NULL;
 }

@@ -5,11 +5,13 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "tests/lib/run-suite.h"
-#include "tests/lib/scenario.h"
+#include "tests/lib/scenario-emu.h"
+#include "tests/lib/scenario-internal.h"
 
 static struct scenario *parse(const char *text)
 {
@@ -163,7 +165,135 @@ START_TEST(file_that_is_no_text_or_not_there_is_a_fault)
 }
 END_TEST
 
+/* ---- running ---------------------------------------------------------------------------- */
+
+/* What comes of it on the emulated kernel; freed by the caller. */
+static char *run(const char *text)
+{
+	struct scenario *s = parse(text);
+	struct scenario_emu *stage = scenario_emu_new();
+	char *why = scenario_run(s, &scenario_emulated, stage);
+
+	scenario_emu_free(stage);
+	scenario_free(s);
+	return why;
+}
+
+static void assert_fails(const char *text, const char *sentence)
+{
+	char *why = run(text);
+
+	ck_assert_msg(why, "nothing is wrong with:\n%s", text);
+	ck_assert_msg(strncmp(why, sentence, strlen(sentence)) == 0, "\"%s\" instead of \"%s\"",
+		      why, sentence);
+	free(why);
+}
+
+#define BEGIN                                 \
+	"# x\non emulated\nserve b size=8M\n" \
+	"mount b as m\nstart m 4M+64K as r\n" \
+	"done r\n"
+
+START_TEST(nothing_is_wrong_when_all_is_as_expected)
+{
+	char *why = run(BEGIN "expect contacts=2 size(m)=8M present(b)>=64K present(b)<=8M\n");
+
+	ck_assert_msg(!why, "%s", why);
+}
+END_TEST
+
+/* A number that nothing has. */
+START_TEST(each_number_that_is_not_as_expected_fails)
+{
+	const struct scenario_term_form *form = &scenario_terms[_i];
+	char thing[4] = "", term[64], text[256], sentence[160];
+
+	if (form->thing)
+		snprintf(thing, sizeof(thing), "(%c)",
+			 form->thing == 'o'   ? 'b'
+			 : form->thing == 'i' ? '0'
+					      : form->thing);
+	snprintf(term, sizeof(term), "%s%s=123456789%s", form->name, thing, form->time ? "ns" : "");
+	snprintf(text, sizeof(text), BEGIN "expect %s\n", term);
+	snprintf(sentence, sizeof(sentence), "f:7: expected %s, it is ", term);
+	assert_fails(text, sentence);
+}
+END_TEST
+
+static const struct fault_case differences[] = {
+	{ BEGIN "expect present(b)<=4K\n", "f:7: expected present(b)<=4K, it is 196608" },
+	{ BEGIN "expect present(b)>=8M\n", "f:7: expected present(b)>=8M, it is 196608" },
+	{ BEGIN "recount\nexpect contacts>=1\n", "f:8: expected contacts>=1, it is 0" },
+	{ BEGIN "recount\nexpect reads>=1\n", "f:8: expected reads>=1, it is 0" },
+	{ BEGIN "done r -> EIO\n", "f:7: 'r' is ok, expected EIO" },
+	{ BEGIN "done r -> fails\n", "f:7: 'r' is ok, expected fails" },
+	{ BEGIN "done r -> waiting\n", "f:7: 'r' is ok, expected waiting" },
+	{ BEGIN "done m -> ENOENT\n", "f:7: 'm' is ok, expected ENOENT" },
+	{ BEGIN "read m 0+4K -> EIO\n", "f:7: 'm' is ok, expected EIO" },
+	{ BEGIN "fault b down\nread m 6M+4K\n", "f:8: 'm' is EIO, expected ok" },
+	{ BEGIN "fault b down\nread m 6M+4K -> ENOSPC\n", "f:8: 'm' is EIO, expected ENOSPC" },
+	{ BEGIN "fault b stall\nstart m 6M+4K as s\nkill s\ndone s\n",
+	  "f:10: 's' is EINTR, expected ok" },
+	{ BEGIN "fault b down\nread m 4M+2M by=64K\n", "f:8: 'm' is EIO, expected ok" },
+	{ BEGIN "fault b down\nstart m 4M+2M as s by=64K\ndone s\n",
+	  "f:9: 's' is EIO, expected ok" },
+	{ BEGIN "serve c size=1\nfault c look=EACCES\nmount c as n -> ENOENT\n",
+	  "f:9: 'n' is EACCES, expected ENOENT" },
+	{ BEGIN "serve c size=1\nfault c look-stall\nopen c as n\ndone n\n",
+	  "f:10: 'n' is ETIMEDOUT, expected ok" },
+	{ BEGIN "serve c size=1\nfault c look-stall\nopen c as n\numount n\n",
+	  "f:10: 'n' is not mounted yet" },
+	{ BEGIN "umount m\nread m 0+4K\n", "f:8: 'm' is not mounted" },
+	{ BEGIN "umount m\nstart m 0+4K as s\n", "f:8: 'm' is not mounted" },
+	{ BEGIN "start m 0+4K as s by=0\n", "f:7: that is no number of pieces" },
+	{ BEGIN "umount m\nmount b as n version=2\n", "f:8: there is no version 2" },
+	{ BEGIN "daemon start\n", "f:7: the daemon runs already" },
+	{ BEGIN "daemon forget\n", "f:7: the daemon still runs" },
+	{ BEGIN "daemon stop\ndaemon kill\n", "f:8: the daemon does not run" },
+	{ BEGIN "kernel message op=1 id=9 of=b\n", "f:7: 'b' is no mount" },
+	{ BEGIN "kernel message op=1 id=9 payload=1,x\n", "f:7: 'x' is no word" },
+	/* What the oracle knows without being told. */
+	{ BEGIN "read m 0+8M\numount m\nreplace b size=8M\nmount b as n\nread n 0+4K\n",
+	  "f: at the end: the kernel's oracle found " },
+	{ BEGIN "umount m\nreplace b size=4M\nmount b as n\n",
+	  "f: at the end: the kernel's oracle found " },
+};
+
+START_TEST(each_difference_is_told_with_its_line)
+{
+	assert_fails(differences[_i].text, differences[_i].fault);
+}
+END_TEST
+
+START_TEST(difference_is_told_with_what_the_oracle_found)
+{
+	char *why = run(BEGIN "read m 0+8M\numount m\nreplace b size=8M\nmount b as n\n"
+			      "read n 0+4K\nexpect fds=7\n");
+
+	ck_assert_ptr_nonnull(strstr(why, "f:12: expected fds=7, it is 1"));
+	ck_assert_ptr_nonnull(strstr(why, "a reader got"));
+	free(why);
+}
+END_TEST
+
+START_TEST(expectation_of_the_other_kernel_is_not_ours)
+{
+	char *why = run("# x\nserve b size=4K\nmount b as m\nexpect real contacts=99\n");
+
+	ck_assert_msg(!why, "%s", why);
+}
+END_TEST
+
 #define COUNT(a) ((int)(sizeof(a) / sizeof(*(a))))
+
+static int count_terms(void)
+{
+	int n = 0;
+
+	while (scenario_terms[n].name)
+		n++;
+	return n;
+}
 
 static void add_tests(TCase *tcase)
 {
@@ -172,6 +302,11 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, key_is_the_name_with_its_escapes_decoded);
 	tcase_add_loop_test(tcase, faults_are_told_with_file_and_line, 0, COUNT(faults));
 	tcase_add_test(tcase, file_that_is_no_text_or_not_there_is_a_fault);
+	tcase_add_test(tcase, nothing_is_wrong_when_all_is_as_expected);
+	tcase_add_loop_test(tcase, each_number_that_is_not_as_expected_fails, 0, count_terms());
+	tcase_add_loop_test(tcase, each_difference_is_told_with_its_line, 0, COUNT(differences));
+	tcase_add_test(tcase, difference_is_told_with_what_the_oracle_found);
+	tcase_add_test(tcase, expectation_of_the_other_kernel_is_not_ours);
 }
 
 int main(void)

@@ -29,8 +29,9 @@ struct trace_reader *trace_reader_free(struct trace_reader *reader);
 int trace_reader_next(struct trace_reader *reader, struct trace_record *ret, char *error);
 
 /*
- * After the end: bytes behind the last whole record, 0 when the file was not cut off in a record,
- * and their offset. A file that is cut between two records lacks its end record.
+ * After the end: bytes behind the last whole record, 0 when the file was not cut off in a record;
+ * a file that is cut between two records lacks its end record. *off: where the last whole record
+ * ends, also before the end and at damage.
  */
 uint64_t trace_reader_rest(const struct trace_reader *reader, uint64_t *off);
 

@@ -15,8 +15,8 @@
 /* An object id of the kernel, from its OPEN (or handle record) to its release. */
 struct trace_handle {
 	uint32_t id;
-	struct trace_object *object;
-	bool open; /* from a good answer to CLOSE or release */
+	struct trace_object *object; /* NULL: its OPEN made no sense */
+	bool open;		     /* from a good answer to CLOSE or release */
 	UT_hash_handle hh;
 };
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "daemon/trace/names.h"
+#include "proto/cachefiles-abi.h"
 
 /* A request that is not answered yet, by its message id. */
 struct waiting {
@@ -127,13 +128,21 @@ static struct waiting *waiting_find(struct trace_requests *requests, uint32_t ms
 	return waiting;
 }
 
+/* Messages that made no sense (TRACE_BAD) only wait for an answer, which may never come. */
+static bool is_request(const struct waiting *waiting)
+{
+	return waiting->request.kind != TRACE_BAD;
+}
+
 static void request_end(struct trace_requests *requests, struct waiting *waiting)
 {
 	HASH_DEL(requests->waiting, waiting);
-	if (!waiting->request.answered)
-		requests->stats.unanswered++;
-	if (requests->callbacks.ended)
-		requests->callbacks.ended(requests->arg, &waiting->request);
+	if (is_request(waiting)) {
+		if (!waiting->request.answered)
+			requests->stats.unanswered++;
+		if (requests->callbacks.ended)
+			requests->callbacks.ended(requests->arg, &waiting->request);
+	}
 	free(waiting);
 }
 
@@ -144,7 +153,8 @@ static int request_begin(struct trace_requests *requests, const struct trace_rec
 	struct waiting *waiting = waiting_find(requests, record->msg);
 
 	if (waiting) {
-		stray(requests);
+		if (is_request(waiting))
+			stray(requests);
 		request_end(requests, waiting);
 	}
 	if (HASH_COUNT(requests->waiting) >= TRACE_OUTSTANDING_MAX)
@@ -166,6 +176,8 @@ static int request_begin(struct trace_requests *requests, const struct trace_rec
 		free(waiting);
 		return -ENOMEM;
 	}
+	if (!is_request(waiting))
+		return 0;
 	requests->stats.requests++;
 	if (requests->callbacks.begun)
 		requests->callbacks.begun(requests->arg, &waiting->request);
@@ -191,6 +203,24 @@ static int feed_read(struct trace_requests *requests, const struct trace_record 
 	return request_begin(requests, record, handle ? handle->object : NULL);
 }
 
+/* OPENs and READs are answered, however bad they are; of an OPEN a descriptor is released. */
+static int feed_bad(struct trace_requests *requests, const struct trace_record *record)
+{
+	struct waiting *waiting = waiting_find(requests, record->msg);
+	int r = 0;
+
+	if (record->opcode != CACHEFILES_OP_OPEN && record->opcode != CACHEFILES_OP_READ)
+		return 0;
+	if (waiting && is_request(waiting)) {
+		stray(requests);
+		return 0;
+	}
+	if (record->opcode == CACHEFILES_OP_OPEN &&
+	    !trace_names_handle(&requests->names, record->id))
+		r = trace_names_add_handle(&requests->names, record->id, NULL, false);
+	return r < 0 ? r : request_begin(requests, record, NULL);
+}
+
 /* Positive errors exist in no trace of ours. */
 static int32_t error_of(const struct trace_record *record)
 {
@@ -213,8 +243,12 @@ static void feed_copen(struct trace_requests *requests, const struct trace_recor
 	struct waiting *waiting = waiting_find(requests, record->msg);
 	struct trace_handle *handle;
 
-	if (!waiting || waiting->request.kind != TRACE_OPEN) {
+	if (!waiting || waiting->request.kind == TRACE_READ) {
 		stray(requests);
+		return;
+	}
+	if (!is_request(waiting)) {
+		request_end(requests, waiting);
 		return;
 	}
 	handle = trace_names_handle(&requests->names, waiting->request.id);
@@ -231,7 +265,7 @@ static void feed_complete(struct trace_requests *requests, const struct trace_re
 {
 	struct waiting *waiting = waiting_find(requests, record->msg);
 
-	if (waiting && waiting->request.kind == TRACE_READ && waiting->request.id == record->id)
+	if (waiting && waiting->request.kind != TRACE_OPEN && waiting->request.id == record->id)
 		answer(requests, waiting, record);
 	else
 		stray(requests);
@@ -285,6 +319,8 @@ int trace_requests_feed(struct trace_requests *requests, const struct trace_reco
 		return feed_open(requests, record);
 	case TRACE_READ:
 		return feed_read(requests, record);
+	case TRACE_BAD:
+		return feed_bad(requests, record);
 	case TRACE_LOOK:
 		return feed_look(requests, record);
 	case TRACE_CLOSE:

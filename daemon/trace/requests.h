@@ -5,6 +5,8 @@
  * time; memory grows with objects, ids that are open and outstanding requests, never with the
  * length of the trace.
  *
+ * Messages that made no sense (TRACE_BAD) are no requests, but their answers are no strays.
+ *
  * Hostile traces are expected: ids that are never opened, answered twice, reused too early. What
  * does not fit is counted as stray and passed over. Beyond the limits below trace_requests_feed()
  * is -E2BIG.

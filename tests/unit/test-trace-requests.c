@@ -408,10 +408,42 @@ START_TEST(test_records_that_are_no_part_of_a_request)
 	FEED(.kind = TRACE_UNKNOWN);
 	FEED(.kind = TRACE_COMMAND, .text = bytes_str("bind ondemand"));
 	FEED(.kind = TRACE_RECEIVE, .result = -EMFILE);
-	FEED(.kind = TRACE_BAD, .msg = 1, .id = 1);
 	FEED(.kind = TRACE_KINDS);
 	expect("", 0);
-	ck_assert_uint_eq(trace_requests_stats(requests).records, 6);
+	ck_assert_uint_eq(trace_requests_stats(requests).records, 5);
+}
+END_TEST
+
+START_TEST(test_messages_that_make_no_sense)
+{
+	feed_opened(1, "c");
+	/* Refused, and its descriptor closed. */
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 2, .opcode = 0);
+	FEED(.kind = TRACE_COPEN, .msg = 5, .error = -EINVAL);
+	ck_assert_ptr_null(trace_requests_by_id(requests, 2));
+	FEED(.kind = TRACE_RELEASE, .id = 2);
+	/* Completed; never answered; of an id that is open. */
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 1, .opcode = 2);
+	feed_complete(5, 1, 0);
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 1, .opcode = 0);
+	expect("", 0);
+	feed_read(5, 1);
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 1, .opcode = UINT32_MAX); /* not even an id */
+	feed_complete(5, 1, 0);
+	expect("begun read 5 v/c\nended read 5 v/c 0 after 20\n", 0);
+	feed_read(5, 1);
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 1, .opcode = 2);
+	feed_complete(5, 1, 0);
+	expect("begun read 5 v/c\nended read 5 v/c 0 after 20\n", 1);
+	ck_assert_uint_eq(trace_requests_stats(requests).requests, 3);
+
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 3, .opcode = 0);
+	feed_complete(5, 1, 0); /* another id */
+	feed_read(6, 3);
+	expect("begun read 6 nothing\n", 3);
+	trace_requests_finish(requests);
+	expect("ended read 6 nothing unanswered\n", 3);
+	ck_assert_uint_eq(trace_requests_stats(requests).unanswered, 1);
 }
 END_TEST
 
@@ -560,6 +592,7 @@ START_TEST(test_any_order)
 		record.cookie = bytes_str(name);
 		if (record.kind == TRACE_OPEN)
 			means[record.id] = name;
+		record.opcode %= 4;
 		if (record.kind == TRACE_RELEASE)
 			means[record.id] = NULL;
 		object = trace_requests_by_number(requests, record.object);
@@ -611,6 +644,7 @@ int main(void)
 	tcase_add_test(tcase, test_message_id_that_is_used_too_early);
 	tcase_add_test(tcase, test_object_id_that_is_used_too_early);
 	tcase_add_test(tcase, test_records_that_are_no_part_of_a_request);
+	tcase_add_test(tcase, test_messages_that_make_no_sense);
 	tcase_add_test(tcase, test_stats);
 	tcase_add_test(tcase, test_no_callbacks);
 	tcase_add_test(tcase, test_limits);

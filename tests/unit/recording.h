@@ -80,12 +80,16 @@ static inline void recorder_stopped(void *arg)
 	stopped = true;
 }
 
+/* At once, not when a buffer is old. */
 static inline void stop(void)
 {
+	uint64_t now = loop_now(rig.loop);
+
 	stopped = false;
 	recorder_stop(recorder, recorder_stopped, NULL);
 	ck_assert(!stopped); /* from the loop */
 	rig_wait(stopped);
+	ck_assert_uint_eq(loop_now(rig.loop), now);
 	ck_assert(!recorder_stats(recorder).recording);
 }
 

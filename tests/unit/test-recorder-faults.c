@@ -135,6 +135,70 @@ START_TEST(slow_disk_loses_records_and_no_request)
 }
 END_TEST
 
+START_TEST(object_whose_record_was_lost_is_named_later)
+{
+	struct emu_mount *mount;
+
+	start();
+	disk.slow = true;
+	put_big(200);
+	mount = rig_mount(rig_serve("blob", 8 * MIB));
+	disk_works_again();
+	rig_run(SEC);
+	ck_assert_int_eq(rig_finish(emu_read_pages(mount, MIB, 4096)), 0);
+	ck_assert_int_eq(rig_finish(emu_read_pages(mount, 6 * MIB, 4096)), 0);
+	rig_umount(mount);
+	stop();
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_OPEN], 0);
+	ck_assert_uint_eq(seen.counts[TRACE_OBJECT], 1);
+	ck_assert_uint_eq(nth(TRACE_FETCH, 0)->object, nth(TRACE_OBJECT, 0)->object);
+	ck_assert(nth(TRACE_FETCH, 0) > nth(TRACE_OBJECT, 0));
+}
+END_TEST
+
+/* The longest name whose record can be written. */
+static size_t longest_name(const char *name, const char *locator)
+{
+	static uint8_t buf[2 * TRACE_RECORD_MAX];
+	struct trace_record record = {
+		.kind = TRACE_SOURCE,
+		.locator = bytes_str(locator),
+		.text = bytes_of(name, TRACE_RECORD_MAX),
+	};
+
+	for (; record.text.len > 0; record.text.len--) {
+		struct trace_encoder encoder = { 0 };
+		size_t n = trace_encode(&encoder, buf, sizeof(buf), &record);
+
+		ck_assert_uint_le(n, TRACE_RECORD_MAX);
+		if (n > 0)
+			break;
+	}
+	return record.text.len;
+}
+
+START_TEST(end_finds_room_behind_the_longest_records)
+{
+	static char name[TRACE_RECORD_MAX + 1];
+
+	memset(name, 'n', TRACE_RECORD_MAX);
+	name[longest_name(name, "x:")] = '\0';
+	start();
+	disk.slow = true;
+	for (unsigned int i = 0; i < 40; i++)
+		recorder_source(recorder, 0, name, "x:");
+	ck_assert_uint_gt(recorder_stats(recorder).lost, 0);
+	stopped = false;
+	recorder_stop(recorder, recorder_stopped, NULL);
+	disk_works_again();
+	rig_wait(stopped);
+	see_whole(file);
+	ck_assert_uint_ge(seen.counts[TRACE_SOURCE], 1 + 8 + 15); /* half a buffer, and one */
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE] + nth(TRACE_LOST, 0)->count, 41);
+}
+END_TEST
+
 START_TEST(end_finds_room_when_nothing_else_does)
 {
 	start();
@@ -145,6 +209,7 @@ START_TEST(end_finds_room_when_nothing_else_does)
 	recorder_stop(recorder, recorder_stopped, NULL);
 	rig_run(10 * SEC);
 	ck_assert(!stopped);
+	put_big(1); /* nothing is behind the end */
 	disk_works_again();
 	rig_wait(stopped);
 	see_whole(file);
@@ -522,6 +587,8 @@ static TCase *tests(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up_and_begin, tear_down);
 	tcase_add_test(tcase, slow_disk_loses_records_and_no_request);
+	tcase_add_test(tcase, object_whose_record_was_lost_is_named_later);
+	tcase_add_test(tcase, end_finds_room_behind_the_longest_records);
 	tcase_add_test(tcase, end_finds_room_when_nothing_else_does);
 	tcase_add_test(tcase, disk_that_keeps_up_loses_nothing);
 	tcase_add_test(tcase, daemon_that_stops_while_the_disk_is_slow_ends_its_recording);

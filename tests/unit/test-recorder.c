@@ -332,27 +332,6 @@ START_TEST(every_recording_names_its_objects_anew)
 }
 END_TEST
 
-/* Its last fetch ends when it is closed already, and the recording is younger than both. */
-START_TEST(object_that_is_closed_is_named_before_its_number_is_used)
-{
-	struct fake_origin *blob = rig_serve("blob", 64 * MIB);
-	struct emu_mount *mount = rig_mount(blob);
-
-	blob->step = 4096;
-	blob->step_time = SEC;
-	emu_read(mount, 8 * MIB, 64 * KIB);
-	rig_run(3 * SEC);
-	rig_umount(mount);
-	start();
-	ck_assert_uint_eq(recorder_stats(recorder).records, 2);
-	rig_run(3600 * SEC);
-	stop();
-	see_whole(file);
-	if (seen.counts[TRACE_FETCH] + seen.counts[TRACE_STORE] > 0)
-		ck_assert_uint_eq(seen.counts[TRACE_OBJECT], 1);
-}
-END_TEST
-
 START_TEST(nothing_is_written_while_nothing_is_recorded)
 {
 	struct emu_mount *mount = rig_mount(rig_serve("blob", 8 * MIB));
@@ -521,7 +500,6 @@ static TCase *tests(void)
 	tcase_add_test(tcase, recording_that_begins_in_the_middle_names_what_is_open);
 	tcase_add_test(tcase, requests_that_wait_when_it_begins_are_in_it);
 	tcase_add_test(tcase, every_recording_names_its_objects_anew);
-	tcase_add_test(tcase, object_that_is_closed_is_named_before_its_number_is_used);
 	tcase_add_test(tcase, nothing_is_written_while_nothing_is_recorded);
 	tcase_add_test(tcase, only_one_recording_at_a_time);
 	tcase_add_test(tcase, stop_while_requests_are_under_way);

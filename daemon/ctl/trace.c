@@ -12,11 +12,14 @@ static const struct ctl_command commands[] = {
 	{ "stats", "[OPTION]... FILE",
 	  "say what was asked and fetched, and what took long", ctl_trace_stats },
 	{ "plot", "[OPTION]... FILE", "draw who read what when, as SVG", ctl_trace_plot },
+	{ "plan", "[OPTION]... FILE...", "list what to fetch first", ctl_trace_plan },
 	{ "cut", "[OPTION]... -o OUT FILE",
 	  "write a part of a trace", ctl_trace_cut },
 	{ "merge", "[OPTION]... -o OUT FILE...", "write several traces into one",
 	  ctl_trace_merge },
 	{ "anonymise", "[OPTION]... -o OUT FILE", "write a trace without its names", ctl_trace_anonymise },
+	{ "replay", "[OPTION]... FILE", "give the recorded requests to the engine once more",
+	  ctl_trace_replay },
 	{ NULL },
 };
 

@@ -1,0 +1,598 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/replay/feed.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "daemon/trace/file.h"
+#include "daemon/util/checked.h"
+#include "daemon/util/cleanup.h"
+#include "proto/cachefiles-abi.h"
+
+/* Records that are read in one turn: signals and timers are served in between. */
+#define RECORDS_MAX 4096
+
+/* An object id of the trace that is open. */
+struct feed_handle {
+	uint32_t id;
+	struct port_handle *handle; /* NULL: its OPEN has not been delivered */
+	UT_hash_handle hh;
+};
+
+TAILQ_HEAD(feed_list, feed_request);
+
+struct feed {
+	struct feed_config config;
+	struct port_replay *port;
+	struct trace_reader *reader;
+	struct trace_requests *requests;
+	struct feed_handle *handles; /* by id of the trace */
+	struct feed_list ready;	     /* read, not given to the device */
+	unsigned int alive;	     /* requests that are not judged */
+	unsigned int owed;	     /* answered in the trace, not here */
+	uint64_t start;		     /* loop time of the first request */
+	uint64_t first;		     /* trace time of it */
+	bool started, read_all, stopped, ended;
+	int err; /* the first one from inside a callback */
+	struct loop_timer timer;
+	struct loop_deferred again;
+	struct feed_stats stats;
+};
+
+static void end(struct feed *f, const char *why)
+{
+	if (f->ended)
+		return;
+	f->ended = true;
+	f->stopped = true;
+	loop_timer_cancel(&f->timer);
+	loop_defer_cancel(f->config.loop, &f->again);
+	f->config.events.ended(f->config.arg, why);
+}
+
+static void fail_at(struct feed *f, uint64_t at, const char *what)
+{
+	char why[CATALOG_ERROR_MAX];
+
+	snprintf(why, sizeof(why), "%.200s: offset %" PRIu64 ": %s", f->config.trace, at, what);
+	end(f, why);
+}
+
+/* Finer than the loop's: many requests may begin and end in one of its turns. */
+static uint64_t now(const struct feed *f)
+{
+	struct timespec ts;
+
+	if (f->config.virtual_time)
+		return loop_now(f->config.loop);
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* ---- requests ---------------------------------------------------------------------------- */
+
+static struct feed_request *request_new(struct feed *f, uint32_t opcode,
+					struct catalog_object *object, uint64_t time)
+{
+	struct feed_request *m = NULL;
+
+	if (f->err == 0 && f->alive >= FEED_OUTSTANDING_MAX)
+		f->err = -E2BIG;
+	if (f->err == 0)
+		m = calloc(1, sizeof(*m));
+	if (!m && f->err == 0)
+		f->err = -ENOMEM;
+	if (!m)
+		return NULL;
+	f->alive++;
+	m->port.opcode = opcode;
+	m->object = object;
+	m->time = time;
+	m->at = trace_reader_offset(f->reader);
+	TAILQ_INSERT_TAIL(&f->ready, m, link);
+	return m;
+}
+
+static void request_free(struct feed *f, struct feed_request *m)
+{
+	if (m->request)
+		m->request->data = NULL;
+	f->alive--;
+	free(m);
+}
+
+/* ---- from the records to requests -------------------------------------------------------- */
+
+static struct feed_handle *handle_find(const struct feed *f, uint32_t id)
+{
+	struct feed_handle *h;
+
+	HASH_FIND(hh, f->handles, &id, sizeof(id), h);
+	return h;
+}
+
+static void handle_free(struct feed *f, struct feed_handle *h)
+{
+	HASH_DEL(f->handles, h);
+	free(h);
+}
+
+/* The object id has lost its meaning in the trace. */
+static void handle_close(struct feed *f, uint32_t id, uint64_t time)
+{
+	struct feed_handle *h = handle_find(f, id);
+	struct feed_request *m;
+
+	if (!h)
+		return;
+	m = h->handle ? request_new(f, CACHEFILES_OP_CLOSE, h->handle->object, time) : NULL;
+	if (m)
+		m->port.handle = h->handle;
+	handle_free(f, h);
+}
+
+/*
+ * Both ends have come: in the trace and here. What was opened although it should not have been is
+ * closed, as the kernel does with an object that nobody wants any more.
+ */
+static void request_judge(struct feed *f, struct feed_request *m)
+{
+	struct feed_handle *h = m->port.opcode == CACHEFILES_OP_OPEN ? handle_find(f, m->id) : NULL;
+
+	f->config.events.judged(f->config.arg, m);
+	if (h && h->handle == m->port.handle && m->version.error < 0)
+		handle_close(f, m->id, m->time);
+	request_free(f, m);
+}
+
+/* It has been answered in the trace, and must be here before anything else begins. */
+static void request_owe(struct feed *f, struct feed_request *m)
+{
+	m->owed = true;
+	f->owed++;
+}
+
+static void request_over(struct feed *f, struct feed_request *m)
+{
+	m->over = true;
+	if (m->owed)
+		f->owed--;
+	m->owed = false;
+	if (m->recorded_over)
+		request_judge(f, m);
+}
+
+static struct feed_request *open_new(struct feed *f, uint32_t id, uint32_t index, uint64_t time)
+{
+	struct catalog_object *object = f->config.catalog->objects[index];
+	struct feed_request *m;
+	struct feed_handle *h;
+
+	handle_close(f, id, time); /* an id that is open cannot come again: its end was lost */
+	h = calloc(1, sizeof(*h));
+	if (h) {
+		h->id = id;
+		HASH_ADD(hh, f->handles, id, sizeof(h->id), h);
+	}
+	if (!h || !table_has(h)) {
+		free(h);
+		f->err = f->err ? f->err : -ENOMEM;
+		return NULL;
+	}
+	m = request_new(f, CACHEFILES_OP_OPEN, object, time);
+	if (m)
+		m->id = id;
+	return m;
+}
+
+static struct feed_request *read_new(struct feed *f, const struct trace_request *request)
+{
+	struct feed_handle *h = handle_find(f, request->id);
+	struct feed_request *m;
+
+	if (!h || !h->handle) {
+		f->stats.strays++;
+		return NULL;
+	}
+	m = request_new(f, CACHEFILES_OP_READ, h->handle->object, request->begun);
+	if (!m)
+		return NULL;
+	m->port.handle = h->handle;
+	m->port.off = request->off;
+	m->port.len = request->len;
+	m->recorded_ok = !catalog_failed(f->config.catalog, request);
+	return m;
+}
+
+static void trace_begun(void *arg, struct trace_request *request)
+{
+	struct feed *f = arg;
+	struct feed_request *m;
+
+	if (request->kind == TRACE_OPEN)
+		m = open_new(f, request->id, request->object->index, request->begun);
+	else
+		m = read_new(f, request);
+	request->data = m;
+	if (m)
+		m->request = request;
+}
+
+static void trace_ended(void *arg, struct trace_request *request)
+{
+	struct feed *f = arg;
+	struct feed_request *m = request->data;
+
+	if (!m)
+		return;
+	m->request = NULL;
+	m->recorded_over = true;
+	m->recorded_answered = request->answered;
+	if (request->answered) {
+		m->recorded_took =
+			request->ended > request->begun ? request->ended - request->begun : 0;
+		if (!m->over)
+			request_owe(f, m);
+	}
+	if (m->over)
+		request_judge(f, m);
+}
+
+static void trace_closed(void *arg, struct trace_object *object, uint32_t id, uint64_t time)
+{
+	handle_close(arg, id, time);
+}
+
+static void trace_worked(void *arg, struct trace_object *object, const struct trace_record *record)
+{
+	struct feed *f = arg;
+
+	f->config.events.worked(f->config.arg, record);
+}
+
+/* An OPEN that was answered before the recording began. */
+static void note_handle(struct feed *f, const struct trace_record *record)
+{
+	struct trace_object *object = trace_requests_by_number(f->requests, record->object);
+	struct feed_request *m;
+
+	if (!object)
+		return;
+	m = open_new(f, record->id, object->index, record->time);
+	if (m)
+		m->extra = m->recorded_over = m->recorded_answered = true;
+}
+
+static const char *sentence(int err)
+{
+	return err == -E2BIG ? "more requests at the same time than are replayed" : strerror(-err);
+}
+
+/* false: the end, or nothing can follow. */
+static bool read_record(struct feed *f)
+{
+	struct trace_record record;
+	char error[TRACE_ERROR_MAX];
+	int r = trace_reader_next(f->reader, &record, error);
+
+	if (r < 0) {
+		end(f, error);
+		return false;
+	}
+	if (r == 0) {
+		trace_requests_finish(f->requests);
+		f->read_all = true;
+		f->stats.whole = true;
+		return false;
+	}
+	f->stats.records++;
+	r = trace_requests_feed(f->requests, &record);
+	if (r == 0 && record.kind == TRACE_HANDLE)
+		note_handle(f, &record);
+	if (r == 0)
+		r = f->err;
+	if (r < 0)
+		fail_at(f, trace_reader_offset(f->reader), sentence(r));
+	return r == 0;
+}
+
+/* ---- to the device ----------------------------------------------------------------------- */
+
+/* false: it has to wait. */
+static bool is_time(struct feed *f, const struct feed_request *m)
+{
+	uint64_t since, when;
+
+	if (!f->started) {
+		f->started = true;
+		f->start = loop_now(f->config.loop);
+		f->first = m->time;
+	}
+	since = m->time > f->first ? m->time - f->first : 0;
+	f->stats.recorded_time = max_u64(f->stats.recorded_time, since);
+	if (f->config.speed <= 0)
+		return true;
+	when = (double)since / f->config.speed >= 0x1p62
+		       ? (uint64_t)1 << 62
+		       : f->start + (uint64_t)((double)since / f->config.speed);
+	if (when <= loop_now(f->config.loop))
+		return true;
+	if (loop_timer_set(f->config.loop, &f->timer, when) < 0)
+		end(f, "out of memory");
+	return false;
+}
+
+static const char *refusal(int err)
+{
+	switch (err) {
+	case -EMFILE:
+		return "more objects open at the same time than descriptors allow (RLIMIT_NOFILE)";
+	case -EFBIG:
+		return "an object that is larger than the file system of the cache files takes";
+	case -ENAMETOOLONG:
+		return "keys that fit into no message";
+	default:
+		return strerror(-err);
+	}
+}
+
+static bool send_open(struct feed *f, struct feed_request *m)
+{
+	struct feed_handle *h = handle_find(f, m->id);
+	int err;
+
+	m->version = *catalog_version(m->object, m->object->opens);
+	m->recorded_ok = m->version.error == 0;
+	err = port_replay_open(f->port, &m->port, m->object, &m->version);
+	if (err < 0) {
+		fail_at(f, m->at, refusal(err));
+		return false;
+	}
+	m->object->opens++;
+	h->handle = m->port.handle;
+	return true;
+}
+
+/* Nobody can read what is not open: the reader has failed before. */
+static void send_read(struct feed *f, struct feed_request *m)
+{
+	struct port_handle *handle = m->port.handle;
+
+	if (handle->opened && !handle->closing) {
+		port_replay_read(f->port, &m->port, handle);
+		return;
+	}
+	m->undelivered = true;
+	request_over(f, m);
+}
+
+static void send_close(struct feed *f, struct feed_request *m)
+{
+	if (!port_replay_close(f->port, &m->port, m->port.handle))
+		request_free(f, m);
+}
+
+static bool send(struct feed *f, struct feed_request *m)
+{
+	TAILQ_REMOVE(&f->ready, m, link);
+	if (m->port.opcode == CACHEFILES_OP_OPEN) {
+		if (!send_open(f, m)) {
+			request_free(f, m);
+			return false;
+		}
+		/* What is older than the trace has been answered before all of it. */
+		if (m->extra)
+			request_owe(f, m);
+	} else if (m->port.opcode == CACHEFILES_OP_READ) {
+		send_read(f, m);
+	} else {
+		send_close(f, m);
+	}
+	return true;
+}
+
+/* The first of those that are read may go now. */
+static bool may_go(struct feed *f, const struct feed_request *m)
+{
+	if (f->owed > 0 || !f->config.events.may_go(f->config.arg) || !is_time(f, m))
+		return false;
+	return m->port.opcode != CACHEFILES_OP_OPEN || m->object->closing == 0;
+}
+
+static void end_if_done(struct feed *f)
+{
+	if (f->read_all && TAILQ_EMPTY(&f->ready) && !port_replay_queued(f->port) &&
+	    f->stats.outstanding == 0)
+		end(f, NULL);
+}
+
+/* Until the device has something to give, or all has to wait. */
+static void advance(struct feed *f)
+{
+	for (unsigned int i = 0; !f->stopped && !port_replay_queued(f->port); i++) {
+		struct feed_request *m = TAILQ_FIRST(&f->ready);
+
+		if (i == RECORDS_MAX) {
+			loop_defer(f->config.loop, &f->again);
+			return;
+		}
+		if (m && (!may_go(f, m) || !send(f, m)))
+			break;
+		if (!m && (f->read_all || !read_record(f)))
+			break;
+	}
+	if (!f->stopped)
+		end_if_done(f);
+}
+
+static void fire(struct loop_timer *timer)
+{
+	advance(container_of(timer, struct feed, timer));
+}
+
+static void run_again(struct loop_deferred *again)
+{
+	advance(container_of(again, struct feed, again));
+}
+
+/* ---- from the device --------------------------------------------------------------------- */
+
+static struct feed_request *request_of(struct port_request *port)
+{
+	return container_of(port, struct feed_request, port);
+}
+
+static void port_delivered(void *arg, struct port_request *port)
+{
+	struct feed *f = arg;
+	struct feed_request *m = request_of(port);
+
+	m->delivered = now(f);
+	if (port->opcode == CACHEFILES_OP_CLOSE) {
+		f->stats.closes++;
+		return;
+	}
+	f->stats.outstanding++;
+	if (port->opcode == CACHEFILES_OP_OPEN) {
+		f->stats.opens++;
+		return;
+	}
+	f->stats.reads++;
+	m->present = cachefile_present(port->handle->file, port->off, port->len);
+}
+
+static void port_answered(void *arg, struct port_request *port)
+{
+	struct feed *f = arg;
+	struct feed_request *m = request_of(port);
+
+	if (port->opcode == CACHEFILES_OP_CLOSE) {
+		request_free(f, m);
+		return;
+	}
+	if (m->delivered > 0)
+		f->stats.outstanding--;
+	m->took = now(f) - m->delivered;
+	f->config.events.answered(f->config.arg, m);
+	request_over(f, m);
+	feed_kick(f);
+}
+
+static void port_released(void *arg, struct catalog_object *object)
+{
+	feed_kick(arg);
+}
+
+static void port_idle(void *arg)
+{
+	advance(arg);
+}
+
+static void port_breach(void *arg, const struct catalog_object *object, const char *what)
+{
+	struct feed *f = arg;
+
+	f->config.events.breach(f->config.arg, object, what);
+}
+
+const struct port_replay_events feed_port_events = {
+	.delivered = port_delivered,
+	.answered = port_answered,
+	.released = port_released,
+	.idle = port_idle,
+	.breach = port_breach,
+};
+
+/* ---- life -------------------------------------------------------------------------------- */
+
+int feed_new(struct feed **ret, const struct feed_config *config, char *error)
+{
+	static const struct trace_requests_callbacks callbacks = {
+		.begun = trace_begun,
+		.ended = trace_ended,
+		.closed = trace_closed,
+		.worked = trace_worked,
+	};
+	struct feed *f = calloc(1, sizeof(*f));
+	int r = f ? trace_requests_new(&f->requests, &callbacks, f) : -ENOMEM;
+
+	if (r < 0)
+		snprintf(error, CATALOG_ERROR_MAX, "out of memory");
+	else
+		r = trace_reader_new(&f->reader, config->trace, error);
+	if (r < 0) {
+		if (f)
+			trace_requests_free(f->requests);
+		free(f);
+		return r;
+	}
+	f->config = *config;
+	f->timer.fire = fire;
+	f->again.run = run_again;
+	TAILQ_INIT(&f->ready);
+	*ret = f;
+	return 0;
+}
+
+void feed_start(struct feed *f, struct port_replay *port)
+{
+	f->port = port;
+	loop_defer(f->config.loop, &f->again);
+}
+
+void feed_stop(struct feed *f)
+{
+	f->stopped = true;
+	loop_timer_cancel(&f->timer);
+	loop_defer_cancel(f->config.loop, &f->again);
+}
+
+void feed_kick(struct feed *f)
+{
+	if (!f->stopped)
+		loop_defer(f->config.loop, &f->again);
+}
+
+/* The join ends what the trace did not get to, and with it our requests. */
+void feed_finish(struct feed *f)
+{
+	struct feed_handle *h, *next;
+	struct feed_request *m;
+
+	feed_stop(f);
+	while ((m = TAILQ_FIRST(&f->ready))) {
+		TAILQ_REMOVE(&f->ready, m, link);
+		if (m->port.opcode == CACHEFILES_OP_CLOSE)
+			port_replay_close(f->port, &m->port, m->port.handle);
+		request_free(f, m);
+	}
+	HASH_ITER(hh, f->handles, h, next) {
+		if (h->handle)
+			port_replay_close(f->port, NULL, h->handle);
+		handle_free(f, h);
+	}
+	if (!f->read_all)
+		trace_requests_finish(f->requests);
+	f->read_all = true;
+}
+
+struct feed *feed_free(struct feed *f)
+{
+	if (!f)
+		return NULL;
+	assert(f->alive == 0 && !f->handles);
+	trace_requests_free(f->requests);
+	trace_reader_free(f->reader);
+	free(f);
+	return NULL;
+}
+
+struct feed_stats feed_stats(const struct feed *f)
+{
+	return f->stats;
+}

@@ -1,0 +1,581 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/replay/replay.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/frontend/cachefiles.h"
+#include "daemon/record/recorder.h"
+#include "daemon/replay/cachefiles.h"
+#include "daemon/replay/check.h"
+#include "daemon/replay/fault.h"
+#include "daemon/replay/feed.h"
+#include "daemon/state.h"
+#include "daemon/util/checked.h"
+#include "daemon/util/cleanup.h"
+#include "proto/cachefiles-abi.h"
+
+#define GRACE	       (5 * NSEC_PER_SEC) /* for timers of a busy machine */
+#define CHECKS_MAX     1024		  /* that wait for the origin: the trace waits as well */
+#define PROGRESS_EVERY 256		  /* requests */
+
+struct replay {
+	struct replay_config config;
+	struct report report;
+	struct cachefiles *files;
+	struct state *state;
+	struct port_replay *port;
+	struct engine_config engine_config;
+	struct engine *engine;
+	struct frontend *frontend;
+	struct recorder *recorder;
+	struct feed *feed;
+	struct check *check;
+	int empty_dir_fd;
+	uint64_t patience; /* ns: some request is answered in that time, or something is stored */
+	uint64_t answers, answers_seen, stored_seen;
+	uint64_t begun, ended; /* loop time */
+	struct loop_timer stuck;
+	struct loop_deferred stop;
+	bool over;	  /* nothing more is delivered */
+	bool gave_up;	  /* what is not answered now counts as not answered */
+	bool stopping;	  /* the front end has been told */
+	bool ending_file; /* the bytes that are checked are those of a file that goes */
+};
+
+/* ---- judging ----------------------------------------------------------------------------- */
+
+static void feed_breach(void *arg, const struct catalog_object *object, const char *what)
+{
+	struct replay *r = arg;
+	char name[CATALOG_NAME_MAX] = "the device";
+
+	if (object)
+		catalog_name(object, name);
+	r->report.wrong_answers++;
+	report_find(&r->report, "%s: %s", name, what);
+}
+
+static void note_request(struct replay *r, const struct feed_request *m, const char *what)
+{
+	char name[CATALOG_NAME_MAX];
+
+	catalog_name(m->object, name);
+	if (m->port.opcode == CACHEFILES_OP_OPEN)
+		report_find(&r->report, "%s: OPEN: %s", name, what);
+	else
+		report_find(&r->report, "%s: READ of %llu bytes at %llu: %s", name,
+			    (unsigned long long)m->port.len, (unsigned long long)m->port.off, what);
+}
+
+static void wrong_request(struct replay *r, const struct feed_request *m, const char *what)
+{
+	r->report.wrong_answers++;
+	note_request(r, m, what);
+}
+
+/* It failed here: is that what happened, or was to happen? */
+static bool may_fail(const struct replay *r, const struct feed_request *m)
+{
+	return r->report.faults || !m->recorded_ok || !m->recorded_answered;
+}
+
+static void judge_time(struct replay *r, const struct feed_request *m)
+{
+	const struct engine_source_config *source = &r->config.origin->sources[m->object->rule];
+	uint64_t deadline = m->port.opcode == CACHEFILES_OP_OPEN ? source->open_deadline
+								 : source->read_deadline;
+
+	/* The reads of a compressed image are held until all of it is there. */
+	if (m->object->locator && !m->object->compressed && m->took > deadline + GRACE)
+		wrong_request(r, m, "answered long after its deadline");
+}
+
+static void note_times(struct histogram *here, struct histogram *recorded,
+		       const struct feed_request *m)
+{
+	if (m->recorded_answered && !m->extra &&
+	    (histogram_add(here, m->took) < 0 || histogram_add(recorded, m->recorded_took) < 0))
+		return; /* a time less in the statistics */
+}
+
+static void judge_open(struct replay *r, const struct feed_request *m)
+{
+	struct report *report = &r->report;
+	char text[160];
+
+	report->here.opens++;
+	report->recorded.opens += !m->extra;
+	report->recorded.opens_failed += m->version.error < 0 && m->recorded_answered;
+	note_times(&report->here.open, &report->recorded.open, m);
+	if (m->port.error < 0) {
+		report->here.opens_failed++;
+		snprintf(text, sizeof(text), "failed, as it did not in the trace: %s",
+			 strerror(-m->port.error));
+		if (!may_fail(r, m))
+			wrong_request(r, m, text);
+	} else if (m->version.error == 0 && m->recorded_answered &&
+		   m->port.size != m->version.size) {
+		snprintf(text, sizeof(text), "%llu bytes, in the trace it has %llu",
+			 (unsigned long long)m->port.size, (unsigned long long)m->version.size);
+		wrong_request(r, m, text);
+	}
+}
+
+static void judge_read(struct replay *r, const struct feed_request *m)
+{
+	struct report *report = &r->report;
+
+	report->here.reads++;
+	report->recorded.reads++;
+	report->here.asked += m->port.len;
+	report->recorded.asked += m->port.len;
+	report->recorded.reads_failed += !m->recorded_ok;
+	if (m->undelivered) {
+		report->undelivered++;
+		report->here.reads_failed++;
+		return;
+	}
+	report->present += m->present;
+	if (m->port.error < 0) {
+		report->withdrawn++;
+		return;
+	}
+	note_times(&report->here.read, &report->recorded.read, m);
+	if (!m->hole)
+		return;
+	report->here.reads_failed++;
+	if (!m->outside && !may_fail(r, m))
+		wrong_request(r, m, "failed, as it did not in the trace");
+}
+
+static void feed_judged(void *arg, struct feed_request *m)
+{
+	struct replay *r = arg;
+
+	if (r->gave_up || m->port.unanswered) {
+		r->report.unanswered++;
+		note_request(r, m, "never answered");
+		return;
+	}
+	if (r->over && r->stopping)
+		return; /* it was cut off */
+	if (!m->undelivered)
+		judge_time(r, m);
+	if (m->port.opcode == CACHEFILES_OP_OPEN)
+		judge_open(r, m);
+	else
+		judge_read(r, m);
+	if (r->config.progress &&
+	    (r->report.here.opens + r->report.here.reads) % PROGRESS_EVERY == 0)
+		r->config.progress(r->config.arg, &r->report);
+}
+
+/* What the kernel does with the answer to a READ: it looks for itself. */
+static void feed_answered(void *arg, struct feed_request *m)
+{
+	struct replay *r = arg;
+	struct cachefile *file = m->port.handle->file;
+
+	r->answers++;
+	if (m->port.opcode != CACHEFILES_OP_READ || m->port.error < 0 || m->port.unanswered)
+		return;
+	m->outside = m->port.len == 0 || m->port.off >= file->size;
+	m->hole = !cachefile_present(file, m->port.off, m->port.len);
+	if (m->hole || !r->config.check)
+		return;
+	if (check_range(r->check, file, m->port.off, m->port.len) < 0)
+		r->report.unchecked++;
+}
+
+static void feed_worked(void *arg, const struct trace_record *record)
+{
+	struct report_side *side = &((struct replay *)arg)->report.recorded;
+
+	if (record->kind == TRACE_FETCH) {
+		side->fetches++;
+		side->fetched += record->error == 0 ? record->got : 0;
+	} else if (record->kind == TRACE_STORE) {
+		side->stored += record->len;
+	}
+}
+
+static void note_unread(struct replay *r, const struct check_result *result, const char *name)
+{
+	r->report.unchecked++;
+	report_find(&r->report, "%s: %llu bytes at %llu could not be compared: %s", name,
+		    (unsigned long long)result->len, (unsigned long long)result->off,
+		    strerror(-result->err));
+}
+
+static void note_wrong_bytes(struct replay *r, const struct check_result *result, const char *name)
+{
+	struct report *report = &r->report;
+
+	if (r->ending_file) {
+		report->wrong_stored += result->wrong;
+	} else {
+		report->wrong_reads++;
+		report->wrong_bytes += result->wrong;
+	}
+	report_find(report,
+		    "%s: %s %llu bytes at %llu: %llu are not the origin's, the first at %llu", name,
+		    r->ending_file ? "the cache holds" : "READ of", (unsigned long long)result->len,
+		    (unsigned long long)result->off, (unsigned long long)result->wrong,
+		    (unsigned long long)result->first);
+}
+
+static void note_checked(void *arg, const struct check_result *result)
+{
+	struct replay *r = arg;
+	char name[CATALOG_NAME_MAX];
+
+	catalog_name(result->object, name);
+	if (!r->ending_file)
+		r->report.checked_bytes += result->len;
+	if (result->err < 0 && !r->report.interrupted)
+		note_unread(r, result, name);
+	if (result->wrong > 0)
+		note_wrong_bytes(r, result, name);
+	if (r->over && check_pending(r->check) == 0)
+		loop_defer(r->config.loop, &r->stop);
+	else if (r->config.origin->again)
+		feed_kick(r->feed);
+}
+
+/* Whole blocks inside the object, and where they are computed, the right ones. */
+static void file_ended(void *arg, struct cachefile *file)
+{
+	struct replay *r = arg;
+	uint64_t from = 0, to, beyond = cachefile_beyond(file);
+	char name[CATALOG_NAME_MAX];
+
+	if (beyond > 0) {
+		r->report.wrong_stored += beyond;
+		report_find(&r->report, "%s: written %llu bytes beyond the end of its last block",
+			    catalog_name(file->object, name), (unsigned long long)beyond);
+	}
+	if (!r->config.check || r->config.origin->again || r->report.interrupted)
+		return;
+	r->ending_file = true;
+	for (; cachefile_data(file, from, &from, &to); from = to)
+		check_range(r->check, file, from, to - from);
+	r->ending_file = false;
+}
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+static void recorder_stopped(void *arg)
+{
+	loop_stop(((struct replay *)arg)->config.loop);
+}
+
+/* The last answer has been given, and the device is closed. */
+static void frontend_stopped(void *arg)
+{
+	struct replay *r = arg;
+
+	feed_finish(r->feed);
+	if (r->recorder)
+		recorder_stop(r->recorder, recorder_stopped, r);
+	else
+		loop_stop(r->config.loop);
+}
+
+/* From the loop, since the end may be seen from inside a call of the front end. */
+static void stop_now(struct loop_deferred *stop)
+{
+	struct replay *r = container_of(stop, struct replay, stop);
+	struct engine_stats stats = engine_stats(r->engine);
+
+	if (r->stopping || check_pending(r->check) > 0)
+		return;
+	r->stopping = true;
+	loop_timer_cancel(&r->stuck);
+	r->report.here.fetches = stats.fetches;
+	r->report.here.fetched = stats.fetch_bytes;
+	r->report.here.stored = stats.stored_bytes;
+	r->report.here.time = r->ended - r->begun;
+	frontend_stop(r->frontend, frontend_stopped, r);
+}
+
+static void feed_ended(void *arg, const char *why)
+{
+	struct replay *r = arg;
+
+	if (r->over)
+		return;
+	r->over = true;
+	r->ended = loop_now(r->config.loop);
+	feed_stop(r->feed);
+	if (why)
+		snprintf(r->report.why, sizeof(r->report.why), "%s", why);
+	loop_defer(r->config.loop, &r->stop);
+}
+
+void replay_interrupt(struct replay *r)
+{
+	r->report.interrupted = true;
+	feed_ended(r, NULL);
+	check_stop(r->check);
+}
+
+static bool feed_may_go(void *arg)
+{
+	return check_pending(((struct replay *)arg)->check) < CHECKS_MAX;
+}
+
+/* Nothing has been answered for longer than any deadline is, and nothing stored. */
+static void look_for_life(struct loop_timer *timer)
+{
+	struct replay *r = container_of(timer, struct replay, stuck);
+	uint64_t stored = engine_stats(r->engine).stored_bytes;
+
+	if (feed_stats(r->feed).outstanding > 0 && r->answers == r->answers_seen &&
+	    stored == r->stored_seen) {
+		r->gave_up = true;
+		feed_ended(r, NULL);
+		return;
+	}
+	r->answers_seen = r->answers;
+	r->stored_seen = stored;
+	loop_timer_set(r->config.loop, timer, loop_now(r->config.loop) + r->patience);
+}
+
+/* ---- the beginning ----------------------------------------------------------------------- */
+
+/* Names in the cache directory are the kernel's affair, and here there are none: the front end
+ * finds nothing that it would have to drop. */
+static int open_empty_dir(const char *where)
+{
+	_cleanup_free_ char *path = NULL;
+	int fd;
+
+	if (asprintf(&path, "%s/cachefill-replay-XXXXXX", where) < 0) {
+		path = NULL;
+		return -ENOMEM;
+	}
+	if (!mkdtemp(path))
+		return -errno;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	rmdir(path);
+	return fd < 0 ? -errno : fd;
+}
+
+static int decorate(struct replay *r)
+{
+	const struct replay_config *c = &r->config;
+
+	for (size_t i = 0; c->script && c->script->n > 0 && i < c->origin->n_sources; i++) {
+		struct engine_source_config *source = &c->origin->sources[i];
+		int err = fault_new(&source->fetcher, source->fetcher, c->loop, c->catalog,
+				    c->script);
+
+		if (err < 0)
+			return err;
+	}
+	return 0;
+}
+
+static void device_lost(void *arg, const char *why)
+{
+	feed_ended(arg, why);
+}
+
+static int make_frontend(struct replay *r)
+{
+	struct frontend_config config = {
+		.loop = r->config.loop,
+		.engine = r->engine,
+		.cache_dir_fd = r->empty_dir_fd,
+		.lost = device_lost,
+		.arg = r,
+	};
+	int err = port_replay_new(&r->port, &config.port, r->files, &feed_port_events, r->feed);
+
+	if (err == 0 && r->recorder)
+		err = recorder_port(r->recorder, &config.port, config.port);
+	if (err == 0)
+		err = frontend_new(&r->frontend, &config);
+	if (err < 0 && r->port)
+		config.port->ops->free(config.port);
+	return err;
+}
+
+static int make_engine(struct replay *r)
+{
+	const struct replay_config *c = &r->config;
+
+	r->engine_config = (struct engine_config){
+		.loop = c->loop,
+		.state = r->state,
+		.sources = c->origin->sources,
+		.n_sources = c->origin->n_sources,
+		.buffers = c->buffers,
+		.readahead_max = c->readahead_max,
+		.observer = r->recorder ? recorder_observer(r->recorder) : NULL,
+	};
+	return engine_new(&r->engine, &r->engine_config);
+}
+
+static int make_feed(struct replay *r, char *error)
+{
+	const struct replay_config *c = &r->config;
+	struct feed_config config = {
+		.loop = c->loop,
+		.catalog = c->catalog,
+		.trace = c->trace,
+		.speed = c->speed,
+		.virtual_time = c->virtual_time,
+		.events = {
+			.answered = feed_answered,
+			.judged = feed_judged,
+			.worked = feed_worked,
+			.breach = feed_breach,
+			.may_go = feed_may_go,
+			.ended = feed_ended,
+		},
+		.arg = r,
+	};
+
+	return feed_new(&r->feed, &config, error);
+}
+
+static int start_recording(struct replay *r, char *error)
+{
+	const struct replay_origin *origin = r->config.origin;
+	char why[RECORDER_ERROR_MAX];
+	int err = recorder_start(r->recorder, r->config.record, why);
+
+	if (err < 0)
+		snprintf(error, CATALOG_ERROR_MAX, "%.500s", why);
+	for (size_t i = 0; err == 0 && i < origin->n_sources; i++)
+		recorder_source(r->recorder, (uint32_t)i, origin->sources[i].name,
+				origin->sources[i].rule.locator);
+	return err;
+}
+
+static int make_parts(struct replay *r, char *error)
+{
+	const struct replay_config *c = &r->config;
+	int err = cachefiles_new(&r->files, c->cache_dir, error);
+
+	if (err == 0)
+		err = make_feed(r, error);
+	if (err < 0)
+		return err;
+	snprintf(error, CATALOG_ERROR_MAX, "out of memory");
+	r->empty_dir_fd = open_empty_dir(c->cache_dir);
+	err = r->empty_dir_fd < 0 ? r->empty_dir_fd : state_open(&r->state, NULL);
+	if (err == 0 && c->record)
+		err = recorder_new(&r->recorder, c->loop);
+	if (err == 0)
+		err = decorate(r);
+	if (err == 0)
+		err = check_new(&r->check, c->loop, r->files, c->origin, note_checked, r);
+	if (err == 0)
+		err = make_engine(r);
+	/* From here on only frontend_stop() takes it apart. */
+	if (err == 0 && r->recorder)
+		err = start_recording(r, error);
+	if (err == 0)
+		err = make_frontend(r);
+	return err;
+}
+
+static void begin_report(struct replay *r)
+{
+	const struct replay_config *c = &r->config;
+
+	r->report.trace = c->trace;
+	r->report.origin = c->origin->sources[0].name;
+	r->report.speed = c->speed;
+	r->report.virtual_time = c->virtual_time;
+	r->report.faults = c->script && c->script->n > 0;
+	r->report.checked = c->check;
+	r->report.objects = c->catalog->n_objects;
+	r->report.lost = c->catalog->lost;
+	r->report.cut = c->catalog->rest;
+	r->report.complete = c->catalog->complete;
+}
+
+int replay_new(struct replay **ret, const struct replay_config *config, char *error)
+{
+	struct replay *r = calloc(1, sizeof(*r));
+	int err;
+
+	if (!r) {
+		snprintf(error, CATALOG_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	r->config = *config;
+	r->empty_dir_fd = -1;
+	r->stop.run = stop_now;
+	r->stuck.fire = look_for_life;
+	for (size_t i = 0; i < config->origin->n_sources; i++) {
+		const struct engine_source_config *source = &config->origin->sources[i];
+
+		r->patience = max_u64(
+			r->patience, max_u64(source->open_deadline, source->read_deadline) + GRACE);
+	}
+	err = make_parts(r, error);
+	if (err < 0) {
+		replay_free(r);
+		return err;
+	}
+	begin_report(r);
+	cachefiles_on_end(r->files, file_ended, r);
+	*ret = r;
+	return 0;
+}
+
+int replay_run(struct replay *r, const struct report **ret)
+{
+	struct feed_stats stats;
+	int err;
+
+	r->begun = loop_now(r->config.loop);
+	err = loop_timer_set(r->config.loop, &r->stuck, r->begun + r->patience);
+	if (err < 0)
+		return err;
+	feed_start(r->feed, r->port);
+	err = loop_run(r->config.loop);
+	if (err < 0)
+		return err;
+	stats = feed_stats(r->feed);
+	r->report.whole = stats.whole;
+	r->report.strays = stats.strays;
+	r->report.recorded.time = stats.recorded_time;
+	r->files = cachefiles_free(r->files);
+	*ret = &r->report;
+	return 0;
+}
+
+struct replay *replay_free(struct replay *r)
+{
+	if (!r)
+		return NULL;
+	loop_timer_cancel(&r->stuck);
+	loop_defer_cancel(r->config.loop, &r->stop);
+	frontend_free(r->frontend);
+	engine_free(r->engine);
+	if (r->recorder && recorder_stats(r->recorder).recording) {
+		/* It did not come to a start. */
+		recorder_stop(r->recorder, recorder_stopped, r);
+		loop_run(r->config.loop);
+	}
+	recorder_free(r->recorder);
+	feed_free(r->feed);
+	port_replay_free(r->port);
+	cachefiles_free(r->files);
+	check_free(r->check);
+	state_close(r->state);
+	close_fdp(&r->empty_dir_fd);
+	report_deinit(&r->report);
+	free(r);
+	return NULL;
+}

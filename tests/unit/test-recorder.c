@@ -309,6 +309,50 @@ START_TEST(requests_that_wait_when_it_begins_are_in_it)
 }
 END_TEST
 
+/* Whatever happens, and wherever a recording begins and ends: it can be joined without a remainder.
+ */
+START_TEST(recordings_of_anything_can_be_joined)
+{
+	struct emu_mount *mounts[4];
+	struct fake_origin *origins[4];
+	uint64_t requests = 0;
+
+	srand48(_i);
+	for (unsigned int i = 0; i < 4; i++) {
+		origins[i] = rig_serve((const char *[]){ "a", "b", "c", "d" }[i], 32 * MIB);
+		origins[i]->delay = origins[i]->look_delay = (uint64_t)(lrand48() % 30) * MS;
+		mounts[i] = rig_open(origins[i]);
+	}
+	for (unsigned int step = 0; step < 400; step++) {
+		unsigned int i = (unsigned int)(lrand48() % 4);
+		uint64_t block = (uint64_t)(lrand48() % (8 * KIB));
+
+		if (lrand48() % 8 == 0 && emu_mount_state(mounts[i]) == EMU_MOUNT_OPEN) {
+			emu_close(mounts[i]);
+			mounts[i] = rig_open(origins[i]);
+		} else {
+			emu_read(mounts[i], block * 4096, 64 * KIB);
+		}
+		rig_run((uint64_t)(lrand48() % 10) * MS);
+		if (lrand48() % 16 != 0)
+			continue;
+		if (!recorder_stats(recorder).recording) {
+			start();
+			continue;
+		}
+		stop();
+		see_whole(recorder_stats(recorder).path);
+		ck_assert_uint_eq(join().strays, 0);
+		requests += join().requests;
+	}
+	ck_assert_uint_gt(requests, 20);
+	for (unsigned int i = 0; i < 4; i++) {
+		rig_wait(emu_mount_state(mounts[i]) == EMU_MOUNT_OPEN);
+		rig_umount(mounts[i]);
+	}
+}
+END_TEST
+
 START_TEST(every_recording_names_its_objects_anew)
 {
 	struct emu_mount *mount = rig_mount(rig_serve("blob", 64 * MIB));
@@ -499,6 +543,7 @@ static TCase *tests(void)
 	tcase_add_test(tcase, completions_name_the_object_of_their_descriptor);
 	tcase_add_test(tcase, recording_that_begins_in_the_middle_names_what_is_open);
 	tcase_add_test(tcase, requests_that_wait_when_it_begins_are_in_it);
+	tcase_add_loop_test(tcase, recordings_of_anything_can_be_joined, 0, 8);
 	tcase_add_test(tcase, every_recording_names_its_objects_anew);
 	tcase_add_test(tcase, nothing_is_written_while_nothing_is_recorded);
 	tcase_add_test(tcase, only_one_recording_at_a_time);

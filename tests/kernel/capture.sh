@@ -39,7 +39,6 @@ TMPDIR=$temporary "$here/run.sh" --kernel "$version" --from "$here/workloads" --
 for name in "${workloads[@]}"; do
 	trace=$(echo "$temporary"/*/logs/"$name.http"/trace)
 	"$ctl" trace verify "$trace"
-	rm -f "$out/$name.trace"
-	"$ctl" trace anonymise "$trace" "$out/$name.trace"
+	"$ctl" trace anonymise --force -o "$out/$name.trace" "$trace"
 	echo "$out/$name.trace: $(stat -c %s "$out/$name.trace") bytes"
 done

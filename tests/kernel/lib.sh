@@ -270,11 +270,12 @@ readers_wait() {
 
 # ---- captured workloads ------------------------------------------------------------------
 
-# An origin some way off, and a daemon that records.
+# An origin some way off, and a daemon that records. It reads ahead as little as it can: what was
+# fetched before it was asked for would not be in the trace as a request.
 capture_start() {
-	tc qdisc replace dev lo root netem delay 5ms
+	tc qdisc replace dev lo root netem delay "${CAPTURE_DELAY:-5ms}"
 	origin_start
-	daemon_start --trace "$RUN/trace"
+	daemon_start --trace "$RUN/trace" --readahead-max 4KiB
 	drop_caches
 }
 

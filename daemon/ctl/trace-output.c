@@ -28,14 +28,31 @@ static void remove_unfinished(int signal_number)
 }
 
 /* A signal that our parent has chosen to ignore stays ignored. */
-static void catch_signals(const char *path)
+static void catch_signals(void)
 {
 	struct sigaction ours = { .sa_handler = remove_unfinished }, before;
 
-	snprintf(unfinished, sizeof(unfinished), "%s", path);
 	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
 		if (sigaction(fatal[i], NULL, &before) == 0 && before.sa_handler != SIG_IGN)
 			sigaction(fatal[i], &ours, NULL);
+}
+
+/* Creates the file; no signal comes between that and what the handler knows. */
+static int create(struct trace_output *output, const char *path, char *error)
+{
+	sigset_t blocked, before;
+	int r;
+
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < sizeof(fatal) / sizeof(fatal[0]); i++)
+		sigaddset(&blocked, fatal[i]);
+	catch_signals();
+	sigprocmask(SIG_BLOCK, &blocked, &before);
+	r = trace_writer_new(&output->writer, path, error);
+	if (r == 0)
+		snprintf(unfinished, sizeof(unfinished), "%s", path);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 /* ---- the file ---------------------------------------------------------------------------- */
@@ -92,12 +109,11 @@ int trace_output_open(struct trace_output *output, const char *command)
 	if (choose_temporary(output) != CTL_OK)
 		return CTL_FAILED;
 	path = output->temporary ? output->temporary : output->path;
-	if (trace_writer_new(&output->writer, path, error) < 0) {
-		free(output->temporary);
-		return ctl_error("%s", error);
-	}
-	catch_signals(path);
-	return CTL_OK;
+	if (create(output, path, error) == 0)
+		return CTL_OK;
+	free(output->temporary);
+	output->temporary = NULL;
+	return ctl_error("%s", error);
 }
 
 int trace_output_put(struct trace_output *output, const struct trace_record *record)

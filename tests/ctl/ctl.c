@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -95,17 +96,29 @@ static _Noreturn void child(const char *const *words, int out)
 	_exit(127);
 }
 
-static void run(struct ctl_result *result, const char *const *words, int out)
+static pid_t start(const char *const *words, int out)
 {
 	pid_t pid = fork();
-	size_t len;
-	int status;
 
 	ck_assert_int_ge(pid, 0);
 	if (pid == 0)
 		child(words, out);
+	return pid;
+}
+
+static int end(pid_t pid)
+{
+	int status;
+
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
-	result->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void run(struct ctl_result *result, const char *const *words, int out)
+{
+	size_t len;
+
+	result->status = end(start(words, out));
 	ck_assert_msg(result->status != 127, "$CACHEFILLCTL is not there");
 	free(result->err);
 	result->err = (char *)file_read("stderr", &len);
@@ -134,6 +147,49 @@ struct ctl_result *ctl_run_unread(const char *const *words)
 	run(&result, words, fds[1]);
 	close(fds[1]);
 	return &result;
+}
+
+/* Waits until a file of this name is created in the directory. */
+static void await_file(int notify, const char *name)
+{
+	char events[4096];
+	bool found = false;
+
+	while (!found) {
+		ssize_t n = read(notify, events, sizeof(events));
+
+		ck_assert_int_gt(n, 0);
+		for (char *at = events; at < events + n;) {
+			struct inotify_event event;
+
+			memcpy(&event, at, sizeof(event));
+			found = found || strcmp(at + sizeof(event), name) == 0;
+			at += sizeof(event) + event.len;
+		}
+	}
+}
+
+int ctl_run_killed(const char *const *words, const char *created, int signal_number)
+{
+	int notify = inotify_init1(IN_CLOEXEC), in, status;
+	size_t len;
+	uint8_t *data;
+	pid_t pid;
+
+	trace_write_sample("sample");
+	data = file_read("sample", &len);
+	ck_assert_int_ge(inotify_add_watch(notify, ".", IN_CREATE), 0);
+	ck_assert_int_eq(mkfifo("input", 0600), 0);
+	pid = start(words, STDOUT_FILENO);
+	in = open("input", O_WRONLY | O_CLOEXEC);
+	ck_assert_int_eq(write(in, data, len), (ssize_t)len);
+	await_file(notify, created);
+	kill(pid, signal_number);
+	status = end(pid);
+	close(in);
+	close(notify);
+	free(data);
+	return status;
 }
 
 void ctl_assert_ok(const struct ctl_result *r)

@@ -29,6 +29,10 @@ struct ctl_result *ctl_run(const char *const *words);
 /* The same, and standard output is a pipe whose reader has gone. */
 struct ctl_result *ctl_run_unread(const char *const *words);
 
+/* It reads the FIFO "input", where nothing follows the sample, and gets a signal once it has
+ * created a file. Returns the status. */
+int ctl_run_killed(const char *const *words, const char *created, int signal_number);
+
 void ctl_assert_ok(const struct ctl_result *result);
 #define RUN_OK(...) ctl_assert_ok(RUN(__VA_ARGS__))
 

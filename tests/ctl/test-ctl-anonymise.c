@@ -2,6 +2,7 @@
 #include "tests/ctl/ctl.h"
 
 #include <check.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -149,6 +150,16 @@ START_TEST(test_cut_off)
 }
 END_TEST
 
+/* Ended in the middle, it leaves nothing behind. */
+START_TEST(test_killed)
+{
+	const char *const words[] = { "trace", "anonymise", "-o", "out", "input", NULL };
+
+	ck_assert_int_eq(ctl_run_killed(words, "out", SIGTERM), 128 + SIGTERM);
+	ck_assert(!file_exists("out"));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ctl-anonymise");
@@ -161,6 +172,7 @@ int main(void)
 	tcase_add_test(tcase, test_domains_stay_apart);
 	tcase_add_test(tcase, test_pipe);
 	tcase_add_test(tcase, test_cut_off);
+	tcase_add_test(tcase, test_killed);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);
 }

@@ -14,7 +14,6 @@
 #include "daemon/record/recorder-internal.h"
 #include "daemon/record/spool.h"
 #include "daemon/util/cleanup.h"
-#include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
 /* The last two records, "lost" and "end", find room whatever came before: a number each. */
@@ -23,22 +22,6 @@
 
 /* Files of one name; somebody who has that many will not miss the next. */
 #define FILES_MAX 10000
-
-struct recorder {
-	struct loop *loop;
-	struct engine_observer observer;
-	struct spool *spool; /* owned; NULL: idle */
-	struct trace_encoder encoder;
-	char *path;	 /* owned */
-	uint64_t number; /* of this recording, from 1: the mark of objects that are in it */
-	uint64_t records, lost;
-	uint64_t untold; /* of the lost ones, those that no "lost" record has counted yet */
-	uint64_t bytes;	 /* of the last recording */
-	bool stopping, has_port;
-	struct loop_deferred idle; /* done() of a stop where there was nothing to stop */
-	void (*done)(void *);
-	void *arg;
-};
 
 /* ---- records ------------------------------------------------------------------------------ */
 
@@ -108,157 +91,6 @@ static void recorder_put_end(struct recorder *r)
 	recorder_tell_lost(r, LAST_MAX);
 	record.count = r->records;
 	recorder_encode(r, &record, LAST_MAX, 0);
-}
-
-/* A locator is written down without its secrets. */
-void recorder_source(struct recorder *r, uint32_t number, const char *name, const char *locator)
-{
-	char shown[LOCATOR_MAX];
-	struct trace_record record = {
-		.kind = TRACE_SOURCE,
-		.source = number,
-		.text = bytes_str(name),
-		.locator = bytes_str(locator_print(locator, shown, sizeof(shown))),
-	};
-
-	if (recorder_is_on(r))
-		recorder_put(r, &record);
-}
-
-/* Once per recording, before the first record with its number; again where that was lost. */
-static void recorder_object(struct recorder *r, struct object *o)
-{
-	char shown[LOCATOR_MAX];
-	struct trace_record record;
-
-	if (object_mark(o) == r->number)
-		return;
-	record = (struct trace_record){
-		.kind = TRACE_OBJECT,
-		.object = object_number(o),
-		.source = object_source(o),
-		.size = object_size(o),
-		.flags = object_is_compressed(o) ? TRACE_OBJECT_COMPRESSED : 0,
-		.volume = object_volume(o),
-		.cookie = object_cookie(o),
-		.locator = bytes_str(locator_print(object_locator(o), shown, sizeof(shown))),
-		.validator = bytes_str(object_validator(o)),
-	};
-	if (recorder_put(r, &record))
-		object_set_mark(o, r->number);
-}
-
-void recorder_handle(struct recorder *r, uint32_t object_id, struct object *o)
-{
-	struct trace_record record = {
-		.kind = TRACE_HANDLE,
-		.id = object_id,
-		.object = object_number(o),
-	};
-
-	if (!recorder_is_on(r))
-		return;
-	recorder_object(r, o);
-	recorder_put(r, &record);
-}
-
-void recorder_waiting_open(struct recorder *r, uint32_t msg_id, uint32_t object_id,
-			   struct bytes volume, struct bytes cookie)
-{
-	struct trace_record record = {
-		.kind = TRACE_OPEN,
-		.msg = msg_id,
-		.id = object_id,
-		.volume = volume,
-		.cookie = cookie,
-	};
-
-	if (recorder_is_on(r))
-		recorder_put(r, &record);
-}
-
-void recorder_waiting_read(struct recorder *r, uint32_t msg_id, uint32_t object_id, uint64_t off,
-			   uint64_t len)
-{
-	struct trace_record record = {
-		.kind = TRACE_READ,
-		.msg = msg_id,
-		.id = object_id,
-		.off = off,
-		.len = len,
-	};
-
-	if (recorder_is_on(r))
-		recorder_put(r, &record);
-}
-
-/* ---- the engine's work -------------------------------------------------------------------- */
-
-static struct recorder *recorder_of(struct engine_observer *observer)
-{
-	return container_of(observer, struct recorder, observer);
-}
-
-static void recorder_opened(struct engine_observer *observer, struct object *o)
-{
-	struct recorder *r = recorder_of(observer);
-
-	if (recorder_is_on(r))
-		recorder_object(r, o);
-}
-
-static void recorder_looked(struct engine_observer *observer, const struct engine_open *open,
-			    uint32_t source, uint64_t size, uint64_t begun, int err)
-{
-	struct recorder *r = recorder_of(observer);
-	struct trace_record record = {
-		.kind = TRACE_LOOK,
-		.source = source,
-		.volume = open->volume,
-		.cookie = open->cookie,
-		.size = size,
-		.took = loop_now(r->loop) - begun,
-		.error = err,
-	};
-
-	if (recorder_is_on(r))
-		recorder_put(r, &record);
-}
-
-static void recorder_worked(struct recorder *r, struct object *o, struct trace_record *record,
-			    const struct engine_work *work)
-{
-	if (!recorder_is_on(r))
-		return;
-	recorder_object(r, o);
-	record->object = object_number(o);
-	record->off = work->off;
-	record->len = work->len;
-	record->queued = work->begun - work->wished;
-	record->took = loop_now(r->loop) - work->begun;
-	record->error = work->err;
-	recorder_put(r, record);
-}
-
-static void recorder_fetched(struct engine_observer *observer, struct object *o,
-			     const struct engine_work *work, uint64_t got, enum engine_class class)
-{
-	struct trace_record record = { .kind = TRACE_FETCH, .got = got, .class = class };
-
-	recorder_worked(recorder_of(observer), o, &record, work);
-}
-
-static void recorder_stored(struct engine_observer *observer, struct object *o,
-			    const struct engine_work *work)
-{
-	struct trace_record record = { .kind = TRACE_STORE };
-
-	recorder_worked(recorder_of(observer), o, &record, work);
-}
-
-struct engine_observer *recorder_observer(struct recorder *r)
-{
-	return &r->observer;
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */
@@ -371,23 +203,33 @@ static int recorder_open(struct recorder *r, const char *path)
 	return 0;
 }
 
-int recorder_start(struct recorder *r, const char *path, char *error)
+static void recorder_begin(struct recorder *r)
 {
 	size_t n;
-	char *buf;
-	int err = r->spool ? -EALREADY : recorder_open(r, path);
+	char *buf = spool_reserve(r->spool, TRACE_HEADER_MAX, &n);
 
-	if (err < 0) {
-		snprintf(error, RECORDER_ERROR_MAX, "%s: %s", r->spool ? r->path : path,
-			 r->spool ? "this recording has not ended yet" : strerror(-err));
-		return err;
-	}
 	r->number++;
 	r->records = r->lost = r->untold = 0;
 	r->encoder = (struct trace_encoder){ 0 };
-	buf = spool_reserve(r->spool, TRACE_HEADER_MAX, &n);
 	spool_commit(r->spool, trace_encode_header(&r->encoder, buf, n));
 	recorder_put_start(r);
+}
+
+int recorder_start(struct recorder *r, const char *path, char *error)
+{
+	int err;
+
+	if (r->spool) {
+		snprintf(error, RECORDER_ERROR_MAX, "%s: this recording has not ended yet",
+			 r->path);
+		return -EALREADY;
+	}
+	err = recorder_open(r, path);
+	if (err < 0) {
+		snprintf(error, RECORDER_ERROR_MAX, "%s: %s", path, strerror(-err));
+		return err;
+	}
+	recorder_begin(r);
 	log_info("%s: recording", r->path);
 	return 0;
 }
@@ -402,12 +244,7 @@ int recorder_new(struct recorder **ret, struct loop *loop)
 		return -ENOMEM;
 	r->loop = loop;
 	r->idle.run = recorder_was_idle;
-	r->observer = (struct engine_observer){
-		.opened = recorder_opened,
-		.looked = recorder_looked,
-		.fetched = recorder_fetched,
-		.stored = recorder_stored,
-	};
+	recorder_observe(r);
 	*ret = r;
 	return 0;
 }

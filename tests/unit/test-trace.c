@@ -558,6 +558,8 @@ START_TEST(test_bodies)
 		{ "\x00\x00", 2, false }, /* no such kind in the schema */
 		{ "\x13\x00\x00", 3, false },
 		{ "\x40\x00\x00", 3, false },
+		{ "\x41\x00\x00", 3, false },
+		{ "\x7f\x00\x00", 3, false },
 		{ "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x00\x00", 12, false },
 		{ "\x0d\x00\xff\xff\xff\xff\x0f", 7, true },  /* release, id 2^32 - 1 */
 		{ "\x0d\x00\x80\x80\x80\x80\x10", 7, false }, /* 2^32 */

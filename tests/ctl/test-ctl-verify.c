@@ -169,9 +169,19 @@ END_TEST
 
 START_TEST(test_missing_answer)
 {
+	char expected[80];
+	size_t len;
+
 	write_without("a", find(TRACE_COMPLETE));
 	/* Its message is used again, which is impossible before the answer. */
 	assert_bad(RUN("trace", "verify", "a"), "1 requests without an answer");
+	/* Of two, the first is told where it is. */
+	trace_write("14", sample, 14, false);
+	free(file_read("14", &len));
+	trace_write("c", sample, 16, true);
+	snprintf(expected, sizeof(expected),
+		 "c: 2 requests without an answer, the first at offset %zu", len);
+	assert_bad(RUN("trace", "verify", "c"), expected);
 	trace_write_random("b", 3, 300, true);
 	assert_bad(RUN("trace", "verify", "b"), "requests without an answer, the first at offset ");
 	RUN_OK("trace", "verify", "--lenient", "b");

@@ -243,20 +243,24 @@ static int add_range(json_t *list, const struct trace_plan_range *range)
 
 static int fill_json(json_t *root, const struct planning *p, const struct total *total)
 {
-	json_t *list = json_array();
-	int r = list && json_object_set_new(root, "ranges", list) == 0 ? 0 : -ENOMEM;
+	json_t *list = NULL;
+	int r = ctl_json_u64(root, "version", VERSION);
 
-	for (size_t i = 0; r == 0 && i < p->n_ranges; i++)
-		r = add_range(list, &p->ranges[i]);
 	if (r == 0)
-		r = ctl_json_u64(root, "version", VERSION);
-	if (r == 0)
-		r = ctl_json_u64(root, "bytes", total->bytes);
+		r = ctl_json_u64(root, "traces", trace_plan_traces(p->plan));
 	if (r == 0)
 		r = ctl_json_u64(root, "objects", total->objects);
 	if (r == 0)
-		r = ctl_json_u64(root, "traces", trace_plan_traces(p->plan));
-	return r < 0 ? r : ctl_json_u64(root, "left_out", trace_plan_left_out(p->plan));
+		r = ctl_json_u64(root, "bytes", total->bytes);
+	if (r == 0)
+		r = ctl_json_u64(root, "left_out", trace_plan_left_out(p->plan));
+	if (r == 0)
+		list = json_array();
+	if (!list || json_object_set_new(root, "ranges", list) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; r == 0 && i < p->n_ranges; i++)
+		r = add_range(list, &p->ranges[i]);
+	return r;
 }
 
 static int write_json(const struct planning *p, const struct total *total, FILE *out)

@@ -196,16 +196,16 @@ START_TEST(test_names_are_escaped)
 }
 END_TEST
 
+/* One mark each would be 50 bytes and more. */
 START_TEST(test_size_does_not_follow_the_trace)
 {
-	size_t small, large;
+	struct ctl_result *r;
 
-	trace_write_random("a", 1, 40000, true);
-	trace_write_random("b", 1, 200000, true);
-	assert_well_formed(RUN("trace", "plot", "a")->out);
-	small = RUN("trace", "plot", "a")->out_len;
-	large = RUN("trace", "plot", "b")->out_len;
-	ck_assert_uint_lt(large, small + small / 2);
+	trace_write_random("a", 1, 200000, true);
+	r = RUN("trace", "plot", "a");
+	ctl_assert_ok(r);
+	assert_well_formed(r->out);
+	ck_assert_uint_lt(r->out_len, 1000000);
 }
 END_TEST
 

@@ -19,11 +19,12 @@ void recorder_source(struct recorder *r, uint32_t number, const char *name, cons
 	};
 
 	if (recorder_is_on(r))
-		recorder_put(r, &record);
+		recorder_put_first(r, &record);
 }
 
 /* Once per recording, before the first record with its number; again where that was lost. */
-static void recorder_object(struct recorder *r, struct object *o)
+static void recorder_object(struct recorder *r, struct object *o,
+			    bool (*put)(struct recorder *r, struct trace_record *record))
 {
 	char shown[LOCATOR_MAX];
 	struct trace_record record;
@@ -41,7 +42,7 @@ static void recorder_object(struct recorder *r, struct object *o)
 		.locator = bytes_str(locator_print(object_locator(o), shown, sizeof(shown))),
 		.validator = bytes_str(object_validator(o)),
 	};
-	if (recorder_put(r, &record))
+	if (put(r, &record))
 		object_set_mark(o, r->number);
 }
 
@@ -55,8 +56,8 @@ void recorder_handle(struct recorder *r, uint32_t object_id, struct object *o)
 
 	if (!recorder_is_on(r))
 		return;
-	recorder_object(r, o);
-	recorder_put(r, &record);
+	recorder_object(r, o, recorder_put_first);
+	recorder_put_first(r, &record);
 }
 
 void recorder_waiting_open(struct recorder *r, uint32_t msg_id, uint32_t object_id,
@@ -71,7 +72,7 @@ void recorder_waiting_open(struct recorder *r, uint32_t msg_id, uint32_t object_
 	};
 
 	if (recorder_is_on(r))
-		recorder_put(r, &record);
+		recorder_put_first(r, &record);
 }
 
 void recorder_waiting_read(struct recorder *r, uint32_t msg_id, uint32_t object_id, uint64_t off,
@@ -86,7 +87,7 @@ void recorder_waiting_read(struct recorder *r, uint32_t msg_id, uint32_t object_
 	};
 
 	if (recorder_is_on(r))
-		recorder_put(r, &record);
+		recorder_put_first(r, &record);
 }
 
 /* ---- the engine's work -------------------------------------------------------------------- */
@@ -101,7 +102,7 @@ static void recorder_opened(struct engine_observer *observer, struct object *o)
 	struct recorder *r = recorder_of(observer);
 
 	if (recorder_is_on(r))
-		recorder_object(r, o);
+		recorder_object(r, o, recorder_put);
 }
 
 static void recorder_looked(struct engine_observer *observer, const struct engine_open *open,
@@ -127,7 +128,7 @@ static void recorder_worked(struct recorder *r, struct object *o, struct trace_r
 {
 	if (!recorder_is_on(r))
 		return;
-	recorder_object(r, o);
+	recorder_object(r, o, recorder_put);
 	record->object = object_number(o);
 	record->off = work->off;
 	record->len = work->len;

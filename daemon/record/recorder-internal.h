@@ -33,6 +33,10 @@ bool recorder_is_on(const struct recorder *recorder);
 /* Stamps the record with the time, and puts it down; false: lost, and counted. Only while on. */
 bool recorder_put(struct recorder *recorder, struct trace_record *record);
 
+/* The same for what there is when a recording begins: all of it at one moment, before the disk can
+ * do anything. It is lost only where memory ends. */
+bool recorder_put_first(struct recorder *recorder, struct trace_record *record);
+
 /* The recorder has a port, or has it no more: it must outlive it. */
 void recorder_set_port(struct recorder *recorder, bool there);
 

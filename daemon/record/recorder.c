@@ -70,6 +70,16 @@ bool recorder_put(struct recorder *r, struct trace_record *record)
 	return false;
 }
 
+bool recorder_put_first(struct recorder *r, struct trace_record *record)
+{
+	size_t n;
+
+	spool_reserve(r->spool, TRACE_RECORD_MAX + LAST_MAX + KEPT, &n);
+	if (n == 0)
+		spool_grow(r->spool); /* else it is lost as any other */
+	return recorder_put(r, record);
+}
+
 static void recorder_put_start(struct recorder *r)
 {
 	struct trace_record record = { .kind = TRACE_START };

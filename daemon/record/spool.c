@@ -20,8 +20,8 @@ struct spool {
 	void *arg;
 	uint64_t written; /* bytes, also the offset of the next write */
 
-	char *filling; /* owned; `filled` bytes */
-	size_t filled;
+	char *filling; /* owned, of `room` bytes, of which `filled` are used */
+	size_t room, filled;
 	char *writing; /* owned; bytes from `done` to `size` are still to be written; size 0: idle
 			*/
 	size_t size, done;
@@ -51,8 +51,19 @@ static void spool_turn(struct spool *s)
 	s->size = s->filled;
 	s->done = 0;
 	s->filling = empty;
+	s->room = SPOOL_BUFFER;
 	s->filled = 0;
 	spool_submit(s);
+}
+
+/* What has grown becomes as small as it was; where that fails it is larger than it need be. */
+static void spool_shrink(struct spool *s)
+{
+	char *small = s->size > SPOOL_BUFFER ? realloc(s->writing, SPOOL_BUFFER) : NULL;
+
+	if (small)
+		s->writing = small;
+	s->size = 0;
 }
 
 /* Without a timer there is no later: it is written now. */
@@ -101,7 +112,7 @@ static void spool_wrote(struct loop_op *op, int res)
 		spool_submit(s);
 		return;
 	}
-	s->size = 0;
+	spool_shrink(s);
 	spool_go_on(s);
 }
 
@@ -137,6 +148,7 @@ int spool_new(struct spool **ret, struct loop *loop, int fd, void (*failed)(void
 	s->writing = malloc(SPOOL_BUFFER);
 	if (!s->filling || !s->writing)
 		return -ENOMEM;
+	s->room = SPOOL_BUFFER;
 	s->fd = fd;
 	*ret = steal(&s);
 	return 0;
@@ -157,9 +169,9 @@ struct spool *spool_free(struct spool *s)
 void *spool_reserve(struct spool *s, size_t want, size_t *ret_n)
 {
 	assert(want <= SPOOL_BUFFER / 2);
-	if (SPOOL_BUFFER - s->filled < want && s->size == 0 && !s->broken)
+	if (s->room - s->filled < want && s->size == 0 && !s->broken)
 		spool_turn(s);
-	*ret_n = SPOOL_BUFFER - s->filled;
+	*ret_n = s->room - s->filled;
 	if (*ret_n < want || s->broken)
 		*ret_n = 0;
 	return s->filling + s->filled;
@@ -167,10 +179,24 @@ void *spool_reserve(struct spool *s, size_t want, size_t *ret_n)
 
 void spool_commit(struct spool *s, size_t n)
 {
-	assert(n <= SPOOL_BUFFER - s->filled && !s->finished);
+	assert(n <= s->room - s->filled && !s->finished);
 	s->filled += n;
 	if (s->size == 0 && !s->broken)
 		spool_go_on(s);
+}
+
+int spool_grow(struct spool *s)
+{
+	char *grown;
+
+	if (2 * s->room > SPOOL_GROWN_MAX)
+		return -ENOSPC;
+	grown = realloc(s->filling, 2 * s->room);
+	if (!grown)
+		return -ENOMEM;
+	s->filling = grown;
+	s->room *= 2;
+	return 0;
 }
 
 void spool_finish(struct spool *s, void (*finished)(void *arg))

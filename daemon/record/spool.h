@@ -12,7 +12,8 @@
 
 #include "daemon/loop/loop.h"
 
-#define SPOOL_BUFFER ((size_t)256 << 10) /* bytes; there are two */
+#define SPOOL_BUFFER	((size_t)256 << 10) /* bytes; there are two */
+#define SPOOL_GROWN_MAX ((size_t)256 << 20)
 
 struct spool;
 
@@ -33,6 +34,12 @@ struct spool *spool_free(struct spool *spool);
  */
 void *spool_reserve(struct spool *spool, size_t want, size_t *ret_n);
 void spool_commit(struct spool *spool, size_t n);
+
+/*
+ * Makes room where there is none, for what has to be told at one moment however much it is: the
+ * buffer becomes larger until it has been written. -ENOMEM; -ENOSPC beyond SPOOL_GROWN_MAX.
+ */
+int spool_grow(struct spool *spool);
 
 /* Writes the rest; finished(), or failed(), comes from the loop. Nothing is committed any more. */
 void spool_finish(struct spool *spool, void (*finished)(void *arg));

@@ -17,7 +17,7 @@
 #include "proto/trace.h"
 #include "tests/lib/rig.h"
 
-#define FILE_MAX    (4 * MIB)
+#define FILE_MAX    (16 * MIB)
 #define RECORDS_MAX 65536
 
 static struct recorder *recorder;

@@ -34,6 +34,8 @@ void *__real_malloc(size_t n);
 void *__wrap_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
 void *__real_reallocarray(void *p, size_t n, size_t size);
 void *__wrap_reallocarray(void *p, size_t n, size_t size);
 
@@ -87,19 +89,25 @@ void *__wrap_calloc(size_t n, size_t size)
 	return memory_ends() ? NULL : __real_calloc(n, size);
 }
 
+void *__wrap_realloc(void *p, size_t n)
+{
+	return memory_ends() ? NULL : __real_realloc(p, n);
+}
+
 void *__wrap_reallocarray(void *p, size_t n, size_t size)
 {
 	return memory_ends() ? NULL : __real_reallocarray(p, n, size);
 }
 
-/* So many records of 3000 bytes and a little. */
+/* So many records of 3000 bytes and a little, of sources 0, 1, ... */
 static void put_big(unsigned int count)
 {
-	char locator[3001] = "x:";
+	static uint8_t key[3000];
+	const struct engine_open open = { .volume = bytes_of(key, sizeof(key)) };
+	struct engine_observer *observer = recorder_observer(recorder);
 
-	memset(locator + 2, 'x', sizeof(locator) - 3);
 	for (unsigned int i = 0; i < count; i++)
-		recorder_source(recorder, i, "big", locator);
+		observer->looked(observer, &open, i, 0, 0, 0);
 }
 
 /* ---- a slow disk -------------------------------------------------------------------------- */
@@ -157,17 +165,16 @@ START_TEST(object_whose_record_was_lost_is_named_later)
 }
 END_TEST
 
-/* The longest name whose record can be written. */
-static size_t longest_name(const char *name, const char *locator)
+/* The longest key whose record can be written. */
+static size_t longest_key(const uint8_t *key)
 {
 	static uint8_t buf[2 * TRACE_RECORD_MAX];
 	struct trace_record record = {
-		.kind = TRACE_SOURCE,
-		.locator = bytes_str(locator),
-		.text = bytes_of(name, TRACE_RECORD_MAX),
+		.kind = TRACE_LOOK,
+		.volume = bytes_of(key, TRACE_RECORD_MAX),
 	};
 
-	for (; record.text.len > 0; record.text.len--) {
+	for (; record.volume.len > 0; record.volume.len--) {
 		struct trace_encoder encoder = { 0 };
 		size_t n = trace_encode(&encoder, buf, sizeof(buf), &record);
 
@@ -175,27 +182,75 @@ static size_t longest_name(const char *name, const char *locator)
 		if (n > 0)
 			break;
 	}
-	return record.text.len;
+	return record.volume.len;
 }
 
 START_TEST(end_finds_room_behind_the_longest_records)
 {
-	static char name[TRACE_RECORD_MAX + 1];
+	static uint8_t key[TRACE_RECORD_MAX];
+	const struct engine_open open = { .volume = bytes_of(key, longest_key(key)) };
+	struct engine_observer *observer = recorder_observer(recorder);
 
-	memset(name, 'n', TRACE_RECORD_MAX);
-	name[longest_name(name, "x:")] = '\0';
 	start();
 	disk.slow = true;
 	for (unsigned int i = 0; i < 40; i++)
-		recorder_source(recorder, 0, name, "x:");
+		observer->looked(observer, &open, 0, 0, loop_now(rig.loop), 0);
 	ck_assert_uint_gt(recorder_stats(recorder).lost, 0);
 	stopped = false;
 	recorder_stop(recorder, recorder_stopped, NULL);
 	disk_works_again();
 	rig_wait(stopped);
 	see_whole(file);
-	ck_assert_uint_ge(seen.counts[TRACE_SOURCE], 1 + 8 + 15); /* half a buffer, and one */
-	ck_assert_uint_eq(seen.counts[TRACE_SOURCE] + nth(TRACE_LOST, 0)->count, 41);
+	ck_assert_uint_ge(seen.counts[TRACE_LOOK], 8 + 15); /* half a buffer, and one */
+	ck_assert_uint_eq(seen.counts[TRACE_LOOK] + nth(TRACE_LOST, 0)->count, 40);
+}
+END_TEST
+
+/* However much is open when a recording begins, none of it is left out. */
+START_TEST(all_that_there_is_finds_room)
+{
+	char locator[3001] = "x:";
+
+	memset(locator + 2, 'x', sizeof(locator) - 3);
+	start();
+	disk.slow = true;
+	for (unsigned int i = 0; i < 1000; i++)
+		recorder_source(recorder, i, "", locator);
+	ck_assert_uint_eq(recorder_stats(recorder).lost, 0);
+	put_big(2000);
+	ck_assert_uint_gt(recorder_stats(recorder).lost, 0);
+	disk_works_again();
+	rig_run(MS);
+	put_big(10);
+	stop();
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE], 1001);
+	for (unsigned int i = 0; i < 1000; i++)
+		ck_assert_uint_eq(nth(TRACE_SOURCE, i + 1)->source, i);
+	ck_assert_uint_eq(seen.counts[TRACE_LOOK] + nth(TRACE_LOST, 0)->count, 2010);
+}
+END_TEST
+
+START_TEST(what_there_is_is_lost_where_memory_ends)
+{
+	char locator[3001] = "x:";
+	unsigned int lost = 0;
+
+	memset(locator + 2, 'x', sizeof(locator) - 3);
+	start();
+	disk.slow = true;
+	for (unsigned int i = 0; i < 400; i++) {
+		if (disk.op) /* from here on nobody else wants any */
+			memory_lasts = 0;
+		recorder_source(recorder, i, "", locator);
+		memory_lasts = NEVER;
+	}
+	lost = (unsigned int)recorder_stats(recorder).lost;
+	ck_assert_uint_gt(lost, 0);
+	disk_works_again();
+	stop();
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE] + lost, 401);
 }
 END_TEST
 
@@ -214,7 +269,7 @@ START_TEST(end_finds_room_when_nothing_else_does)
 	rig_wait(stopped);
 	see_whole(file);
 	ck_assert_uint_eq(seen.counts[TRACE_LOST], 1);
-	ck_assert_uint_eq(seen.counts[TRACE_SOURCE] + nth(TRACE_LOST, 0)->count, 301);
+	ck_assert_uint_eq(seen.counts[TRACE_LOOK] + nth(TRACE_LOST, 0)->count, 300);
 	ck_assert_uint_eq(seen.n_bytes, recorder_stats(recorder).bytes);
 }
 END_TEST
@@ -229,9 +284,9 @@ START_TEST(disk_that_keeps_up_loses_nothing)
 	stop();
 	see_whole(file);
 	ck_assert_uint_eq(seen.counts[TRACE_LOST], 0);
-	ck_assert_uint_eq(seen.counts[TRACE_SOURCE], 801);
+	ck_assert_uint_eq(seen.counts[TRACE_LOOK], 800);
 	for (unsigned int i = 0; i < 800; i++)
-		ck_assert_uint_eq(nth(TRACE_SOURCE, i + 1)->source, i % 40);
+		ck_assert_uint_eq(nth(TRACE_LOOK, i)->source, i % 40);
 }
 END_TEST
 
@@ -284,7 +339,7 @@ START_TEST(full_disk_ends_the_recording_and_nothing_else)
 	see(file);
 	ck_assert_uint_eq(seen.n_bytes, 100000);
 	ck_assert_uint_gt(seen.used, 90000);
-	ck_assert_uint_gt(seen.counts[TRACE_SOURCE], 30);
+	ck_assert_uint_gt(seen.counts[TRACE_LOOK], 30);
 	n = seen.n;
 	ck_assert_int_eq(rig_read(mount, 0, 1 * MIB), 0);
 
@@ -589,6 +644,8 @@ static TCase *tests(void)
 	tcase_add_test(tcase, slow_disk_loses_records_and_no_request);
 	tcase_add_test(tcase, object_whose_record_was_lost_is_named_later);
 	tcase_add_test(tcase, end_finds_room_behind_the_longest_records);
+	tcase_add_test(tcase, all_that_there_is_finds_room);
+	tcase_add_test(tcase, what_there_is_is_lost_where_memory_ends);
 	tcase_add_test(tcase, end_finds_room_when_nothing_else_does);
 	tcase_add_test(tcase, disk_that_keeps_up_loses_nothing);
 	tcase_add_test(tcase, daemon_that_stops_while_the_disk_is_slow_ends_its_recording);

@@ -59,7 +59,6 @@ static void set_kernel(const struct scenario_step *step)
 	rig.kernel.first_msg_id = (uint32_t)scenario_number(step, "first-id", 0);
 	rig.kernel.ready_delay = scenario_number(step, "ready-delay", 0);
 	rig.kernel.holder = scenario_has(step, "holder");
-	rig.kernel.no_restore = scenario_has(step, "no-restore");
 }
 
 /* What the kernel's oracle takes for late: the latest that any source may be. A request that

@@ -31,7 +31,6 @@ static const struct scenario_option_form kernel_options[] = {
 	{ "first-id",          SCENARIO_COUNT },
 	{ "ready-delay",       SCENARIO_TIME },
 	{ "holder",            SCENARIO_FLAG },
-	{ "no-restore",        SCENARIO_FLAG },
 	{ 0 },
 };
 static const struct scenario_option_form serve_options[] = {

@@ -29,7 +29,7 @@
  *				requests: at the origin at a time; domain: nothing else is served
  *	source NAME domain=D [requests=N] [open-deadline=TIME] [read-deadline=TIME]
  *				one more source, for objects that are mounted in this domain
- *	kernel [first-id=N] [ready-delay=TIME] [holder] [no-restore]
+ *	kernel [first-id=N] [ready-delay=TIME] [holder]
  *
  * The origin:
  *

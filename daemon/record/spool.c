@@ -22,9 +22,8 @@ struct spool {
 
 	char *filling; /* owned, of `room` bytes, of which `filled` are used */
 	size_t room, filled;
-	char *writing; /* owned; bytes from `done` to `size` are still to be written; size 0: idle
-			*/
-	size_t size, done;
+	char *writing;	   /* owned; bytes [done, size) are still to be written */
+	size_t size, done; /* size 0: no write is under way */
 	bool broken;
 
 	struct loop_op op;

@@ -25,11 +25,11 @@ members() {
 # Takes down what is left of a scenario; false when something cannot be.
 clean() {
 	local pid m tries
-	tc qdisc del dev lo root 2> /dev/null
+	[ ! -e "$RUN/delayed" ] || tc qdisc del dev lo root
 	for tries in 1 2 3 4 5 6 7 8 9 10; do
 		for pid in $(members); do kill -9 "$pid"; done
 		# nginx made a session of its own, and only its parent can take the workers along.
-		kill -TERM $(cat "$RUN/nginx/pid")
+		[ ! -e "$RUN/nginx/pid" ] || kill -TERM $(< "$RUN/nginx/pid")
 		for m in $(awk -v r="$RUN/" '$3 == "erofs" || index($2, r) == 1 { print $2 }' \
 			/proc/mounts | tac); do
 			timeout 5 umount "$m" || timeout 5 umount -l "$m"
@@ -65,7 +65,8 @@ while read -r file side limit name _; do
 	fi
 	dmesg > "$LOGS/dmesg"
 	took=$(((${EPOCHREALTIME/./} - start) / 100000))
-	reason=$(cat "$RUN/skipped" 2> /dev/null)
+	reason=
+	[ ! -e "$RUN/skipped" ] || reason=$(< "$RUN/skipped")
 	case $status in
 	0) verdict=ok reason= ;;
 	77) verdict=skip ;;

@@ -273,7 +273,8 @@ readers_wait() {
 # An origin some way off, and a daemon that records. It reads ahead as little as it can: what was
 # fetched before it was asked for would not be in the trace as a request.
 capture_start() {
-	tc qdisc replace dev lo root netem delay "${CAPTURE_DELAY:-5ms}"
+	touch "$RUN/delayed"
+	tc qdisc add dev lo root netem delay "${CAPTURE_DELAY:-5ms}"
 	origin_start
 	daemon_start --trace "$RUN/trace" --readahead-max 4KiB
 	drop_caches
@@ -285,6 +286,7 @@ capture_end() {
 	unmount_images
 	daemon_stop
 	tc qdisc del dev lo root
+	rm "$RUN/delayed"
 	cp "$RUN/trace" "$LOGS/trace"
 }
 

@@ -200,6 +200,13 @@ char *real_mount_done(struct real *real, struct real_mount *mount, bool wait,
 	return NULL;
 }
 
+bool real_mount_usable(struct real_mount *mount)
+{
+	if (mount->state != REAL_MOUNTING)
+		return mount->state == REAL_MOUNTED;
+	return real_child_ended(&mount->child, REAL_WAIT_MS) && mount->child.status == 0;
+}
+
 /* ---- close ------------------------------------------------------------------------------- */
 
 /* What the daemon has to hold for the mounts that are left: their images, and each object once. */

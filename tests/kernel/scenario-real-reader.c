@@ -81,7 +81,7 @@ static char *start(struct real *real, const struct scenario_step *step, bool at_
 	reader->mount = real_mount_find(real, step->mount);
 	reader->n_pieces = count_pieces(step);
 	TAILQ_INSERT_TAIL(&real->readers, reader, link);
-	if (reader->mount->state != REAL_MOUNTED)
+	if (!real_mount_usable(reader->mount))
 		return scenario_sentence("'%s' is not mounted", step->mount);
 	if (reader->n_pieces == 0 || reader->n_pieces > PIECES_MAX)
 		return scenario_sentence("that is no number of pieces");

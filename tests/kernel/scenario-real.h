@@ -132,6 +132,8 @@ int real_daemon_fd(const struct real *real, int number);
 char *real_mount_open(struct real *real, const struct scenario_step *step);
 char *real_mount_done(struct real *real, struct real_mount *mount, bool wait,
 		      struct scenario_result *ret);
+/* Whether files can be opened in it, though their object may not be open yet. */
+bool real_mount_usable(struct real_mount *mount);
 char *real_mount_close(struct real *real, struct real_mount *mount);
 /* Whatever it takes. */
 void real_mount_abandon(struct real_mount *mount);

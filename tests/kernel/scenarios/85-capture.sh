@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #: kernels 6.12 6.1
 #: needs cachefilld
+#: seconds 120
 #
 # A workload as capture.sh records it (the smallest), and a trace of it that is whole.
 

@@ -119,7 +119,8 @@ static void file_end(struct cachefiles *files, struct cachefile *file)
 	if (file->users == 0)
 		TAILQ_REMOVE(&files->idle, file, link);
 	TAILQ_REMOVE(&files->all, file, all);
-	file->object->file = NULL;
+	if (file->object->file == file)
+		file->object->file = NULL;
 	close(file->fd);
 	free(file);
 	files->n--;
@@ -201,8 +202,11 @@ int cachefile_get(struct cachefiles *files, struct catalog_object *object,
 
 void cachefile_put(struct cachefiles *files, struct cachefile *file)
 {
-	if (--file->users == 0)
-		TAILQ_INSERT_TAIL(&files->idle, file, link);
+	if (--file->users > 0)
+		return;
+	TAILQ_INSERT_TAIL(&files->idle, file, link);
+	if (file->object->file != file)
+		file_end(files, file); /* replaced meanwhile */
 }
 
 /* ---- what is in them --------------------------------------------------------------------- */
@@ -212,7 +216,7 @@ bool cachefile_present(const struct cachefile *file, uint64_t off, uint64_t len)
 	uint64_t end, from = round_down_u64(off, CACHE_BLOCK);
 	off_t hole;
 
-	if (off >= file->size || !add_u64(off, len, &end))
+	if (len == 0 || off >= file->size || !add_u64(off, len, &end))
 		return false;
 	end = round_up_u64(min_u64(end, file->size), CACHE_BLOCK);
 	hole = lseek(file->fd, (off_t)from, SEEK_HOLE);

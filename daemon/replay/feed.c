@@ -123,17 +123,18 @@ static void handle_free(struct feed *f, struct feed_handle *h)
 }
 
 /* The object id has lost its meaning in the trace. */
-static void handle_close(struct feed *f, uint32_t id, uint64_t time)
+static struct feed_request *handle_close(struct feed *f, uint32_t id, uint64_t time)
 {
 	struct feed_handle *h = handle_find(f, id);
 	struct feed_request *m;
 
 	if (!h)
-		return;
+		return NULL;
 	m = h->handle ? request_new(f, CACHEFILES_OP_CLOSE, h->handle->object, time) : NULL;
 	if (m)
 		m->port.handle = h->handle;
 	handle_free(f, h);
+	return m;
 }
 
 /*
@@ -143,10 +144,16 @@ static void handle_close(struct feed *f, uint32_t id, uint64_t time)
 static void request_judge(struct feed *f, struct feed_request *m)
 {
 	struct feed_handle *h = m->port.opcode == CACHEFILES_OP_OPEN ? handle_find(f, m->id) : NULL;
+	struct feed_request *close;
 
 	f->config.events.judged(f->config.arg, m);
-	if (h && h->handle == m->port.handle && m->version.error < 0)
-		handle_close(f, m->id, m->time);
+	if (h && h->handle == m->port.handle && m->version.error < 0) {
+		close = handle_close(f, m->id, m->time);
+		if (close) { /* before anything that has been read already */
+			TAILQ_REMOVE(&f->ready, close, link);
+			TAILQ_INSERT_HEAD(&f->ready, close, link);
+		}
+	}
 	request_free(f, m);
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <endian.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -42,6 +43,12 @@ static inline void pattern_fill(void *buf, size_t len, uint64_t key, uint64_t of
 	for (size_t i = 0; i < len;) {
 		uint64_t word = pattern_word(key, (off + i) / 8);
 
+		if ((off + i) % 8 == 0 && len - i >= 8) {
+			word = htole64(word);
+			memcpy(to + i, &word, 8);
+			i += 8;
+			continue;
+		}
 		do
 			to[i] = (uint8_t)(word >> ((off + i) % 8 * 8));
 		while (++i < len && (off + i) % 8 != 0);

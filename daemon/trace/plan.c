@@ -265,7 +265,8 @@ static int plan_object(const struct trace_object *object, const struct trace_pla
 
 	ranges->first = ranges->n;
 	cover->n = 0;
-	qsort(needs->at, needs->n, sizeof(*needs->at), by_begin);
+	if (needs->n > 0)
+		qsort(needs->at, needs->n, sizeof(*needs->at), by_begin);
 	while (r == 0 && (cover->n > 0 || next < needs->n)) {
 		uint64_t end;
 

@@ -5,7 +5,7 @@ _cachefillctl_commands()
 {
 	case $1 in
 	'') echo trace ;;
-	trace) echo verify show stats cut merge anonymise ;;
+	trace) echo verify show stats plot plan cut merge anonymise ;;
 	esac
 }
 
@@ -17,6 +17,10 @@ _cachefillctl_options()
 	trace-verify) echo --lenient --help ;;
 	trace-show) echo --json --kind --from --to --object --help ;;
 	trace-stats) echo --json --top --from --to --object --help ;;
+	trace-plot) echo --output --force --top --width --from --to --object --help ;;
+	trace-plan)
+		echo --output --force --gap --limit --share --json --from --to --object --help
+		;;
 	trace-cut) echo --from --to --object --output --force --help ;;
 	trace-merge) echo --sequential --together --output --force --help ;;
 	trace-anonymise) echo --output --force --help ;;
@@ -32,7 +36,7 @@ _cachefillctl_value()
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
 	-o | --output) _filedir ;;
-	--from | --to | --object | --top) ;;
+	--from | --to | --object | --top | --width | --gap | --limit | --share) ;;
 	*) return 1 ;;
 	esac
 }

@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/ctl/ctl.h"
@@ -44,18 +45,22 @@ static int write_file(const struct trace_text *text, const char *data, size_t le
 {
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | (text->force ? O_TRUNC : O_EXCL);
 	_cleanup_close_ int fd = open(text->path, flags, 0666);
+	struct stat st;
+	bool is_file;
 	int r;
 
 	if (fd < 0 && errno == EEXIST)
 		return ctl_error("%s: it exists; --force replaces it", text->path);
 	if (fd < 0)
 		return ctl_error("%s: %s", text->path, strerror(errno));
+	is_file = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 	r = write_all(fd, data, len);
 	if (r == 0 && close(steal_fd(&fd)) < 0)
 		r = -errno;
 	if (r == 0)
 		return CTL_OK;
-	unlink(text->path);
+	if (is_file) /* nothing that was there before, such as a device */
+		unlink(text->path);
 	return ctl_error("%s: %s", text->path, strerror(-r));
 }
 

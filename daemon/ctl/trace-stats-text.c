@@ -140,7 +140,7 @@ static void print_bytes(const struct stats *s)
 		puts("nothing tells which READs were hits");
 	printf("fetched    %9s in %" PRIu64 " fetches and %" PRIu64 " looks; amplification %s\n",
 	       bytes(&c, a->fetched), a->fetches, a->looks, factor(&c, stats_amplification(a)));
-	printf("  ahead    %9s in %" PRIu64 " fetches, of which %s was asked later\n",
+	printf("  ahead    %9s in %" PRIu64 " fetches, of which at least %s was used later\n",
 	       bytes(&c, a->ahead_fetched), a->ahead,
 	       share(&c, (double)a->ahead_used, (double)a->ahead_fetched));
 	printf("stored     %9s in %" PRIu64 " writes\n", bytes(&c, a->stored), a->stores);

@@ -8,6 +8,10 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	program_run(data, n, false, getenv("FUZZ_VERBOSE") ? stderr : NULL);
+	const struct program_options options = {
+		.script = getenv("FUZZ_VERBOSE") ? stderr : NULL,
+	};
+
+	program_run(data, n, &options);
 	return 0;
 }

@@ -206,7 +206,8 @@ static int copen_apply(struct emu *emu, struct emu_object *object, const char *t
 		emu_object_refused(object, r);
 	} else if (negative && size > 0) {
 		emu->counters.copen_errors++;
-		if (object->opened)
+		/* Without memory nothing else is left, and the kernel asks again. */
+		if (object->opened && size != ENOMEM)
 			emu_violation(emu, "the reopen of object %u was refused", object->id);
 		emu_object_refused(object, -(int)size);
 	} else if (object->fd < 0) {

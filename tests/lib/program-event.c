@@ -322,7 +322,9 @@ static void begin_daemon(bool alive)
 {
 	if (!alive)
 		program_umount_all();
+	program_weather(false);
 	rig_start();
+	program_weather(true);
 	if (alive)
 		emu_restore(rig.emu);
 }

@@ -2,6 +2,7 @@
 /* Inside a program: program.c decodes, begins and ends it, program-event.c has the events. */
 #pragma once
 
+#include "tests/lib/program.h"
 #include "tests/lib/rig.h"
 
 #define PROGRAM_EVENTS	 200	   /* more bytes are not looked at: each run ends soon */
@@ -13,7 +14,7 @@
 
 struct program {
 	const uint8_t *at, *end;
-	FILE *script;
+	const struct program_options *options;
 	struct fake_origin *versions[PROGRAM_KEYS][PROGRAM_VERSIONS];
 	unsigned int n_versions[PROGRAM_KEYS];
 	struct emu_mount *mounts[PROGRAM_MOUNTS];
@@ -35,6 +36,9 @@ uint64_t program_offset(uint64_t max);
 
 /* One line of the script, in the words of tests/lib/scenario.h. */
 void program_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* For options.weather. */
+void program_weather(bool bad);
 
 /* Time goes by. */
 void program_pass(uint64_t ns);

@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "tests/lib/program.h"
-
 #include <check.h>
 #include <errno.h>
 #include <stdarg.h>
@@ -49,14 +47,21 @@ uint64_t program_offset(uint64_t max)
 
 void program_say(const char *fmt, ...)
 {
+	FILE *script = program.options->script;
 	va_list ap;
 
-	if (!program.script)
+	if (!script)
 		return;
 	va_start(ap, fmt);
-	vfprintf(program.script, fmt, ap);
+	vfprintf(script, fmt, ap);
 	va_end(ap);
-	fputc('\n', program.script);
+	fputc('\n', script);
+}
+
+void program_weather(bool bad)
+{
+	if (program.options->weather)
+		program.options->weather(bad);
 }
 
 void program_pass(uint64_t ns)
@@ -161,13 +166,14 @@ static void configure(uint8_t a, uint8_t b)
 		    (uintmax_t)(rig.kernel.ready_delay / MS), rig.kernel.holder ? " holder" : "");
 }
 
-static void begin(bool on_disk)
+static void begin(void)
 {
 	uint8_t a = program_u8(), b = program_u8();
 	uint16_t sizes = program_u16();
 
 	configure(a, b);
-	rig.kernel.in_memory = !on_disk;
+	rig.kernel.in_memory = !program.options->on_disk;
+	rig.decorate = program.options->decorate;
 	rig_begin();
 	for (unsigned int key = 0; key < PROGRAM_KEYS; key++) {
 		program_serve(key, size_of(sizes >> 4 * key));
@@ -222,17 +228,19 @@ void program_umount_all(void)
 			emu_close(program.mounts[i]);
 }
 
-void program_run(const void *bytes, size_t n, bool on_disk, FILE *script)
+void program_run(const void *bytes, size_t n, const struct program_options *options)
 {
 	program = (struct program){
 		.at = bytes,
 		.end = (const uint8_t *)bytes + n,
-		.script = script,
+		.options = options,
 		.raw_id = 0x40000000,
 	};
-	begin(on_disk);
+	begin();
+	program_weather(true);
 	for (unsigned int i = 0; program.at < program.end && i < PROGRAM_EVENTS; i++)
 		program_event();
+	program_weather(false);
 	program_say("# and all is well again");
 	heal();
 	rig_run(120 * SEC);

@@ -16,12 +16,22 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/*
- * script: where the events are written in the words of a scenario (tests/lib/scenario.h), or NULL.
- * There are two differences: umount does not wait here, and what a daemon needs to begin again
- * after a `kernel die` (all mounts closed, stop, start) is one event.
- *
- * on_disk: cache files in a directory on a disk, with the rules of direct I/O; otherwise in memory,
- * which is several times faster.
- */
-void program_run(const void *bytes, size_t n, bool on_disk, FILE *script);
+struct port;
+
+struct program_options {
+	/*
+	 * Where the events are written in the words of a scenario (tests/lib/scenario.h), or NULL.
+	 * There are two differences: umount does not wait here, and what a daemon needs to begin
+	 * again after a `kernel die` (all mounts closed, stop, start) is one event.
+	 */
+	FILE *script;
+	/* Cache files on a disk, with the rules of direct I/O; in memory is several times faster.
+	 */
+	bool on_disk;
+	/* Optional, for other things that go wrong: they may from weather(true) on, and not any
+	 * more after weather(false), at the end and while a daemon begins. */
+	void (*weather)(bool bad);
+	void (*decorate)(struct port **port); /* of the rig */
+};
+
+void program_run(const void *bytes, size_t n, const struct program_options *options);

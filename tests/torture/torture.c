@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  *	torture		all of it, in the Test Anything Protocol
- *	torture CASE ERROR N	one failure alone, for a debugger: its number, errno and place
+ *	torture CASE VARIANT ERROR N
+ *			one failure alone, for a debugger: its number, file, errno and place
  *
  * Each case is a process of its own, so that an abort ends one and says where.
  */
@@ -42,6 +43,18 @@ static const struct torture_case {
 	  { "one receive", FAULT_PORT_RECEIVE, { EMFILE, EINTR, ENOMEM, EIO, -1 }, 0 } },
 	{ torture_life, "a life", { "one copen", FAULT_PORT_COMMAND, { EINVAL, EIO, -1 }, 0 } },
 	{ torture_life, "a life", { "one completion", FAULT_PORT_COMPLETE, { EINVAL, -1 }, 0 } },
+	{ torture_program, "programs", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
+	{ torture_program, "programs", { "nine allocations", FAULT_ALLOC, { ENOMEM, -1 }, 8 } },
+	{ torture_program, "programs", { "one timer or watch", FAULT_LOOP, { ENOMEM, -1 }, 0 } },
+	{ torture_program,
+	  "programs",
+	  { "one operation, canceled", FAULT_OP, { ECANCELED, -1 }, 0 } },
+	{ torture_program, "programs", { "one write", FAULT_WRITE, { EIO, ENOBUFS, 0, -1 }, 0 } },
+	{ torture_program, "programs", { "one system call", FAULT_CALL, { EIO, ENOBUFS, -1 }, 0 } },
+	{ torture_program, "programs", { "one copen", FAULT_PORT_COMMAND, { EINVAL, -1 }, 0 } },
+	{ torture_program,
+	  "programs",
+	  { "one completion", FAULT_PORT_COMPLETE, { EINVAL, -1 }, 0 } },
 	{ torture_make, "a start", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
 	{ torture_make, "a start", { "one system call", FAULT_CALL, { EIO, -1 }, 0 } },
 	{ torture_make, "a start", { "one timer or watch", FAULT_LOOP, { ENOMEM, -1 }, 0 } },
@@ -57,30 +70,39 @@ static const struct torture_case {
 /* Shared with the process that runs a case: how far it has come. */
 static struct {
 	unsigned long points;
+	unsigned int variant;
 	int error;
 	uint64_t n;
 } * progress;
 
-/* One failure; false: the run has ended without it. */
-static bool torture_one(const struct torture_case *c, int error, uint64_t n)
+/* One failure; false: the run has ended without it, or there is no such run. */
+static bool torture_one(const struct torture_case *c, unsigned int variant, int error, uint64_t n)
 {
+	bool there;
+
+	progress->variant = variant;
 	progress->error = error;
 	progress->n = n;
 	fault_hold(true);
 	fault_arm(c->fault.kind, n, error, c->fault.more);
-	c->run();
+	there = c->run(variant);
 	fault_disarm();
-	return fault_struck();
+	return there && fault_struck();
 }
 
-static void torture_case(const struct torture_case *c, unsigned int step)
+/* false: there is no such variant. */
+static bool torture_variant(const struct torture_case *c, unsigned int variant, unsigned int step)
 {
+	fault_hold(true);
+	if (!c->run(variant))
+		return false;
 	for (const int *error = c->fault.errors; *error >= 0; error++) {
-		uint64_t n = 0;
+		uint64_t n = variant % step;
 
-		for (; torture_one(c, *error, n) && n < POINTS_MAX; n += step)
+		for (; torture_one(c, variant, *error, n) && n < POINTS_MAX; n += step)
 			progress->points++;
 	}
+	return true;
 }
 
 /* valgrind puts a library of its own in front. */
@@ -100,7 +122,8 @@ static bool case_passes(const struct torture_case *c)
 	memset(progress, 0, sizeof(*progress));
 	pid = fork();
 	if (pid == 0) {
-		torture_case(c, under_valgrind() ? SAMPLE : 1);
+		for (unsigned int i = 0; torture_variant(c, i, under_valgrind() ? SAMPLE : 1); i++)
+			;
 		exit(0);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0 && progress->points > 0;
@@ -118,8 +141,8 @@ static int torture_all(void)
 		printf("%s %zu - %s fails in %s: %lu places\n", passes ? "ok" : "not ok", i + 1,
 		       c->fault.name, c->what, progress->points);
 		if (!passes)
-			printf("# the last was: %zu %d %ju\n", i + 1, progress->error,
-			       (uintmax_t)progress->n);
+			printf("# the last was: %zu %u %d %ju\n", i + 1, progress->variant,
+			       progress->error, (uintmax_t)progress->n);
 		good = good && passes;
 	}
 	return good ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -127,7 +150,7 @@ static int torture_all(void)
 
 int main(int argc, char *argv[])
 {
-	size_t i = argc == 4 ? strtoul(argv[1], NULL, 10) : 0;
+	size_t i = argc == 5 ? strtoul(argv[1], NULL, 10) : 0;
 
 	progress = mmap(NULL, sizeof(*progress), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
 			-1, 0);
@@ -137,7 +160,8 @@ int main(int argc, char *argv[])
 		return torture_all();
 	if (i == 0 || i > CASES)
 		return 2;
-	printf("%s\n", torture_one(&cases[i - 1], atoi(argv[2]), strtoul(argv[3], NULL, 10))
+	printf("%s\n", torture_one(&cases[i - 1], (unsigned int)strtoul(argv[2], NULL, 10),
+				   atoi(argv[3]), strtoul(argv[4], NULL, 10))
 			       ? "survived"
 			       : "there is no such place");
 	return EXIT_SUCCESS;

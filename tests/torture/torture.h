@@ -18,14 +18,17 @@ struct torture_fault {
 
 /*
  * One run, from nothing to nothing. Faults are held when it is called; it lets them happen where
- * it wants, and disarms them before it returns. Fails by ck_assert().
+ * it wants, and disarms them before it returns. Fails by ck_assert(). false: there are not as many
+ * variants.
  */
-typedef void (*torture_run)(void);
+typedef bool (*torture_run)(unsigned int variant);
 
 /* The daemon's life on the rig (life.c). */
-void torture_life(void);
+bool torture_life(unsigned int variant);
+/* The programs of the fuzzer (programs.c). */
+bool torture_program(unsigned int variant);
 /* All that is made when a daemon starts: loop, state, engine, front end, recorder (make.c). */
-void torture_make(void);
+bool torture_make(unsigned int variant);
 /* Readers of files: configuration, traces (make.c). */
-void torture_config(void);
-void torture_trace(void);
+bool torture_config(unsigned int variant);
+bool torture_trace(unsigned int variant);

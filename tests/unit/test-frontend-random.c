@@ -22,12 +22,13 @@ static uint8_t next_byte(uint64_t *state)
 
 START_TEST(any_order_of_things)
 {
+	const struct program_options options = { .on_disk = true };
 	uint64_t state = (uint64_t)_i * 0x9e3779b97f4a7c15 + 1;
 	uint8_t bytes[400];
 
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = next_byte(&state);
-	program_run(bytes, sizeof(bytes), true, NULL);
+	program_run(bytes, sizeof(bytes), &options);
 }
 END_TEST
 

@@ -19,6 +19,7 @@
 #include "daemon/ctl/trace-unanswered.h"
 #include "daemon/ctl/trace-walk.h"
 #include "daemon/trace/requests.h"
+#include "proto/cachefiles-abi.h"
 
 static const char help[] =
 	"Usage: cachefillctl trace cut [OPTION]... -o OUT FILE\n"
@@ -141,7 +142,7 @@ static int cut_source(struct cut *c, const struct trace_record *record)
 static int cut_object(struct cut *c, const struct trace_record *record)
 {
 	struct trace_object *object = trace_requests_by_number(c->requests, record->object);
-	int r = trace_needs_keep_object(object, record);
+	int r = trace_needs_keep_object(&c->needs, object, record);
 
 	if (r < 0 || !c->inside || !object_wanted(c, object))
 		return r;
@@ -166,7 +167,7 @@ static int cut_message(struct cut *c, const struct trace_record *record)
 	if (trace_unanswered_has(c->unanswered, trace_reader_offset(c->walk->reader)))
 		return put(c, record, 1);
 	if (record->kind == TRACE_OPEN)
-		r = trace_needs_open(&c->needs, record->id);
+		r = trace_needs_open(&c->needs, record->id, record->time);
 	else
 		r = trace_needs_id(&c->needs, record->id, c->object, record->time);
 	if (r == 0)
@@ -195,7 +196,7 @@ static int cut_close(struct cut *c, const struct trace_record *record)
 
 static int cut_release(struct cut *c, const struct trace_record *record)
 {
-	return trace_needs_release(&c->needs, record->id) && c->inside ? put(c, record, 0) : 0;
+	return trace_needs_release(&c->needs, record->id, record->time, c->inside);
 }
 
 static int cut_look(struct cut *c, const struct trace_record *record)
@@ -213,6 +214,25 @@ static int cut_work(struct cut *c, const struct trace_record *record)
 	if (!c->inside || !object_wanted(c, c->object))
 		return 0;
 	return put(c, record, trace_needs_object(&c->needs, c->object, record->time));
+}
+
+/*
+ * A message that made no sense. One that was meant as an OPEN has given an id that is released; of
+ * its answer nobody has to know.
+ */
+static int cut_bad(struct cut *c, const struct trace_record *record)
+{
+	int r;
+
+	if (!c->inside || c->filter.n_globs)
+		return 0;
+	if (record->opcode != CACHEFILES_OP_OPEN)
+		return put(c, record, 0);
+	r = trace_needs_open(&c->needs, record->id, record->time);
+	/* If an object has the id, this has to end before that is referred to again. */
+	if (r == 0 && trace_requests_by_id(c->requests, record->id))
+		r = trace_needs_release(&c->needs, record->id, record->time, false);
+	return put(c, record, r);
 }
 
 /* What belongs to no object; that records were lost is always told. */
@@ -244,6 +264,8 @@ static int cut_kind(struct cut *c, const struct trace_record *record)
 		return cut_close(c, record);
 	case TRACE_RELEASE:
 		return cut_release(c, record);
+	case TRACE_BAD:
+		return cut_bad(c, record);
 	case TRACE_LOOK:
 		return cut_look(c, record);
 	case TRACE_FETCH:
@@ -262,17 +284,11 @@ static int cut_kind(struct cut *c, const struct trace_record *record)
 /* Where an id is given anew, the release of its former meaning was lost. */
 static int cut_stray(struct cut *c, const struct trace_record *record)
 {
-	struct trace_record release = {
-		.kind = TRACE_RELEASE,
-		.time = record->time,
-		.id = record->id,
-	};
-
 	if (c->inside && record->kind != TRACE_END)
 		c->unfit++;
 	if (record->kind != TRACE_OPEN && record->kind != TRACE_HANDLE)
 		return 0;
-	return trace_needs_release(&c->needs, record->id) ? put(c, &release, 0) : 0;
+	return trace_needs_release(&c->needs, record->id, record->time, false);
 }
 
 static int cut_record(struct trace_walk *walk, const struct trace_record *record)

@@ -130,7 +130,7 @@ static int align_realtime(struct merge *m)
 
 static int align(struct merge *m)
 {
-	if (m->how == BY_REALTIME)
+	if (m->how == BY_REALTIME && m->n_inputs > 1)
 		return align_realtime(m);
 	m->begin = m->inputs[0].first;
 	for (size_t i = 0; i < m->n_inputs; i++)

@@ -10,7 +10,9 @@
 /* A record that others refer to. */
 struct described {
 	struct trace_record *record; /* owned */
-	bool written;
+	bool written;		     /* as it is now */
+	bool told;		     /* of an object: the output knows it, by this number */
+	uint64_t number;
 };
 
 struct trace_needs_source {
@@ -21,6 +23,7 @@ struct trace_needs_source {
 
 struct trace_needs_id {
 	uint32_t id;
+	bool released; /* which the output does not know yet */
 	UT_hash_handle hh;
 };
 
@@ -68,7 +71,8 @@ static int write_described(struct trace_needs *needs, struct described *describe
 {
 	if (described->written)
 		return 0;
-	described->written = true;
+	described->written = described->told = true;
+	described->number = described->record->object;
 	described->record->time = time;
 	return trace_output_put(needs->output, described->record);
 }
@@ -98,13 +102,6 @@ int trace_needs_keep_source(struct trace_needs *needs, const struct trace_record
 	return -ENOMEM;
 }
 
-int trace_needs_keep_object(struct trace_object *object, const struct trace_record *record)
-{
-	if (!object->data)
-		object->data = calloc(1, sizeof(struct described));
-	return object->data ? keep(object->data, record) : -ENOMEM;
-}
-
 /* ---- references -------------------------------------------------------------------------- */
 
 int trace_needs_source(struct trace_needs *needs, uint32_t number, uint64_t time)
@@ -130,6 +127,25 @@ int trace_needs_object(struct trace_needs *needs, struct trace_object *object, u
 	return r < 0 ? r : write_described(needs, described, time);
 }
 
+/* A number that the output knows means nothing else from now on, and may mean another object. */
+int trace_needs_keep_object(struct trace_needs *needs, struct trace_object *object,
+			    const struct trace_record *record)
+{
+	struct described *described = object->data;
+	bool renumbered;
+	int r;
+
+	if (!described)
+		described = object->data = calloc(1, sizeof(*described));
+	if (!described)
+		return -ENOMEM;
+	renumbered = described->told && described->number != record->object;
+	r = keep(described, record);
+	if (r == 0 && renumbered)
+		r = trace_needs_object(needs, object, record->time);
+	return r;
+}
+
 static struct trace_needs_id *find_id(struct trace_needs *needs, uint32_t number)
 {
 	struct trace_needs_id *id;
@@ -138,10 +154,23 @@ static struct trace_needs_id *find_id(struct trace_needs *needs, uint32_t number
 	return id;
 }
 
-int trace_needs_open(struct trace_needs *needs, uint32_t number)
+static int write_release(struct trace_needs *needs, struct trace_needs_id *id, uint64_t time)
 {
-	struct trace_needs_id *id = calloc(1, sizeof(*id));
+	struct trace_record record = { .kind = TRACE_RELEASE, .time = time, .id = id->id };
 
+	HASH_DEL(needs->ids, id);
+	free(id);
+	return trace_output_put(needs->output, &record);
+}
+
+int trace_needs_open(struct trace_needs *needs, uint32_t number, uint64_t time)
+{
+	struct trace_needs_id *id = find_id(needs, number);
+	int r = id ? write_release(needs, id, time) : 0;
+
+	if (r < 0)
+		return r;
+	id = calloc(1, sizeof(*id));
 	if (!id)
 		return -ENOMEM;
 	id->id = number;
@@ -152,29 +181,30 @@ int trace_needs_open(struct trace_needs *needs, uint32_t number)
 	return -ENOMEM;
 }
 
-bool trace_needs_release(struct trace_needs *needs, uint32_t number)
+int trace_needs_release(struct trace_needs *needs, uint32_t number, uint64_t time, bool now)
 {
 	struct trace_needs_id *id = find_id(needs, number);
 
-	if (!id)
-		return false;
-	HASH_DEL(needs->ids, id);
-	free(id);
-	return true;
+	if (id && now)
+		return write_release(needs, id, time);
+	if (id)
+		id->released = true;
+	return 0;
 }
 
-int trace_needs_id(struct trace_needs *needs, uint32_t id, struct trace_object *object,
+int trace_needs_id(struct trace_needs *needs, uint32_t number, struct trace_object *object,
 		   uint64_t time)
 {
-	struct trace_record handle = { .kind = TRACE_HANDLE, .time = time, .id = id };
+	struct trace_record handle = { .kind = TRACE_HANDLE, .time = time, .id = number };
+	struct trace_needs_id *id = find_id(needs, number);
 	int r;
 
-	if (find_id(needs, id))
+	if (id && !id->released)
 		return 0;
 	r = trace_needs_object(needs, object, time);
 	if (r != 0)
 		return r;
-	r = trace_needs_open(needs, id);
+	r = trace_needs_open(needs, number, time);
 	if (r < 0)
 		return r;
 	handle.object = ((struct described *)object->data)->record->object;

@@ -22,11 +22,14 @@ void trace_needs_deinit(struct trace_needs *needs, struct trace_requests *reques
 
 /* Keeps a description; uses object->data. */
 int trace_needs_keep_source(struct trace_needs *needs, const struct trace_record *record);
-int trace_needs_keep_object(struct trace_object *object, const struct trace_record *record);
+int trace_needs_keep_object(struct trace_needs *needs, struct trace_object *object,
+			    const struct trace_record *record);
 
-/* The output gets an OPEN of this id; and its release: false, it does not know the id. */
-int trace_needs_open(struct trace_needs *needs, uint32_t id);
-bool trace_needs_release(struct trace_needs *needs, uint32_t id);
+/* The output is about to get an OPEN of this id. */
+int trace_needs_open(struct trace_needs *needs, uint32_t id, uint64_t time);
+
+/* The id has lost its meaning, which the output is told: now, or when it gets another one. */
+int trace_needs_release(struct trace_needs *needs, uint32_t id, uint64_t time, bool now);
 
 /*
  * A record of this time is about to be written that refers to a source, to an object, to an id

@@ -255,7 +255,8 @@ static void feed_copen(struct trace_requests *requests, const struct trace_recor
 	if (error_of(record) == 0) {
 		waiting->request.object->size = record->size;
 		waiting->request.object->size_known = true;
-		if (handle)
+		/* Unless the id has been given to another object meanwhile. */
+		if (handle && handle->object == waiting->request.object)
 			handle->open = true;
 	}
 	answer(requests, waiting, record);

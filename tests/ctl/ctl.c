@@ -192,6 +192,21 @@ int ctl_run_killed(const char *const *words, const char *created, int signal_num
 	return status;
 }
 
+struct ctl_result *ctl_run_terminal(const char *const *words)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), out;
+
+	ck_assert_int_ge(terminal, 0);
+	ck_assert_int_eq(grantpt(terminal), 0);
+	ck_assert_int_eq(unlockpt(terminal), 0);
+	out = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	ck_assert_int_ge(out, 0);
+	run(&result, words, out);
+	close(out);
+	close(terminal);
+	return &result;
+}
+
 void ctl_assert_ok(const struct ctl_result *r)
 {
 	ck_assert_msg(r->status == 0 && r->err[0] == '\0', "status %d: %s", r->status, r->err);

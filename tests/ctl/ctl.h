@@ -29,6 +29,9 @@ struct ctl_result *ctl_run(const char *const *words);
 /* The same, and standard output is a pipe whose reader has gone. */
 struct ctl_result *ctl_run_unread(const char *const *words);
 
+/* Standard output is a terminal. */
+struct ctl_result *ctl_run_terminal(const char *const *words);
+
 /* It reads the FIFO "input", where nothing follows the sample, and gets a signal once it has
  * created a file. Returns the status. */
 int ctl_run_killed(const char *const *words, const char *created, int signal_number);
@@ -75,3 +78,6 @@ void trace_write_sample(const char *path);
  * requests wait at its end when `waiting`.
  */
 void trace_write_random(const char *path, unsigned int seed, size_t n_events, bool waiting);
+
+/* Well-formed records, but kinds and numbers are drawn without any sense. Never a lost record. */
+void trace_write_senseless(const char *path, unsigned int seed, size_t n);

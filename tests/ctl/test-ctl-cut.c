@@ -250,6 +250,24 @@ START_TEST(test_id_without_release)
 }
 END_TEST
 
+/* What makes no sense has parts that do. */
+START_TEST(test_senseless)
+{
+	struct ctl_result *r;
+
+	for (unsigned int i = 0; i < 8; i++) {
+		trace_write_senseless("a", (unsigned int)_i * 8 + i, 500);
+		r = RUN("trace", "show", "a");
+		ck_assert_int_eq(r->status, 0);
+		r = RUN("trace", "cut", "--force", "--from", i % 2 ? "20ms" : "0s", "-o", "b", "a");
+		ck_assert_msg(r->status == 0, "%s", r->err);
+		r = RUN("trace", "verify", "b");
+		ck_assert_msg(r->status == 0, "seed %u: %s", (unsigned int)_i * 8 + i, r->out);
+		remove("a");
+	}
+}
+END_TEST
+
 START_TEST(test_damage)
 {
 	struct ctl_result *r;
@@ -327,6 +345,17 @@ START_TEST(test_standard_output)
 }
 END_TEST
 
+START_TEST(test_terminal)
+{
+	struct ctl_result *r;
+
+	trace_write_sample("a");
+	r = ctl_run_terminal((const char *const[]){ "trace", "cut", "-o", "-", "a", NULL });
+	ck_assert_int_eq(r->status, 1);
+	ck_assert_str_eq(r->err, "cachefillctl: a trace is not written to a terminal\n");
+}
+END_TEST
+
 START_TEST(test_standard_input_is_read_once_only)
 {
 	struct ctl_result *r;
@@ -345,6 +374,7 @@ int main(void)
 	TCase *tcase = tcase_create("cut");
 
 	tcase_add_checked_fixture(tcase, ctl_enter, ctl_leave);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_all_of_it);
 	tcase_add_test(tcase, test_window);
 	tcase_add_test(tcase, test_window_begins_among_requests);
@@ -354,10 +384,12 @@ int main(void)
 	tcase_add_test(tcase, test_cut_off_is_mended);
 	tcase_add_test(tcase, test_strays_are_left_out);
 	tcase_add_test(tcase, test_id_without_release);
+	tcase_add_loop_test(tcase, test_senseless, 0, 4);
 	tcase_add_test(tcase, test_damage);
 	tcase_add_test(tcase, test_existing_file);
 	tcase_add_test(tcase, test_failure_keeps_an_existing_file);
 	tcase_add_test(tcase, test_standard_output);
+	tcase_add_test(tcase, test_terminal);
 	tcase_add_test(tcase, test_standard_input_is_read_once_only);
 	suite_add_tcase(suite, tcase);
 	return run_suite(suite);

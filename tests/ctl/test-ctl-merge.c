@@ -220,6 +220,7 @@ int main(void)
 	TCase *tcase = tcase_create("merge");
 
 	tcase_add_checked_fixture(tcase, ctl_enter, ctl_leave);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_one_is_numbered_anew);
 	tcase_add_test(tcase, test_numbers_do_not_collide);
 	tcase_add_test(tcase, test_time_of_day);

@@ -213,6 +213,7 @@ int main(void)
 	TCase *tcase = tcase_create("verify");
 
 	tcase_add_checked_fixture(tcase, ctl_enter, ctl_leave);
+	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_good);
 	tcase_add_test(tcase, test_one_bad_file_of_two);
 	tcase_add_test(tcase, test_cut_off_anywhere);

@@ -331,3 +331,30 @@ void trace_write_random(const char *path, unsigned int seed, size_t n_events, bo
 	put_lot(&l, (struct trace_record){ TRACE_END, .count = l.records });
 	ck_assert_msg(trace_writer_finish(l.writer, error) == 0, "%s", error);
 }
+
+void trace_write_senseless(const char *path, unsigned int seed, size_t n)
+{
+	struct lot l = { .seed = seed, .time = SAMPLE_TIME };
+	char error[TRACE_ERROR_MAX];
+
+	ck_assert_msg(trace_writer_new(&l.writer, path, error) == 0, "%s", error);
+	for (size_t i = 0; i < n; i++) {
+		struct trace_record record = {
+			.kind = 1 + draw(&l, TRACE_KINDS - 1),
+			.msg = draw(&l, 4),
+			.id = draw(&l, 4),
+			.source = draw(&l, 3),
+			.object = draw(&l, 4),
+			.off = draw(&l, 3) ? draw(&l, 9) : UINT64_MAX,
+			.len = draw(&l, 5),
+			.size = draw(&l, 5),
+			.class = draw(&l, 5),
+			.error = draw(&l, 3) ? 0 : -(int)draw(&l, 5000),
+		};
+
+		l.time += draw(&l, 4) * MS - draw(&l, 2) * MS;
+		if (record.kind != TRACE_LOST)
+			put_lot(&l, named(draw(&l, OBJECTS), record));
+	}
+	ck_assert_msg(trace_writer_finish(l.writer, error) == 0, "%s", error);
+}

@@ -28,7 +28,7 @@ daemon/trace/*		daemon/trace/* proto/*
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/replay/*		daemon/* fetchers/fetcher.h fetchers/common.h proto/*
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
-daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h
+daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*

@@ -10,18 +10,6 @@
 
 #define PASS_MAX ((uint64_t)3000000000) /* ns of real time that a file may take */
 
-char *scenario_sentence(const char *format, ...)
-{
-	char *text;
-	va_list args;
-
-	va_start(args, format);
-	if (vasprintf(&text, format, args) < 0)
-		abort();
-	va_end(args);
-	return text;
-}
-
 bool scenario_fault(struct scenario_parser *p, const char *format, ...)
 {
 	_cleanup_free_ char *text = NULL;
@@ -35,8 +23,7 @@ bool scenario_fault(struct scenario_parser *p, const char *format, ...)
 	return false;
 }
 
-/* NULL at the end of the line. */
-static char *next_word(struct scenario_parser *p)
+char *scenario_next_word(struct scenario_parser *p)
 {
 	return p->at < p->n_words ? p->words[p->at++] : NULL;
 }
@@ -64,8 +51,7 @@ static bool makes_reader(const struct scenario_step *step, const char *label)
 	return step->verb == SCENARIO_START && same(step->label, label);
 }
 
-/* kind: o, m, r as in a form, l: m or r. */
-static bool is_known(const struct scenario *s, char kind, const char *name)
+bool scenario_is_known(const struct scenario *s, char kind, const char *name)
 {
 	for (size_t i = 0; i < s->n_steps; i++)
 		if ((kind == 'o' && serves(&s->steps[i], name)) ||
@@ -75,7 +61,7 @@ static bool is_known(const struct scenario *s, char kind, const char *name)
 	return false;
 }
 
-static const char *kind_text(char kind)
+const char *scenario_kind_text(char kind)
 {
 	switch (kind) {
 	case 'o':
@@ -91,13 +77,13 @@ static const char *kind_text(char kind)
 
 static bool take_known(struct scenario_parser *p, char kind, const char **ret)
 {
-	const char *name = next_word(p);
+	const char *name = scenario_next_word(p);
 
 	if (!name)
-		return scenario_fault(p, "%s is missing", kind_text(kind));
-	if (!is_known(p->scenario, kind, name))
+		return scenario_fault(p, "%s is missing", scenario_kind_text(kind));
+	if (!scenario_is_known(p->scenario, kind, name))
 		return scenario_fault(p, "'%s' is not %s that is known here", name,
-				      kind_text(kind));
+				      scenario_kind_text(kind));
 	*ret = name;
 	return true;
 }
@@ -105,13 +91,13 @@ static bool take_known(struct scenario_parser *p, char kind, const char **ret)
 /* kind: o or l. */
 static bool take_new(struct scenario_parser *p, char kind, const char **ret)
 {
-	const char *name = next_word(p);
+	const char *name = scenario_next_word(p);
 
 	if (!name)
 		return scenario_fault(p, "a name is missing");
 	if (!scenario_value_name(name, kind == 'o'))
 		return scenario_fault(p, "'%s' is no name", name);
-	if (is_known(p->scenario, kind, name))
+	if (scenario_is_known(p->scenario, kind, name))
 		return scenario_fault(p, "'%s' is the name of another", name);
 	*ret = name;
 	return true;
@@ -120,7 +106,7 @@ static bool take_new(struct scenario_parser *p, char kind, const char **ret)
 /* "as NAME" */
 static bool take_label(struct scenario_parser *p, const char **ret)
 {
-	const char *as = next_word(p);
+	const char *as = scenario_next_word(p);
 
 	if (!same(as, "as"))
 		return scenario_fault(p, "'as NAME' is missing");
@@ -129,9 +115,9 @@ static bool take_label(struct scenario_parser *p, const char **ret)
 
 /* ---- arguments -------------------------------------------------------------------------- */
 
-static bool take_place(struct scenario_parser *p, enum scenario_place *ret)
+bool scenario_take_place(struct scenario_parser *p, enum scenario_place *ret)
 {
-	const char *word = next_word(p);
+	const char *word = scenario_next_word(p);
 
 	if (same(word, "emulated"))
 		*ret = SCENARIO_EMULATED;
@@ -144,7 +130,7 @@ static bool take_place(struct scenario_parser *p, enum scenario_place *ret)
 
 static bool take_time(struct scenario_parser *p, uint64_t *ret)
 {
-	const char *word = next_word(p);
+	const char *word = scenario_next_word(p);
 
 	if (!word || !scenario_value_time(word, ret))
 		return scenario_fault(p, "'%s' is no time", word ? word : "");
@@ -156,7 +142,7 @@ static bool take_time(struct scenario_parser *p, uint64_t *ret)
 
 static bool take_range(struct scenario_parser *p, struct scenario_step *step)
 {
-	char *word = next_word(p);
+	char *word = scenario_next_word(p);
 
 	if (!word || !scenario_value_range(word, &step->off, &step->len))
 		return scenario_fault(p, "'%s' is no range of bytes", word ? word : "");
@@ -170,9 +156,9 @@ bool scenario_take_outcome(struct scenario_parser *p, bool wait, struct scenario
 
 	if (p->at == p->n_words)
 		return true;
-	if (!same(next_word(p), "->"))
+	if (!same(scenario_next_word(p), "->"))
 		return scenario_fault(p, "'%s' is not expected here", p->words[p->at - 1]);
-	word = next_word(p);
+	word = scenario_next_word(p);
 	if (same(word, "ok"))
 		return true;
 	if (same(word, "waiting") && wait) {
@@ -228,7 +214,7 @@ static const struct scenario_option_form *option_form(const struct scenario_form
 static bool take_option(struct scenario_parser *p, const struct scenario_form *form,
 			struct scenario_step *step)
 {
-	char *key = next_word(p), *equals = strchr(key, '=');
+	char *key = scenario_next_word(p), *equals = strchr(key, '=');
 	struct scenario_option *option = &step->options[step->n_options];
 	const struct scenario_option_form *known;
 
@@ -260,124 +246,13 @@ bool scenario_take_options(struct scenario_parser *p, const struct scenario_form
 	return true;
 }
 
-/* ---- expectations ----------------------------------------------------------------------- */
-
-static bool term_thing(struct scenario_parser *p, const struct scenario_term_form *form,
-		       const char *thing)
-{
-	uint64_t id;
-
-	if (!thing) {
-		if (form->thing && !form->optional)
-			return scenario_fault(p, "of what is '%s' meant?", form->name);
-		return true;
-	}
-	if (!form->thing)
-		return scenario_fault(p, "'%s' is of nothing", form->name);
-	if (form->thing == 'i')
-		return scenario_value_count(thing, &id) ||
-		       scenario_fault(p, "'%s' is no number", thing);
-	return is_known(p->scenario, form->thing, thing) ||
-	       scenario_fault(p, "'%s' is not %s that is known here", thing,
-			      kind_text(form->thing));
-}
-
-/* "<=7", cut off where it begins. */
-static bool term_relation(struct scenario_parser *p, struct scenario_term *term, char *at,
-			  bool time)
-{
-	char sign = *at;
-	const char *value;
-
-	*at = '\0';
-	if (sign == '=') {
-		term->relation = SCENARIO_EQUAL;
-		value = at + 1;
-	} else {
-		term->relation = sign == '<' ? SCENARIO_AT_MOST : SCENARIO_AT_LEAST;
-		if (at[1] != '=')
-			return scenario_fault(p, "relations are =, <= and >=");
-		value = at + 2;
-	}
-	if (!(time ? scenario_value_time : scenario_value_size)(value, &term->number))
-		return scenario_fault(p, "'%s' is no %s", value, time ? "time" : "number");
-	return true;
-}
-
-static const struct scenario_term_form *term_form(const char *name)
-{
-	const struct scenario_term_form *form = scenario_terms;
-
-	while (form->name && strcmp(form->name, name) != 0)
-		form++;
-	return form->name ? form : NULL;
-}
-
-/* "NAME(THING)", taken apart. */
-static bool term_name(struct scenario_parser *p, char *name, struct scenario_term *term)
-{
-	char *open = strchr(name, '('), *close;
-
-	term->name = name;
-	if (!open)
-		return true;
-	close = strchr(open, ')');
-	if (!close || close[1])
-		return scenario_fault(p, "'%s' is no NAME(THING)", name);
-	*open = *close = '\0';
-	term->thing = open + 1;
-	return true;
-}
-
-/* As it stands in the file, where the parser does not cut. */
-static const char *written(const struct scenario_parser *p, const char *word)
-{
-	return p->scenario->written + (word - p->scenario->text);
-}
-
-static bool take_term(struct scenario_parser *p, struct scenario_step *step)
-{
-	char *word = next_word(p), *relation = word + strcspn(word, "=<>"), name[16] = "";
-	size_t n = strcspn(word, "(=<>");
-	const struct scenario_term_form *form;
-	struct scenario_term *term = &step->terms[step->n_terms];
-
-	if (step->n_terms == SCENARIO_TERMS_MAX)
-		return scenario_fault(p, "no more than %d terms fit into a line",
-				      SCENARIO_TERMS_MAX);
-	term->text = written(p, word);
-	if (n < sizeof(name))
-		memcpy(name, word, n);
-	form = term_form(name);
-	if (!form || !*relation)
-		return scenario_fault(p, "'%s' cannot be expected", word);
-	if (!form->real && p->scenario->place != SCENARIO_EMULATED &&
-	    step->place != SCENARIO_EMULATED)
-		return scenario_fault(p, "'%s' is known to 'expect emulated' alone", form->name);
-	if (!term_relation(p, term, relation, form->time) || !term_name(p, word, term))
-		return false;
-	step->n_terms++;
-	return term_thing(p, form, term->thing);
-}
-
-bool scenario_take_terms(struct scenario_parser *p, struct scenario_step *step)
-{
-	if (p->at < p->n_words &&
-	    (same(p->words[p->at], "emulated") || same(p->words[p->at], "real")))
-		take_place(p, &step->place);
-	while (p->at < p->n_words)
-		if (!take_term(p, step))
-			return false;
-	return step->n_terms > 0 || scenario_fault(p, "nothing is expected");
-}
-
 /* ---- the whole of them ------------------------------------------------------------------ */
 
 bool scenario_take_arg(struct scenario_parser *p, char kind, struct scenario_step *step)
 {
 	switch (kind) {
 	case 'p':
-		return take_place(p, &step->place);
+		return scenario_take_place(p, &step->place);
 	case 't':
 		return take_time(p, &step->time);
 	case 'n':

@@ -64,8 +64,15 @@ struct scenario_parser {
 bool scenario_fault(struct scenario_parser *p, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* NULL at the end of the line. */
+char *scenario_next_word(struct scenario_parser *p);
+/* kind: o, m, r as in a form; l: m or r. */
+bool scenario_is_known(const struct scenario *scenario, char kind, const char *name);
+const char *scenario_kind_text(char kind);
+
 /* Each of these takes what it is called after, from p->at on; false: a fault. */
 bool scenario_take_arg(struct scenario_parser *p, char kind, struct scenario_step *step);
+bool scenario_take_place(struct scenario_parser *p, enum scenario_place *ret);
 bool scenario_take_terms(struct scenario_parser *p, struct scenario_step *step);
 bool scenario_take_options(struct scenario_parser *p, const struct scenario_form *form,
 			   struct scenario_step *step);

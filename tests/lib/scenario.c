@@ -1,10 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/lib/scenario.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/util/cleanup.h"
+
+char *scenario_sentence(const char *format, ...)
+{
+	char *text;
+	va_list args;
+
+	va_start(args, format);
+	if (vasprintf(&text, format, args) < 0)
+		abort();
+	va_end(args);
+	return text;
+}
 
 /* ---- what a step says ------------------------------------------------------------------- */
 

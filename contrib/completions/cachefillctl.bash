@@ -5,7 +5,7 @@ _cachefillctl_commands()
 {
 	case $1 in
 	'') echo trace ;;
-	trace) echo verify show stats plot plan cut merge anonymise ;;
+	trace) echo verify show stats plot plan cut merge anonymise replay ;;
 	esac
 }
 
@@ -24,6 +24,11 @@ _cachefillctl_options()
 	trace-cut) echo --from --to --object --output --force --help ;;
 	trace-merge) echo --sequential --together --output --force --help ;;
 	trace-anonymise) echo --output --force --help ;;
+	trace-replay)
+		echo --speed --virtual --origin --config --latency --bandwidth --script --check \
+			--cache-dir --buffers --readahead-max --open-deadline --read-deadline \
+			--max-requests --trace --io --json --verbose --help
+		;;
 	esac
 }
 
@@ -35,8 +40,18 @@ _cachefillctl_value()
 		mapfile -t COMPREPLY < <(compgen -W 'start source object handle open read close bad
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
-	-o | --output) _filedir ;;
-	--from | --to | --object | --top | --width | --gap | --limit | --share) ;;
+	-o | --output | --config | --script | --trace) _filedir ;;
+	--cache-dir) _filedir -d ;;
+	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
+	--io) mapfile -t COMPREPLY < <(compgen -W 'uring poll' -- "$2") ;;
+	--origin)
+		_filedir -d
+		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
+			compgen -W 'synthetic recorded' -- "$2")
+		;;
+	--from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
+	--latency | --bandwidth | --buffers | --readahead-max) ;;
+	--open-deadline | --read-deadline | --max-requests) ;;
 	*) return 1 ;;
 	esac
 }

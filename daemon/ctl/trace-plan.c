@@ -25,8 +25,8 @@
 static const char help[] =
 	"Usage: cachefillctl trace plan [OPTION]... FILE...\n"
 	"\n"
-	"Lists what was read, each byte once and in the order of its first need: a plan for\n"
-	"fetching it before it is needed. Of several traces the median counts.\n"
+	"Lists what was read, each byte once and in the order of its first need: a plan\n"
+	"for fetching it before it is needed. Of several traces the median counts.\n"
 	"\n" TRACE_TEXT_HELP "      --gap SIZE         merge ranges that are nearer to each other\n"
 	"                         (default 64K)\n"
 	"      --limit SIZE       so many bytes at most\n"
@@ -38,7 +38,7 @@ static const char help[] =
 	"A FILE may be '-' for standard input.\n"
 	"\n"
 	"Example:\n"
-	"  cachefillctl trace plan --share 0.5 --limit 64M -o boot.plan boot1.trace boot2.trace\n";
+	"  cachefillctl trace plan --share 0.5 --limit 64M -o boot.plan boot*.trace\n";
 
 static const struct option options[] = {
 	TRACE_TEXT_OPTIONS,

@@ -16,8 +16,8 @@
 static const char help[] =
 	"Usage: cachefillctl trace plot [OPTION]... FILE\n"
 	"\n"
-	"Draws a trace as SVG: which bytes of the busiest objects were read and fetched when,\n"
-	"and how long READs took.\n"
+	"Draws a trace as SVG: which bytes of the busiest objects were read and fetched\n"
+	"when, and how long READs took.\n"
 	"\n" TRACE_TEXT_HELP "      --top N            so many objects, up to 16 (default 4)\n"
 	"      --width PIXELS     from 500 to 4000 (default 1000)\n" TRACE_FILTER_HELP
 	"  -h, --help             print this\n"

@@ -37,7 +37,7 @@ $(grep '^[<>]' "$work/diff")"
 
 # From --help, and from (a part of) a page.
 options_of_help() {
-	grep -oE -- '^ +(-., )?--[a-z][a-z-]*' | grep -oE -- '--[a-z-]+' || :
+	grep -oE -- '^ +(-., )?--[a-z][a-z-]*( [A-Z]+, --[a-z-]+)*' | grep -oE -- '--[a-z-]+' || :
 }
 options_of_page() {
 	grep '^\.It' | grep -oE 'Fl Fl [a-z-]+' | sed 's/Fl Fl /--/' || :

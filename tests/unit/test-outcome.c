@@ -209,6 +209,21 @@ START_TEST(test_records_that_are_written_late)
 }
 END_TEST
 
+START_TEST(test_store_that_is_written_late_of_a_fetch_that_goes_on)
+{
+	struct fixture f;
+
+	setup(&f);
+	read_at(&f, 10, 1, 0, 4 * K);
+	complete_at(&f, 20, 1);
+	store_at(&f, 19, 1, 0, 4 * K);
+	fetch_at(&f, 30, 0, 20, 0, 64 * K, 0);
+	finish(&f);
+	expect(&f, 0, TRACE_WAITED, 0);
+	ck_assert_uint_eq(f.judged[0].origin, 9 * MS);
+}
+END_TEST
+
 START_TEST(test_opens)
 {
 	struct fixture f;
@@ -285,6 +300,7 @@ int main(void)
 	tcase_add_test(t, test_answer_at_the_deadline);
 	tcase_add_test(t, test_fetch_after_the_answer_says_nothing_about_it);
 	tcase_add_test(t, test_records_that_are_written_late);
+	tcase_add_test(t, test_store_that_is_written_late_of_a_fetch_that_goes_on);
 	tcase_add_test(t, test_opens);
 	tcase_add_test(t, test_many_outstanding_requests);
 	suite_add_tcase(s, t);

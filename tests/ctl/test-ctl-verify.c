@@ -79,7 +79,7 @@ START_TEST(test_cut_off_anywhere)
 
 	trace_write_sample("a");
 	data = file_read("a", &len);
-	for (size_t n = len - 1; n > 0; n -= n > 40 ? 37 : 1) {
+	for (size_t n = len - 1; n > 7; n -= n > 60 ? 53 : 7) {
 		struct ctl_result *r;
 		bool readable;
 

@@ -8,7 +8,7 @@
 #		BUILD_DIR
 #
 # BUILD_DIR holds a built cachefilld. PATTERN is an extended expression over scenario names
-# ("13-lz4.http", "21-one-byte.scn"). --from takes the scenarios of another directory. --simple puts
+# ("13-lz4.http", "202-one-byte.scn"). --from takes the scenarios of another directory. --simple puts
 # the reference daemon in its place, to test the scenarios themselves. --memcheck runs the daemon
 # under valgrind. --keep keeps the logs of a run in which all passed. Prints TAP and, last,
 # "N passed, N failed, N skipped". Needs no root.

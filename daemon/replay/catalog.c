@@ -14,7 +14,9 @@
 _Static_assert(CATALOG_ERROR_MAX >= TRACE_ERROR_MAX, "the reader writes into it");
 
 #define INTERVALS 262144 /* of all objects together, for what the trace has stored */
-#define LONG_HIT  ((uint64_t)1000000000) /* ns */
+/* Of an image that is fetched whole: nobody's disk is to be filled by the number in a trace. */
+#define COMPRESSED_MAX ((uint64_t)4 << 30)    /* bytes */
+#define LONG_HIT       ((uint64_t)1000000000) /* ns */
 
 /* A READ that has failed; only the parts that two passes see alike. */
 struct catalog_failed {
@@ -160,8 +162,8 @@ static int note_version(struct catalog *catalog, struct catalog_object *object,
 
 	if (error == 0) {
 		version.size = from->size;
-		version.seed = seed_of(from);
-		version.compressed = object->compressed;
+		version.compressed = object->compressed && from->size <= COMPRESSED_MAX;
+		version.seed = seed_of(from) + version.compressed;
 	}
 	last = object->n_versions ? &object->versions[object->n_versions - 1] : NULL;
 	if (last && version_equal(last, &version))

@@ -42,8 +42,11 @@ struct catalog_object {
 	uint64_t begun; /* opens of the first pass */
 
 	/* The replay's: */
-	uint64_t opens;		/* begun so far */
-	unsigned int closing;	/* handles that were closed, and whose descriptor is not */
+	uint64_t opens;			/* begun so far */
+	unsigned int handles;		/* descriptors that the daemon has */
+	struct catalog_version current; /* that its latest open found */
+	struct catalog_version good;	/* the latest that was no failure: its bytes stay */
+	unsigned int closing;		/* handles that were closed, and whose descriptor is not */
 	char *locator;		/* that the engine will ask for; owned; NULL: no rule matches */
 	uint32_t rule;		/* index of the rule that it came from */
 	struct cachefile *file; /* owned by struct cachefiles */

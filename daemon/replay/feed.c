@@ -210,6 +210,7 @@ static struct feed_request *read_new(struct feed *f, const struct trace_request 
 	if (!m)
 		return NULL;
 	m->port.handle = h->handle;
+	port_replay_hold(h->handle);
 	m->port.off = request->off;
 	m->port.len = request->len;
 	m->recorded_ok = !catalog_failed(f->config.catalog, request);
@@ -353,9 +354,15 @@ static bool send_open(struct feed *f, struct feed_request *m)
 	struct feed_handle *h = handle_find(f, m->id);
 	int err;
 
+	/* While it is open, an object stays what it is, whatever a trace says. */
 	m->version = *catalog_version(m->object, m->object->opens);
 	m->recorded_ok = m->version.error == 0;
-	err = port_replay_open(f->port, &m->port, m->object, &m->version);
+	if (m->object->handles == 0)
+		m->object->current = m->version;
+	m->version = m->object->current;
+	if (m->version.error == 0)
+		m->object->good = m->version;
+	err = port_replay_open(f->port, &m->port, m->object, &m->object->good);
 	if (err < 0) {
 		fail_at(f, m->at, refusal(err));
 		return false;
@@ -369,13 +376,22 @@ static bool send_open(struct feed *f, struct feed_request *m)
 static void send_read(struct feed *f, struct feed_request *m)
 {
 	struct port_handle *handle = m->port.handle;
+	uint64_t size = handle->file->size;
 
-	if (handle->opened && !handle->closing) {
-		port_replay_read(f->port, &m->port, handle);
+	/* A number in a trace is not to fill the disk. */
+	if (m->port.off < size && min_u64(m->port.len, size - m->port.off) > FEED_READ_MAX) {
+		port_replay_drop(f->port, handle);
+		fail_at(f, m->at, "a READ of more bytes than are replayed at once");
+		request_free(f, m);
 		return;
 	}
-	m->undelivered = true;
-	request_over(f, m);
+	if (handle->opened && !handle->closing) {
+		port_replay_read(f->port, &m->port, handle);
+	} else {
+		m->undelivered = true;
+		request_over(f, m);
+	}
+	port_replay_drop(f->port, handle);
 }
 
 static void send_close(struct feed *f, struct feed_request *m)
@@ -465,6 +481,7 @@ static void port_delivered(void *arg, struct port_request *port)
 		return;
 	}
 	f->stats.outstanding++;
+	f->config.events.delivered(f->config.arg, m);
 	if (port->opcode == CACHEFILES_OP_OPEN) {
 		f->stats.opens++;
 		return;
@@ -576,6 +593,8 @@ void feed_finish(struct feed *f)
 		TAILQ_REMOVE(&f->ready, m, link);
 		if (m->port.opcode == CACHEFILES_OP_CLOSE)
 			port_replay_close(f->port, &m->port, m->port.handle);
+		else if (m->port.opcode == CACHEFILES_OP_READ)
+			port_replay_drop(f->port, m->port.handle);
 		request_free(f, m);
 	}
 	HASH_ITER(hh, f->handles, h, next) {

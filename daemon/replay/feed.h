@@ -15,6 +15,7 @@
 #include "daemon/replay/port-replay.h"
 
 #define FEED_OUTSTANDING_MAX 65536
+#define FEED_READ_MAX	     ((uint64_t)256 << 20) /* bytes of an object that one READ wants */
 
 /* One OPEN, READ or CLOSE of the trace, and what became of it here. */
 struct feed_request {
@@ -42,6 +43,7 @@ struct feed_request {
 
 struct feed_events {
 	/* All with the request borrowed for the call. */
+	void (*delivered)(void *arg, struct feed_request *request);
 	void (*answered)(void *arg, struct feed_request *request);
 	/* Answered here, and over in the trace: nothing more will be known of it. Not for CLOSE. */
 	void (*judged)(void *arg, struct feed_request *request);

@@ -107,7 +107,7 @@ static int look_now(struct synthetic *s, struct fetch_look *look)
 		fetch_error(look->error, look->locator, "the trace does not know it");
 		return -ENOENT;
 	}
-	v = catalog_version(object, object->opens ? object->opens - 1 : 0);
+	v = &object->current;
 	if (v->error < 0) {
 		fetch_error(look->error, look->locator, "failed in the trace");
 		return v->error;

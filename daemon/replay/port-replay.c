@@ -83,6 +83,7 @@ static int handle_install(struct port_replay *p, struct port_handle *h)
 		return -ENOMEM;
 	}
 	h->refs++;
+	h->object->handles++;
 	return 0;
 }
 
@@ -357,6 +358,7 @@ static void replay_release(struct port *port, int object_fd)
 	object = h->object;
 	if (h->dropped)
 		object->closing--;
+	object->handles--;
 	HASH_DEL(p->handles, h);
 	close(h->fd);
 	h->fd = -1;
@@ -427,6 +429,16 @@ struct port_replay *port_replay_free(struct port_replay *p)
 	assert(p->closed);
 	free(p);
 	return NULL;
+}
+
+void port_replay_hold(struct port_handle *h)
+{
+	h->refs++;
+}
+
+void port_replay_drop(struct port_replay *p, struct port_handle *h)
+{
+	handle_unref(p, h);
 }
 
 bool port_replay_queued(const struct port_replay *p)

@@ -86,5 +86,9 @@ void port_replay_read(struct port_replay *replay, struct port_request *request,
 bool port_replay_close(struct port_replay *replay, struct port_request *request,
 		       struct port_handle *handle);
 
+/* One more reference, for a request that is to be sent later; and the end of it. */
+void port_replay_hold(struct port_handle *handle);
+void port_replay_drop(struct port_replay *replay, struct port_handle *handle);
+
 /* A message is there to be received. */
 bool port_replay_queued(const struct port_replay *replay);

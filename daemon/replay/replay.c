@@ -329,21 +329,36 @@ static bool feed_may_go(void *arg)
 	return check_pending(((struct replay *)arg)->check) < CHECKS_MAX;
 }
 
+/* Without memory for a timer nobody watches, and the daemon's own deadlines answer. */
+static void watch_life(struct replay *r)
+{
+	r->answers_seen = r->answers;
+	r->stored_seen = engine_stats(r->engine).stored_bytes;
+	loop_timer_set(r->config.loop, &r->stuck, loop_now(r->config.loop) + r->patience);
+}
+
 /* Nothing has been answered for longer than any deadline is, and nothing stored. */
 static void look_for_life(struct loop_timer *timer)
 {
 	struct replay *r = container_of(timer, struct replay, stuck);
 	uint64_t stored = engine_stats(r->engine).stored_bytes;
 
-	if (feed_stats(r->feed).outstanding > 0 && r->answers == r->answers_seen &&
-	    stored == r->stored_seen) {
+	if (feed_stats(r->feed).outstanding == 0 || r->over)
+		return;
+	if (r->answers == r->answers_seen && stored == r->stored_seen) {
 		r->gave_up = true;
 		feed_ended(r, NULL);
 		return;
 	}
-	r->answers_seen = r->answers;
-	r->stored_seen = stored;
-	loop_timer_set(r->config.loop, timer, loop_now(r->config.loop) + r->patience);
+	watch_life(r);
+}
+
+static void feed_delivered(void *arg, struct feed_request *m)
+{
+	struct replay *r = arg;
+
+	if (!loop_timer_armed(&r->stuck))
+		watch_life(r);
 }
 
 /* ---- the beginning ----------------------------------------------------------------------- */
@@ -432,6 +447,7 @@ static int make_feed(struct replay *r, char *error)
 		.speed = c->speed,
 		.virtual_time = c->virtual_time,
 		.events = {
+			.delivered = feed_delivered,
 			.answered = feed_answered,
 			.judged = feed_judged,
 			.worked = feed_worked,
@@ -539,9 +555,6 @@ int replay_run(struct replay *r, const struct report **ret)
 	int err;
 
 	r->begun = loop_now(r->config.loop);
-	err = loop_timer_set(r->config.loop, &r->stuck, r->begun + r->patience);
-	if (err < 0)
-		return err;
 	feed_start(r->feed, r->port);
 	err = loop_run(r->config.loop);
 	if (err < 0)

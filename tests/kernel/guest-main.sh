@@ -22,6 +22,17 @@ members() {
 	done
 }
 
+# What is mounted for a scenario, the last first. Without a program: starting one takes long here.
+mounts() {
+	local where type found=
+	while read -r _ where type _; do
+		if [ "$type" = erofs ] || [ "${where#"$RUN/"}" != "$where" ]; then
+			found="$where $found"
+		fi
+	done < /proc/mounts
+	echo $found
+}
+
 # Takes down what is left of a scenario; false when something cannot be.
 clean() {
 	local pid m tries
@@ -30,12 +41,9 @@ clean() {
 		for pid in $(members); do kill -9 "$pid"; done
 		# nginx made a session of its own, and only its parent can take the workers along.
 		[ ! -e "$RUN/nginx/pid" ] || kill -TERM $(< "$RUN/nginx/pid")
-		for m in $(awk -v r="$RUN/" '$3 == "erofs" || index($2, r) == 1 { print $2 }' \
-			/proc/mounts | tac); do
-			timeout 5 umount "$m" || timeout 5 umount -l "$m"
-		done
-		if [ -z "$(members)" ] && ! grep -q ' erofs ' /proc/mounts &&
-			! grep -ls '^State:.D' /proc/[0-9]*/status | grep -q .; then
+		for m in $(mounts); do timeout 5 umount "$m" || timeout 5 umount -l "$m"; done
+		if [ -z "$(members)" ] && [ -z "$(mounts)" ] &&
+			! grep -qs '^State:.D' /proc/[0-9]*/status; then
 			rm -rf "$RUN" "$CACHE"
 			return 0
 		fi
@@ -44,10 +52,10 @@ clean() {
 	return 1
 }
 
+dmesg -C
 while read -r file side limit name _; do
 	export SIDE=$side RUN=/run/$name CACHE=/mnt/cache/$name LOGS=$work/logs/$name
-	mkdir -p "$LOGS" "$RUN"
-	dmesg -C
+	mkdir -p "$LOGS" "$RUN" "$CACHE"
 	start=${EPOCHREALTIME/./}
 	setsid bash "$KERNEL_TESTS/scenario.sh" "$file" > "$LOGS/output" 2>&1 < /dev/null &
 	session=$!
@@ -63,7 +71,7 @@ while read -r file side limit name _; do
 		kill -9 "$sleeper"
 		wait "$sleeper" 2> /dev/null
 	fi
-	dmesg > "$LOGS/dmesg"
+	dmesg -c > "$LOGS/dmesg"
 	took=$(((${EPOCHREALTIME/./} - start) / 100000))
 	reason=
 	[ ! -e "$RUN/skipped" ] || reason=$(< "$RUN/skipped")

@@ -235,8 +235,11 @@ mounted() { works 30 erofs "$1" "${2:-$MNT}" "${3:-}"; }
 unmounted() { works 20 umount "${1:-$MNT}"; }
 
 unmount_images() {
-	local m
-	for m in $(awk '$3 == "erofs" { print $2 }' /proc/mounts | tac); do unmounted "$m"; done
+	local where type found=
+	while read -r _ where type _; do
+		if [ "$type" = erofs ]; then found="$where $found"; fi
+	done < /proc/mounts
+	for where in $found; do unmounted "$where"; done
 }
 
 # same_tree SEC SOURCE DIRECTORY: names, kinds, modes, sizes, link targets and all bytes.

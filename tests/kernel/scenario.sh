@@ -6,7 +6,6 @@
 
 set -eu
 . "$KERNEL_TESTS/lib.sh"
-mkdir -p "$RUN" "$CACHE" "$LOGS"
 case $1 in
 *.scn)
 	"$TOOLS/scenario-real" "$1" 2>> "$LOGS/daemon.log" || {

@@ -170,39 +170,54 @@ bool torture_config(unsigned int variant)
 /* ---- traces ----------------------------------------------------------------------------- */
 
 #define COMMANDS 40
-#define READS	 100
+#define READS	 30
+#define RECORDS	 (COMMANDS + 2 * READS)
 
-/* Longer than a buffer of the reader, with few requests. */
-static int trace_write(const char *path, char *error)
+/* The i-th record: longer commands than a buffer of the reader, then few requests. */
+static struct trace_record trace_record(uint32_t i)
 {
 	static const char line[4000] = "a long command";
-	struct trace_record record = { .kind = TRACE_COMMAND,
-				       .text = bytes_of(line, sizeof(line)) };
+	struct trace_record record = { .time = i * NSEC_PER_MSEC };
+
+	if (i == 0) {
+		record.kind = TRACE_START;
+		record.program = bytes_str("torture");
+	} else if (i < COMMANDS) {
+		record.kind = TRACE_COMMAND;
+		record.text = bytes_of(line, sizeof(line));
+	} else if (i == COMMANDS) {
+		record.kind = TRACE_OPEN;
+		record.volume = bytes_str("erofs,v");
+		record.cookie = bytes_str("blob");
+	} else if (i == COMMANDS + 1) {
+		record.kind = TRACE_COPEN;
+		record.size = 4096;
+	} else {
+		record.kind = (i - COMMANDS) % 2 ? TRACE_COMPLETE : TRACE_READ;
+		record.len = 4096;
+	}
+	if (i >= COMMANDS) {
+		record.msg = (i - COMMANDS) / 2;
+		record.id = 1;
+	}
+	return record;
+}
+
+int torture_write_trace(const char *path, char *error)
+{
+	struct trace_record record;
 	struct trace_writer *writer;
 	int err = trace_writer_new(&writer, path, error);
 
 	if (err < 0)
 		return err;
-	for (uint32_t i = 0; err == 0 && i < COMMANDS; i++)
+	for (uint32_t i = 0; err == 0 && i < RECORDS; i++) {
+		record = trace_record(i);
 		err = trace_writer_put(writer, &record, error);
-	record = (struct trace_record){
-		.kind = TRACE_OPEN,
-		.id = 1,
-		.volume = bytes_str("erofs,v"),
-		.cookie = bytes_str("blob"),
-	};
-	for (uint32_t i = 0; err == 0 && i < 2 * READS; i++) {
-		err = trace_writer_put(writer, &record, error);
-		record = (struct trace_record){
-			.kind = i == 0	? TRACE_COPEN
-				: i % 2 ? TRACE_READ
-					: TRACE_COMPLETE,
-			.time = i,
-			.msg = (i + 1) / 2,
-			.id = 1,
-			.len = 4096,
-		};
 	}
+	record = (struct trace_record){ .kind = TRACE_END, .time = SEC, .count = RECORDS };
+	if (err == 0)
+		err = trace_writer_put(writer, &record, error);
 	if (err == 0)
 		return trace_writer_finish(writer, error);
 	trace_writer_abort(writer);
@@ -227,7 +242,7 @@ static int trace_join(const char *path, char *error)
 	}
 	if (err == 0) {
 		trace_requests_finish(requests);
-		ck_assert_uint_eq(trace_requests_stats(requests).records, COMMANDS + 2 * READS);
+		ck_assert_uint_eq(trace_requests_stats(requests).records, RECORDS + 1);
 		ck_assert_uint_eq(trace_requests_stats(requests).requests, READS);
 	}
 	trace_requests_free(requests);
@@ -245,7 +260,7 @@ bool torture_trace(unsigned int variant)
 		return false;
 	new_name(path, sizeof(path));
 	fault_hold(false);
-	err = trace_write(path, error);
+	err = torture_write_trace(path, error);
 	ck_assert(err == 0 || access(path, F_OK) < 0);
 	if (err == 0)
 		err = trace_join(path, error);

@@ -63,6 +63,10 @@ static const struct torture_case {
 	{ torture_trace, "a trace", { "one write", FAULT_WRITE, { EIO, 0, -1 }, 0 } },
 	{ torture_trace, "a trace", { "one read", FAULT_READ, { EIO, EINTR, 0, -1 }, 0 } },
 	{ torture_trace, "a trace", { "one system call", FAULT_CALL, { EIO, -1 }, 0 } },
+	{ torture_ctl, "the control tool", { "one allocation", FAULT_ALLOC, { ENOMEM, -1 }, 0 } },
+	{ torture_ctl, "the control tool", { "one write", FAULT_WRITE, { ENOSPC, 0, -1 }, 0 } },
+	{ torture_ctl, "the control tool", { "one read", FAULT_READ, { EIO, EINTR, 0, -1 }, 0 } },
+	{ torture_ctl, "the control tool", { "one system call", FAULT_CALL, { EIO, -1 }, 0 } },
 };
 
 #define CASES (sizeof(cases) / sizeof(*cases))

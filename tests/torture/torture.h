@@ -32,3 +32,8 @@ bool torture_make(unsigned int variant);
 /* Readers of files: configuration, traces (make.c). */
 bool torture_config(unsigned int variant);
 bool torture_trace(unsigned int variant);
+/* The control tool (ctl.c). */
+bool torture_ctl(unsigned int variant);
+
+/* A trace that is longer than a buffer, with a few READs of one object. */
+int torture_write_trace(const char *path, char *error);

@@ -39,21 +39,44 @@ static bool span_is(struct span s, const char *word)
 	return s.len == strlen(word) && strncasecmp(s.text, word, s.len) == 0;
 }
 
+/* What does not fit, or has a control character, is as good as not sent. */
+static bool fits(struct span value, size_t n)
+{
+	if (value.len >= n)
+		return false;
+	for (size_t i = 0; i < value.len; i++)
+		if ((unsigned char)value.text[i] < ' ' || value.text[i] == 0x7f)
+			return false;
+	return true;
+}
+
 /*
  * Keeps a field's value, which is to be sent back some day; one that is there already must be the
- * same. What does not fit, or has a control character, is as good as not sent.
+ * same.
  */
 static void keep(struct http_answer *answer, char *slot, size_t n, struct span value)
 {
-	if (value.len >= n)
+	if (!fits(value, n))
 		return;
-	for (size_t i = 0; i < value.len; i++)
-		if ((unsigned char)value.text[i] < ' ' || value.text[i] == 0x7f)
-			return;
 	if (slot[0] && (strlen(slot) != value.len || memcmp(slot, value.text, value.len) != 0))
 		answer->bad = true;
 	memcpy(slot, value.text, value.len);
 	slot[value.len] = '\0';
+}
+
+/* RFC 9110, 5.3: a list may be sent as several fields. */
+static void take_challenge(struct http_answer *answer, struct span value)
+{
+	size_t at = strlen(answer->challenge);
+
+	if (at + 2 >= sizeof(answer->challenge) || !fits(value, sizeof(answer->challenge) - at - 2))
+		return;
+	if (at > 0) {
+		memcpy(answer->challenge + at, ", ", 2);
+		at += 2;
+	}
+	memcpy(answer->challenge + at, value.text, value.len);
+	answer->challenge[at + value.len] = '\0';
 }
 
 static void take_length(struct http_answer *answer, struct span value)
@@ -94,6 +117,8 @@ static void take_field(struct http_answer *answer, struct span name, struct span
 		keep(answer, answer->etag, sizeof(answer->etag), value);
 	else if (span_is(name, "Last-Modified"))
 		keep(answer, answer->modified, sizeof(answer->modified), value);
+	else if (span_is(name, "WWW-Authenticate"))
+		take_challenge(answer, value);
 }
 
 /* "HTTP/1.1 206 Partial Content", "HTTP/2 206" */
@@ -126,6 +151,20 @@ void http_answer_line(struct http_answer *answer, const char *line, size_t len)
 	if (colon)
 		take_field(answer, span_trim(line, (size_t)(colon - line)),
 			   span_trim(colon + 1, (size_t)(line + len - colon - 1)));
+}
+
+void http_answer_field(const char *line, size_t len, const char *name, char *ret, size_t n)
+{
+	const char *colon = memchr(line, ':', len);
+	struct span value;
+
+	if (!colon || !span_is(span_trim(line, (size_t)(colon - line)), name))
+		return;
+	value = span_trim(colon + 1, (size_t)(line + len - colon - 1));
+	if (!fits(value, n))
+		return;
+	memcpy(ret, value.text, value.len);
+	ret[value.len] = '\0';
 }
 
 bool http_answer_redirects(const struct http_answer *answer)
@@ -306,6 +345,16 @@ int http_answer_read(const struct http_answer *answer, const struct fetch_identi
 	if (!whole && (range->first != off || range->last - range->first + 1 != len))
 		return verdict(-EPROTO, ret_why, "another range than asked for");
 	return 0;
+}
+
+int http_answer_whole(const struct http_answer *answer, uint64_t room, const char **ret_why)
+{
+	assert(answer->complete);
+	if (answer->status != 200)
+		return check_status(answer, ret_why);
+	if (answer->length_known && answer->length > room)
+		return verdict(-EPROTO, ret_why, "too long an answer");
+	return check_body(answer, ret_why);
 }
 
 int http_condition_print(char buf[HTTP_CONDITION_MAX], const struct fetch_identity *pinned)

@@ -13,8 +13,9 @@
 #include "fetchers/http-range.h"
 
 /* Longer ones are as good as none: they cannot be kept in an identity. */
-#define HTTP_ETAG_MAX	  (FETCH_VALIDATOR_MAX - 8)
-#define HTTP_MODIFIED_MAX 64
+#define HTTP_ETAG_MAX	   (FETCH_VALIDATOR_MAX - 8)
+#define HTTP_MODIFIED_MAX  64
+#define HTTP_CHALLENGE_MAX 2048 /* of all WWW-Authenticate fields together */
 
 struct http_answer {
 	unsigned int status; /* 0: no status line yet */
@@ -26,14 +27,18 @@ struct http_answer {
 	uint64_t length;
 	enum http_range_verdict range_verdict; /* of range, when range_seen */
 	struct http_range range;
-	char etag[HTTP_ETAG_MAX];	  /* as sent; empty: none */
-	char modified[HTTP_MODIFIED_MAX]; /* Last-Modified, as sent */
+	char etag[HTTP_ETAG_MAX];	    /* as sent; empty: none */
+	char modified[HTTP_MODIFIED_MAX];   /* Last-Modified, as sent */
+	char challenge[HTTP_CHALLENGE_MAX]; /* WWW-Authenticate, several joined by a comma */
 };
 
 void http_answer_reset(struct http_answer *answer);
 
 /* One line of the head, with or without its CR LF. */
 void http_answer_line(struct http_answer *answer, const char *line, size_t len);
+
+/* The value of a line that is the field `name`, where it fits and has no control character. */
+void http_answer_field(const char *line, size_t len, const char *name, char *ret, size_t n);
 
 bool http_answer_redirects(const struct http_answer *answer);
 
@@ -50,6 +55,9 @@ int http_answer_look(const struct http_answer *answer, size_t head_len, struct f
 /* read: the request was for [off, off + len) of what `pinned` names; that is the body's length. */
 int http_answer_read(const struct http_answer *answer, const struct fetch_identity *pinned,
 		     uint64_t off, uint64_t len, const char **ret_why);
+
+/* whole: the request was for everything, which must not be more than room. */
+int http_answer_whole(const struct http_answer *answer, uint64_t room, const char **ret_why);
 
 /*
  * The request field that makes a server refuse (412) when the object is not the pinned one any

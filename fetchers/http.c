@@ -9,10 +9,21 @@
 
 #include "fetchers/http-request.h"
 
+struct http {
+	struct fetcher base;
+	struct http_client client;
+	struct fetch_refusals refusals;
+};
+
+struct http_object {
+	struct fetch_object base;
+	struct http_target target;
+};
+
 static void http_look(struct fetcher *fetcher, struct fetch_look *look)
 {
 	struct http *http = container_of(fetcher, struct http, base);
-	struct http_request *r = http_request_look(http, look);
+	struct http_request *r = http_request_look(&http->client, look, NULL);
 
 	look->fetcher_private = r;
 	if (!r)
@@ -34,16 +45,16 @@ static int http_attach(struct fetcher *fetcher, struct fetch_object **ret, const
 	struct http_object *object;
 	int r;
 
-	if (!http_config_owns(http->config, locator))
+	if (!http_config_owns(http->client.config, locator))
 		return -EINVAL;
 	object = malloc(sizeof(*object));
 	if (!object)
 		return -ENOMEM;
-	*object = (struct http_object){ .base.fetcher = fetcher, .identity = *identity };
-	r = http_condition_print(object->condition, identity);
+	*object = (struct http_object){ .base.fetcher = fetcher, .target.identity = *identity };
+	r = http_condition_print(object->target.condition, identity);
 	if (r == 0) {
-		object->locator = strdup(locator);
-		r = object->locator ? 0 : -ENOMEM;
+		object->target.locator = strdup(locator);
+		r = object->target.locator ? 0 : -ENOMEM;
 	}
 	if (r < 0) {
 		free(object);
@@ -57,7 +68,7 @@ static void http_detach(struct fetch_object *base)
 {
 	struct http_object *object = container_of(base, struct http_object, base);
 
-	free(object->locator);
+	http_target_end(&object->target);
 	free(object);
 }
 
@@ -67,8 +78,8 @@ static void http_read(struct fetch_object *base, struct fetch_read *read)
 	struct http *http = container_of(base->fetcher, struct http, base);
 	struct http_request *r;
 
-	assert(read->len >= 1 && read->off + read->len <= object->identity.size);
-	r = http_request_read(http, object, read);
+	assert(read->len >= 1 && read->off + read->len <= object->target.identity.size);
+	r = http_request_read(&http->client, &object->target, read);
 	read->fetcher_private = r;
 	if (!r)
 		fetch_refuse_read(&http->refusals, read);
@@ -86,10 +97,8 @@ static void http_free(struct fetcher *fetcher)
 {
 	struct http *http = container_of(fetcher, struct http, base);
 
-	http_multi_free(http->multi);
-	http_config_free(http->config);
+	http_client_end(&http->client);
 	free(http);
-	curl_global_cleanup();
 }
 
 static const struct fetcher_ops http_ops = {
@@ -102,28 +111,11 @@ static const struct fetcher_ops http_ops = {
 	.free = http_free,
 };
 
-static int http_new(struct fetcher **ret, struct loop *loop, struct http_config *config)
-{
-	struct http *http = malloc(sizeof(*http));
-	int r;
-
-	if (!http)
-		return -ENOMEM;
-	*http = (struct http){ .base.ops = &http_ops, .loop = loop, .config = config };
-	fetch_refusals_init(&http->refusals, loop);
-	r = http_multi_new(&http->multi, loop, config->max_connections, http_request_transferred);
-	if (r < 0) {
-		free(http);
-		return r;
-	}
-	*ret = &http->base;
-	return 0;
-}
-
 static int http_create(struct fetcher **ret, struct loop *loop, const char *template,
 		       const struct fetcher_param *params, char *error)
 {
 	struct http_config *config = NULL;
+	struct http *http;
 	int r = http_config_new(&config, template, params, error);
 
 	if (r < 0)
@@ -132,16 +124,18 @@ static int http_create(struct fetcher **ret, struct loop *loop, const char *temp
 		http_config_free(config);
 		return 0;
 	}
-	/* Counted by libcurl: one for each instance. */
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
-		r = http_new(ret, loop, config);
-		if (r == 0)
-			return 0;
-		curl_global_cleanup();
+	http = malloc(sizeof(*http));
+	if (!http)
+		http_config_free(config);
+	if (!http || http_client_init(&http->client, loop, config) < 0) {
+		free(http);
+		fetch_error(error, template, "no memory");
+		return -ENOMEM;
 	}
-	http_config_free(config);
-	fetch_error(error, template, "no memory");
-	return -ENOMEM;
+	http->base.ops = &http_ops;
+	fetch_refusals_init(&http->refusals, loop);
+	*ret = &http->base;
+	return 0;
 }
 
 const struct fetcher_class http_fetcher_class = {

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetchers/http-client.h"
+
+#include <errno.h>
+
+#include "fetchers/http-request.h"
+
+#define HTTP_RECEIVE_SIZE (256L << 10) /* one system call takes up to this much */
+#define HTTP_STALL_FLOOR  1000L	       /* bytes/s */
+
+int http_client_init(struct http_client *client, struct loop *loop, struct http_config *config)
+{
+	*client = (struct http_client){ .loop = loop, .config = config };
+	/* Counted by libcurl: one for each instance. */
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK) {
+		if (http_multi_new(&client->multi, loop, config->max_connections,
+				   http_request_transferred) == 0)
+			return 0;
+		curl_global_cleanup();
+	}
+	http_config_free(config);
+	return -ENOMEM;
+}
+
+void http_client_end(struct http_client *client)
+{
+	http_multi_free(client->multi);
+	http_config_free(client->config);
+	curl_global_cleanup();
+}
+
+CURL *http_client_easy(const struct http_client *client)
+{
+	const struct http_config *c = client->config;
+	CURL *e = curl_easy_init();
+
+	if (!e)
+		return NULL;
+	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, HTTP_RECEIVE_SIZE);
+	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(e, CURLOPT_USERAGENT,
+			 c->user_agent ? c->user_agent : "cachefilld/" CACHEFILL_VERSION);
+	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, c->http_version);
+	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, HTTP_STALL_FLOOR);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, c->stall_timeout_s);
+	if (c->proxy)
+		curl_easy_setopt(e, CURLOPT_PROXY, c->proxy);
+	curl_easy_setopt(e, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	/* An authority of one's own replaces those of the system, in both forms. */
+	if (c->ca_file || c->ca_path) {
+		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
+		curl_easy_setopt(e, CURLOPT_CAPATH, c->ca_path);
+	}
+	curl_easy_setopt(e, CURLOPT_SSLCERT, c->client_cert);
+	curl_easy_setopt(e, CURLOPT_SSLKEY, c->client_key);
+	return e;
+}
+
+static int socket_verdict(long error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case ETIMEDOUT:
+		return (int)-error;
+	default:
+		return -EHOSTUNREACH;
+	}
+}
+
+int http_client_verdict(CURL *easy, CURLcode code)
+{
+	long error = 0;
+
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_RESOLVE_PROXY:
+		return -EHOSTUNREACH;
+	case CURLE_COULDNT_CONNECT:
+		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
+		return socket_verdict(error);
+	case CURLE_OPERATION_TIMEDOUT:
+		return -ETIMEDOUT;
+	case CURLE_GOT_NOTHING:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_HTTP2:
+	case CURLE_HTTP2_STREAM:
+		return -ECONNRESET;
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL: /* HTTP/0.9: anything that is not HTTP */
+		return -EPROTO;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EIO;
+	}
+}

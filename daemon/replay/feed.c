@@ -9,42 +9,14 @@
 #include <string.h>
 #include <time.h>
 
-#include "daemon/trace/file.h"
+#include "daemon/replay/feed-internal.h"
 #include "daemon/util/checked.h"
-#include "daemon/util/cleanup.h"
 #include "proto/cachefiles-abi.h"
 
 /* Records that are read in one turn: signals and timers are served in between. */
 #define RECORDS_MAX 4096
 
-/* An object id of the trace that is open. */
-struct feed_handle {
-	uint32_t id;
-	struct port_handle *handle; /* NULL: its OPEN has not been delivered */
-	UT_hash_handle hh;
-};
-
-TAILQ_HEAD(feed_list, feed_request);
-
-struct feed {
-	struct feed_config config;
-	struct port_replay *port;
-	struct trace_reader *reader;
-	struct trace_requests *requests;
-	struct feed_handle *handles; /* by id of the trace */
-	struct feed_list ready;	     /* read, not given to the device */
-	unsigned int alive;	     /* requests that are not judged */
-	unsigned int owed;	     /* answered in the trace, not here */
-	uint64_t start;		     /* loop time of the first request */
-	uint64_t first;		     /* trace time of it */
-	bool started, read_all, stopped, ended;
-	int err; /* the first one from inside a callback */
-	struct loop_timer timer;
-	struct loop_deferred again;
-	struct feed_stats stats;
-};
-
-static void end(struct feed *f, const char *why)
+void feed_end(struct feed *f, const char *why)
 {
 	if (f->ended)
 		return;
@@ -55,12 +27,12 @@ static void end(struct feed *f, const char *why)
 	f->config.events.ended(f->config.arg, why);
 }
 
-static void fail_at(struct feed *f, uint64_t at, const char *what)
+void feed_fail_at(struct feed *f, uint64_t at, const char *what)
 {
 	char why[CATALOG_ERROR_MAX];
 
 	snprintf(why, sizeof(why), "%.200s: offset %" PRIu64 ": %s", f->config.trace, at, what);
-	end(f, why);
+	feed_end(f, why);
 }
 
 /* Finer than the loop's: many requests may begin and end in one of its turns. */
@@ -72,241 +44,6 @@ static uint64_t now(const struct feed *f)
 		return loop_now(f->config.loop);
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
-}
-
-/* ---- requests ---------------------------------------------------------------------------- */
-
-static struct feed_request *request_new(struct feed *f, uint32_t opcode,
-					struct catalog_object *object, uint64_t time)
-{
-	struct feed_request *m = NULL;
-
-	if (f->err == 0 && f->alive >= FEED_OUTSTANDING_MAX)
-		f->err = -E2BIG;
-	if (f->err == 0)
-		m = calloc(1, sizeof(*m));
-	if (!m && f->err == 0)
-		f->err = -ENOMEM;
-	if (!m)
-		return NULL;
-	f->alive++;
-	m->port.opcode = opcode;
-	m->object = object;
-	m->time = time;
-	m->at = trace_reader_offset(f->reader);
-	TAILQ_INSERT_TAIL(&f->ready, m, link);
-	return m;
-}
-
-static void request_free(struct feed *f, struct feed_request *m)
-{
-	if (m->request)
-		m->request->data = NULL;
-	f->alive--;
-	free(m);
-}
-
-/* ---- from the records to requests -------------------------------------------------------- */
-
-static struct feed_handle *handle_find(const struct feed *f, uint32_t id)
-{
-	struct feed_handle *h;
-
-	HASH_FIND(hh, f->handles, &id, sizeof(id), h);
-	return h;
-}
-
-static void handle_free(struct feed *f, struct feed_handle *h)
-{
-	HASH_DEL(f->handles, h);
-	free(h);
-}
-
-/* The object id has lost its meaning in the trace. */
-static struct feed_request *handle_close(struct feed *f, uint32_t id, uint64_t time)
-{
-	struct feed_handle *h = handle_find(f, id);
-	struct feed_request *m;
-
-	if (!h)
-		return NULL;
-	m = h->handle ? request_new(f, CACHEFILES_OP_CLOSE, h->handle->object, time) : NULL;
-	if (m)
-		m->port.handle = h->handle;
-	handle_free(f, h);
-	return m;
-}
-
-/*
- * Both ends have come: in the trace and here. What was opened although it should not have been is
- * closed, as the kernel does with an object that nobody wants any more.
- */
-static void request_judge(struct feed *f, struct feed_request *m)
-{
-	struct feed_handle *h = m->port.opcode == CACHEFILES_OP_OPEN ? handle_find(f, m->id) : NULL;
-	struct feed_request *close;
-
-	f->config.events.judged(f->config.arg, m);
-	if (h && h->handle == m->port.handle && m->version.error < 0) {
-		close = handle_close(f, m->id, m->time);
-		if (close) { /* before anything that has been read already */
-			TAILQ_REMOVE(&f->ready, close, link);
-			TAILQ_INSERT_HEAD(&f->ready, close, link);
-		}
-	}
-	request_free(f, m);
-}
-
-/* It has been answered in the trace, and must be here before anything else begins. */
-static void request_owe(struct feed *f, struct feed_request *m)
-{
-	m->owed = true;
-	f->owed++;
-}
-
-static void request_over(struct feed *f, struct feed_request *m)
-{
-	m->over = true;
-	if (m->owed)
-		f->owed--;
-	m->owed = false;
-	if (m->recorded_over)
-		request_judge(f, m);
-}
-
-static struct feed_request *open_new(struct feed *f, uint32_t id, uint32_t index, uint64_t time)
-{
-	struct catalog_object *object = f->config.catalog->objects[index];
-	struct feed_request *m;
-	struct feed_handle *h;
-
-	handle_close(f, id, time); /* an id that is open cannot come again: its end was lost */
-	h = calloc(1, sizeof(*h));
-	if (h) {
-		h->id = id;
-		HASH_ADD(hh, f->handles, id, sizeof(h->id), h);
-	}
-	if (!h || !table_has(h)) {
-		free(h);
-		f->err = f->err ? f->err : -ENOMEM;
-		return NULL;
-	}
-	m = request_new(f, CACHEFILES_OP_OPEN, object, time);
-	if (m)
-		m->id = id;
-	return m;
-}
-
-static struct feed_request *read_new(struct feed *f, const struct trace_request *request)
-{
-	struct feed_handle *h = handle_find(f, request->id);
-	struct feed_request *m;
-
-	if (!h || !h->handle) {
-		f->stats.strays++;
-		return NULL;
-	}
-	m = request_new(f, CACHEFILES_OP_READ, h->handle->object, request->begun);
-	if (!m)
-		return NULL;
-	m->port.handle = h->handle;
-	port_replay_hold(h->handle);
-	m->port.off = request->off;
-	m->port.len = request->len;
-	m->recorded_ok = !catalog_failed(f->config.catalog, request);
-	return m;
-}
-
-static void trace_begun(void *arg, struct trace_request *request)
-{
-	struct feed *f = arg;
-	struct feed_request *m;
-
-	if (request->kind == TRACE_OPEN)
-		m = open_new(f, request->id, request->object->index, request->begun);
-	else
-		m = read_new(f, request);
-	request->data = m;
-	if (m)
-		m->request = request;
-}
-
-static void trace_ended(void *arg, struct trace_request *request)
-{
-	struct feed *f = arg;
-	struct feed_request *m = request->data;
-
-	if (!m)
-		return;
-	m->request = NULL;
-	m->recorded_over = true;
-	m->recorded_answered = request->answered;
-	if (request->answered) {
-		m->recorded_took =
-			request->ended > request->begun ? request->ended - request->begun : 0;
-		if (!m->over)
-			request_owe(f, m);
-	}
-	if (m->over)
-		request_judge(f, m);
-}
-
-static void trace_closed(void *arg, struct trace_object *object, uint32_t id, uint64_t time)
-{
-	handle_close(arg, id, time);
-}
-
-static void trace_worked(void *arg, struct trace_object *object, const struct trace_record *record)
-{
-	struct feed *f = arg;
-
-	f->config.events.worked(f->config.arg, record);
-}
-
-/* An OPEN that was answered before the recording began. */
-static void note_handle(struct feed *f, const struct trace_record *record)
-{
-	struct trace_object *object = trace_requests_by_number(f->requests, record->object);
-	struct feed_request *m;
-
-	if (!object)
-		return;
-	m = open_new(f, record->id, object->index, record->time);
-	if (m)
-		m->extra = m->recorded_over = m->recorded_answered = true;
-}
-
-static const char *sentence(int err)
-{
-	return err == -E2BIG ? "more requests at the same time than are replayed" : strerror(-err);
-}
-
-/* false: the end, or nothing can follow. */
-static bool read_record(struct feed *f)
-{
-	struct trace_record record;
-	char error[TRACE_ERROR_MAX];
-	int r = trace_reader_next(f->reader, &record, error);
-
-	if (r < 0) {
-		end(f, error);
-		return false;
-	}
-	if (r == 0) {
-		trace_requests_finish(f->requests);
-		f->read_all = true;
-		f->stats.whole = true;
-		return false;
-	}
-	f->stats.records++;
-	r = trace_requests_feed(f->requests, &record);
-	if (r == 0 && record.kind == TRACE_HANDLE)
-		note_handle(f, &record);
-	if (r == 0)
-		r = f->err;
-	if (r < 0)
-		fail_at(f, trace_reader_offset(f->reader), sentence(r));
-	return r == 0;
 }
 
 /* ---- to the device ----------------------------------------------------------------------- */
@@ -331,7 +68,7 @@ static bool is_time(struct feed *f, const struct feed_request *m)
 	if (when <= loop_now(f->config.loop))
 		return true;
 	if (loop_timer_set(f->config.loop, &f->timer, when) < 0)
-		end(f, "out of memory");
+		feed_end(f, "out of memory");
 	return false;
 }
 
@@ -351,7 +88,7 @@ static const char *refusal(int err)
 
 static bool send_open(struct feed *f, struct feed_request *m)
 {
-	struct feed_handle *h = handle_find(f, m->id);
+	struct feed_handle *h = feed_handle_find(f, m->id);
 	int err;
 
 	/* While it is open, an object stays what it is, whatever a trace says. */
@@ -364,7 +101,7 @@ static bool send_open(struct feed *f, struct feed_request *m)
 		m->object->good = m->version;
 	err = port_replay_open(f->port, &m->port, m->object, &m->object->good);
 	if (err < 0) {
-		fail_at(f, m->at, refusal(err));
+		feed_fail_at(f, m->at, refusal(err));
 		return false;
 	}
 	m->object->opens++;
@@ -381,15 +118,15 @@ static void send_read(struct feed *f, struct feed_request *m)
 	/* A number in a trace is not to fill the disk. */
 	if (m->port.off < size && min_u64(m->port.len, size - m->port.off) > FEED_READ_MAX) {
 		port_replay_drop(f->port, handle);
-		fail_at(f, m->at, "a READ of more bytes than are replayed at once");
-		request_free(f, m);
+		feed_fail_at(f, m->at, "a READ of more bytes than are replayed at once");
+		feed_request_free(f, m);
 		return;
 	}
 	if (handle->opened && !handle->closing) {
 		port_replay_read(f->port, &m->port, handle);
 	} else {
 		m->undelivered = true;
-		request_over(f, m);
+		feed_request_over(f, m);
 	}
 	port_replay_drop(f->port, handle);
 }
@@ -397,7 +134,7 @@ static void send_read(struct feed *f, struct feed_request *m)
 static void send_close(struct feed *f, struct feed_request *m)
 {
 	if (!port_replay_close(f->port, &m->port, m->port.handle))
-		request_free(f, m);
+		feed_request_free(f, m);
 }
 
 static bool send(struct feed *f, struct feed_request *m)
@@ -405,12 +142,12 @@ static bool send(struct feed *f, struct feed_request *m)
 	TAILQ_REMOVE(&f->ready, m, link);
 	if (m->port.opcode == CACHEFILES_OP_OPEN) {
 		if (!send_open(f, m)) {
-			request_free(f, m);
+			feed_request_free(f, m);
 			return false;
 		}
 		/* What is older than the trace has been answered before all of it. */
 		if (m->extra)
-			request_owe(f, m);
+			feed_request_owe(f, m);
 	} else if (m->port.opcode == CACHEFILES_OP_READ) {
 		send_read(f, m);
 	} else {
@@ -431,7 +168,7 @@ static void end_if_done(struct feed *f)
 {
 	if (f->read_all && TAILQ_EMPTY(&f->ready) && !port_replay_queued(f->port) &&
 	    f->stats.outstanding == 0)
-		end(f, NULL);
+		feed_end(f, NULL);
 }
 
 /* Until the device has something to give, or all has to wait. */
@@ -446,7 +183,7 @@ static void advance(struct feed *f)
 		}
 		if (m && (!may_go(f, m) || !send(f, m)))
 			break;
-		if (!m && (f->read_all || !read_record(f)))
+		if (!m && (f->read_all || !feed_read_record(f)))
 			break;
 	}
 	if (!f->stopped)
@@ -496,14 +233,14 @@ static void port_answered(void *arg, struct port_request *port)
 	struct feed_request *m = request_of(port);
 
 	if (port->opcode == CACHEFILES_OP_CLOSE) {
-		request_free(f, m);
+		feed_request_free(f, m);
 		return;
 	}
 	if (m->delivered > 0)
 		f->stats.outstanding--;
 	m->took = now(f) - m->delivered;
 	f->config.events.answered(f->config.arg, m);
-	request_over(f, m);
+	feed_request_over(f, m);
 	feed_kick(f);
 }
 
@@ -536,14 +273,8 @@ const struct port_replay_events feed_port_events = {
 
 int feed_new(struct feed **ret, const struct feed_config *config, char *error)
 {
-	static const struct trace_requests_callbacks callbacks = {
-		.begun = trace_begun,
-		.ended = trace_ended,
-		.closed = trace_closed,
-		.worked = trace_worked,
-	};
 	struct feed *f = calloc(1, sizeof(*f));
-	int r = f ? trace_requests_new(&f->requests, &callbacks, f) : -ENOMEM;
+	int r = f ? trace_requests_new(&f->requests, &feed_trace_callbacks, f) : -ENOMEM;
 
 	if (r < 0)
 		snprintf(error, CATALOG_ERROR_MAX, "out of memory");
@@ -595,12 +326,12 @@ void feed_finish(struct feed *f)
 			port_replay_close(f->port, &m->port, m->port.handle);
 		else if (m->port.opcode == CACHEFILES_OP_READ)
 			port_replay_drop(f->port, m->port.handle);
-		request_free(f, m);
+		feed_request_free(f, m);
 	}
 	HASH_ITER(hh, f->handles, h, next) {
 		if (h->handle)
 			port_replay_close(f->port, NULL, h->handle);
-		handle_free(f, h);
+		feed_handle_free(f, h);
 	}
 	if (!f->read_all)
 		trace_requests_finish(f->requests);

@@ -76,6 +76,7 @@ take_libraries() { # DIR PROGRAM...
 take_packages() {
 	local dir=$1 package file
 	shift
+	# shellcheck disable=SC2048
 	for package in ${*//|/ }; do
 		dpkg-query -L "$package" 2> /dev/null || true
 	done | sed -E 's#^/##; s#^(bin|sbin|lib|lib64)/#usr/&#' |

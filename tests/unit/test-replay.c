@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/replay/feed.h"
@@ -29,6 +30,8 @@ static struct replay_config wish;
 static struct script script;
 static uint64_t read_deadline;
 static struct fetcher *(*decorator)(struct fetcher *);
+static int (*make_origin)(void);
+static uint64_t liar_at;
 
 /* And what came of it. */
 static struct report report;
@@ -130,6 +133,11 @@ static void put_close(uint32_t msg, uint32_t id)
 
 /* ---- replaying --------------------------------------------------------------------------- */
 
+static int make_synthetic(void)
+{
+	return origin_synthetic_new(&wish.origin, wish.loop, wish.catalog, error);
+}
+
 static void setup(void)
 {
 	log_set_level(LOG_CRIT);
@@ -144,6 +152,8 @@ static void setup(void)
 	};
 	read_deadline = 0;
 	decorator = NULL;
+	make_origin = make_synthetic;
+	liar_at = 32 * MIB + 100;
 	begin_trace();
 }
 
@@ -184,9 +194,7 @@ static void replay_with(enum loop_backend backend)
 
 	ck_assert_int_eq(loop_new(&wish.loop, backend), 0);
 	ck_assert_msg(catalog_new(&wish.catalog, path, error) == 0, "%s", error);
-	if (!wish.origin)
-		ck_assert_int_eq(origin_synthetic_new(&wish.origin, wish.loop, wish.catalog, error),
-				 0);
+	ck_assert_msg(make_origin() == 0, "%s", error);
 	if (read_deadline)
 		wish.origin->sources[0].read_deadline = read_deadline;
 	if (decorator)
@@ -517,6 +525,203 @@ START_TEST(a_replay_can_be_recorded_and_replayed)
 }
 END_TEST
 
+/* ---- an origin that lies ---------------------------------------------------------------- */
+
+/* An origin that gives one wrong byte at liar_at, or fails there. */
+struct liar {
+	struct fetcher base;
+	struct fetcher *inner;
+	struct fetch_object *object;
+	int err;
+};
+
+struct lie {
+	struct fetch_read read;
+	struct fetch_read *outer;
+	struct liar *liar;
+};
+
+static struct liar liar;
+
+static void lie_done(struct fetch_read *read, int err)
+{
+	struct lie *lie = container_of(read, struct lie, read);
+	struct fetch_read *outer = lie->outer;
+	uint64_t at = liar_at;
+	bool here = err == 0 && at >= outer->off && at < outer->off + outer->len;
+
+	if (here && lie->liar->err == 0)
+		((uint8_t *)outer->buf)[at - outer->off] ^= 1;
+	if (here && lie->liar->err < 0)
+		err = lie->liar->err;
+	free(lie);
+	outer->done(outer, err);
+}
+
+static void liar_look(struct fetcher *fetcher, struct fetch_look *look)
+{
+	liar.inner->ops->look(liar.inner, look);
+}
+
+static void liar_cancel_look(struct fetcher *fetcher, struct fetch_look *look)
+{
+	liar.inner->ops->cancel_look(liar.inner, look);
+}
+
+static int liar_attach(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
+		       const struct fetch_identity *identity)
+{
+	return liar.inner->ops->attach(liar.inner, ret, locator, identity);
+}
+
+static void liar_detach(struct fetch_object *object)
+{
+	liar.inner->ops->detach(object);
+}
+
+static void liar_read(struct fetch_object *object, struct fetch_read *read)
+{
+	struct lie *lie = calloc(1, sizeof(*lie));
+
+	ck_assert_ptr_nonnull(lie);
+	lie->read = (struct fetch_read){
+		.off = read->off, .len = read->len, .buf = read->buf, .done = lie_done
+	};
+	lie->outer = read;
+	lie->liar = &liar;
+	liar.inner->ops->read(object, &lie->read);
+}
+
+static void liar_cancel_read(struct fetch_object *object, struct fetch_read *read)
+{
+}
+
+static void liar_free(struct fetcher *fetcher)
+{
+	liar.inner->ops->free(liar.inner);
+}
+
+static const struct fetcher_ops liar_ops = {
+	.look = liar_look,
+	.cancel_look = liar_cancel_look,
+	.attach = liar_attach,
+	.detach = liar_detach,
+	.read = liar_read,
+	.cancel_read = liar_cancel_read,
+	.free = liar_free,
+};
+
+static struct fetcher *make_liar(struct fetcher *inner)
+{
+	liar = (struct liar){ .base.ops = &liar_ops, .inner = inner, .err = liar.err };
+	return &liar.base;
+}
+
+/* ---- other origins ----------------------------------------------------------------------- */
+
+static char dir[] = "/tmp/test-replay-dir-XXXXXX";
+
+static int make_directory(void)
+{
+	return origin_template_new(&wish.origin, wish.loop, wish.catalog, dir, error);
+}
+
+static int make_recorded(void)
+{
+	return origin_recorded_new(&wish.origin, wish.loop, wish.catalog, error);
+}
+
+/* A file "a" of half a MiB with other bytes than the synthetic ones, and a trace of it. */
+static void begin_files(void)
+{
+	char file[64], locator[64];
+	FILE *out;
+
+	strcpy(strrchr(dir, '-'), "-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/a", dir);
+	snprintf(locator, sizeof(locator), "file:%s/a", dir);
+	out = fopen(file, "we");
+	ck_assert_ptr_nonnull(out);
+	for (unsigned int i = 0; i < 512 * KIB; i++)
+		fputc((int)(i * 7 + i / 251), out);
+	fclose(out);
+	ask_open(1, 1, "a");
+	put((struct trace_record){ .kind = TRACE_OBJECT,
+				   .object = 1,
+				   .source = 5,
+				   .size = 512 * KIB,
+				   .volume = bytes_str("erofs,v"),
+				   .cookie = bytes_str("a"),
+				   .locator = bytes_str(locator) });
+	put((struct trace_record){ .kind = TRACE_COPEN, .msg = 1, .size = 512 * KIB });
+	for (uint32_t i = 0; i < 8; i++)
+		put_read(2 + i, 1, i * 64 * KIB, 64 * KIB);
+}
+
+static void remove_files(void)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "%s/a", dir);
+	unlink(file);
+	rmdir(dir);
+}
+
+START_TEST(the_files_of_a_directory_are_read_and_compared)
+{
+	begin_files();
+	make_origin = make_directory;
+	replay();
+	remove_files();
+	ck_good();
+	ck_assert_uint_eq(report.here.reads, 8);
+	ck_assert_uint_eq(report.checked_bytes, 512 * KIB);
+}
+END_TEST
+
+START_TEST(recorded_locators_are_read_and_compared)
+{
+	begin_files();
+	make_origin = make_recorded;
+	replay();
+	remove_files();
+	ck_good();
+	ck_assert_uint_eq(report.checked_bytes, 512 * KIB);
+}
+END_TEST
+
+START_TEST(a_wrong_byte_is_found_by_reading_again)
+{
+	begin_files();
+	liar.err = 0;
+	liar_at = 300 * KIB;
+	decorator = make_liar;
+	make_origin = make_directory;
+	replay();
+	remove_files();
+	ck_assert_uint_eq(report.wrong_reads, 1);
+	ck_assert_uint_eq(report.wrong_bytes, 1);
+	ck_finding("erofs,v/a: READ of 65536 bytes at 262144: 1 are not the origin's, the first at "
+		   "307200");
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_fails_the_open)
+{
+	begin_files();
+	remove_files();
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	make_origin = make_directory;
+	replay();
+	rmdir(dir);
+	ck_assert_uint_eq(report.here.opens_failed, 1);
+	ck_assert_uint_eq(report.undelivered, 8);
+	ck_assert_uint_eq(report.wrong_answers, 1);
+	ck_finding("erofs,v/a: OPEN: failed, as it did not in the trace: No such file");
+}
+END_TEST
+
 /* ---- faults ------------------------------------------------------------------------------ */
 
 /* An object, and a READ of it where nothing has been fetched. */
@@ -631,96 +836,6 @@ START_TEST(a_rule_holds_in_its_time_only)
 END_TEST
 
 /* ---- what is wrong is said --------------------------------------------------------------- */
-
-/* An origin that gives one wrong byte at 32 MiB + 100, or fails there. */
-struct liar {
-	struct fetcher base;
-	struct fetcher *inner;
-	struct fetch_object *object;
-	int err;
-};
-
-struct lie {
-	struct fetch_read read;
-	struct fetch_read *outer;
-	struct liar *liar;
-};
-
-static struct liar liar;
-
-static void lie_done(struct fetch_read *read, int err)
-{
-	struct lie *lie = container_of(read, struct lie, read);
-	struct fetch_read *outer = lie->outer;
-	uint64_t at = 32 * MIB + 100;
-	bool here = err == 0 && at >= outer->off && at < outer->off + outer->len;
-
-	if (here && lie->liar->err == 0)
-		((uint8_t *)outer->buf)[at - outer->off] ^= 1;
-	if (here && lie->liar->err < 0)
-		err = lie->liar->err;
-	free(lie);
-	outer->done(outer, err);
-}
-
-static void liar_look(struct fetcher *fetcher, struct fetch_look *look)
-{
-	liar.inner->ops->look(liar.inner, look);
-}
-
-static void liar_cancel_look(struct fetcher *fetcher, struct fetch_look *look)
-{
-	liar.inner->ops->cancel_look(liar.inner, look);
-}
-
-static int liar_attach(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
-		       const struct fetch_identity *identity)
-{
-	return liar.inner->ops->attach(liar.inner, ret, locator, identity);
-}
-
-static void liar_detach(struct fetch_object *object)
-{
-	liar.inner->ops->detach(object);
-}
-
-static void liar_read(struct fetch_object *object, struct fetch_read *read)
-{
-	struct lie *lie = calloc(1, sizeof(*lie));
-
-	ck_assert_ptr_nonnull(lie);
-	lie->read = (struct fetch_read){
-		.off = read->off, .len = read->len, .buf = read->buf, .done = lie_done
-	};
-	lie->outer = read;
-	lie->liar = &liar;
-	liar.inner->ops->read(object, &lie->read);
-}
-
-static void liar_cancel_read(struct fetch_object *object, struct fetch_read *read)
-{
-}
-
-static void liar_free(struct fetcher *fetcher)
-{
-	liar.inner->ops->free(liar.inner);
-}
-
-static const struct fetcher_ops liar_ops = {
-	.look = liar_look,
-	.cancel_look = liar_cancel_look,
-	.attach = liar_attach,
-	.detach = liar_detach,
-	.read = liar_read,
-	.cancel_read = liar_cancel_read,
-	.free = liar_free,
-};
-
-static struct fetcher *make_liar(struct fetcher *inner)
-{
-	liar = (struct liar){ .base.ops = &liar_ops, .inner = inner, .err = liar.err };
-	return &liar.base;
-}
 
 START_TEST(a_wrong_byte_is_found_with_its_place)
 {
@@ -852,6 +967,14 @@ int main(void)
 	tcase_add_test(t, equal_replays_have_equal_reports);
 	tcase_add_test(t, real_time_gives_the_same_answers);
 	tcase_add_test(t, a_replay_can_be_recorded_and_replayed);
+	suite_add_tcase(s, t);
+
+	t = tcase_create("origins");
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, the_files_of_a_directory_are_read_and_compared);
+	tcase_add_test(t, recorded_locators_are_read_and_compared);
+	tcase_add_test(t, a_wrong_byte_is_found_by_reading_again);
+	tcase_add_test(t, a_file_that_is_not_there_fails_the_open);
 	suite_add_tcase(s, t);
 
 	t = tcase_create("faults");

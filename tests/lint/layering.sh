@@ -21,8 +21,9 @@ daemon/privileges.*	daemon/privileges.h
 daemon/util/*
 daemon/loop/*		daemon/loop/*
 daemon/kernel/*		daemon/kernel/* proto/*
+daemon/names/*		daemon/names/*
 daemon/engine/resolve.*	daemon/engine/resolve.h
-daemon/engine/*		daemon/engine/* daemon/loop/* daemon/state.h fetchers/fetcher.h
+daemon/engine/*		daemon/engine/* daemon/names/names.h daemon/loop/* daemon/state.h fetchers/fetcher.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*

@@ -146,6 +146,14 @@ sed 's/^\(\t*\)#\([a-z]\)/\1\2/' contrib/cachefilld.conf > "$work/uncommented.co
 check "$work/uncommented.conf" "contrib/cachefilld.conf without comment signs"
 sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' man/cachefilld.conf.5 | grep -v '^\.' > "$work/example.conf"
 check "$work/example.conf" "the example in cachefilld.conf(5)"
+# Those of the fetchers, each page as one file, with the files that they name.
+touch "$work/store-ca.pem"
+(umask 077 && echo 'Authorization: Bearer 0' > "$work/store-token")
+for page in man/cachefill-*.5; do
+	sed -n '/^.Sh EXAMPLES/,$p' "$page" | sed -n '/^source /,/^}/p' |
+		sed "s|/etc/cachefilld/|$work/|" > "$work/example.conf"
+	[ ! -s "$work/example.conf" ] || check "$work/example.conf" "the examples in $page"
+done
 
 # The trace in the manual is the one that the tests decode.
 od -A x -t x1z -v tests/fuzz/corpus/trace/example > "$work/bytes"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/util/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -57,7 +58,8 @@ void log_line(int priority, const char *fmt, ...)
 	if (getenv("JOURNAL_STREAM"))
 		snprintf(head, sizeof(head), "<%d>", priority);
 	else
-		snprintf(head, sizeof(head), "cachefilld: %s", priority_word(priority));
+		snprintf(head, sizeof(head), "%.15s: %s", program_invocation_short_name,
+			 priority_word(priority));
 	/* One write per line, so that lines of several processes on one pipe do not mix. */
 	dprintf(STDERR_FILENO, "%s%s\n", head, line);
 }

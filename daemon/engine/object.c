@@ -232,12 +232,6 @@ static void object_head_again(struct loop_timer *timer)
 	object_store_head(container_of(timer, struct object, head_timer));
 }
 
-void engine_attach(struct object *o, struct sink *sink)
-{
-	o->sink = sink;
-	object_store_head(o);
-}
-
 /* ---- from a miss to flights --------------------------------------------------------------- */
 
 /* Flights for whatever of [from, to) is neither here nor on its way. */

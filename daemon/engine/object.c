@@ -202,8 +202,10 @@ void object_log_failure(struct object *o, const char *what, int err, const char 
 
 static void object_drop_head(struct object *o)
 {
-	if (o->head)
+	if (o->head) {
 		bufpool_put(o->sched->pool, steal(&o->head));
+		sched_kick(o->sched); /* a flight may have waited for this room */
+	}
 	loop_timer_cancel(&o->head_timer);
 }
 
@@ -230,6 +232,12 @@ static void object_store_head(struct object *o)
 static void object_head_again(struct loop_timer *timer)
 {
 	object_store_head(container_of(timer, struct object, head_timer));
+}
+
+void engine_attach(struct object *o, struct sink *sink)
+{
+	o->sink = sink;
+	object_store_head(o);
 }
 
 /* ---- from a miss to flights --------------------------------------------------------------- */

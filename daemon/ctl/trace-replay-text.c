@@ -123,8 +123,8 @@ static void print_verdict(const struct report *r)
 
 void trace_replay_print(const struct report *r)
 {
-	printf("%s: %" PRIu64 " objects, origin %s%s", r->trace, r->objects, r->origin,
-	       r->faults ? " with faults" : "");
+	printf("%s: %" PRIu64 " object%s, origin %s%s", r->trace, r->objects,
+	       r->objects == 1 ? "" : "s", r->origin, r->faults ? " with faults" : "");
 	if (r->speed > 0)
 		printf(", speed %g%s\n", r->speed, r->virtual_time ? ", virtual time" : "");
 	else

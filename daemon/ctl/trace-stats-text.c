@@ -97,9 +97,10 @@ static void print_head(const struct stats *s, const char *path)
 	struct trace_requests_stats of = trace_requests_stats(trace_outcomes_requests(s->outcomes));
 	struct cells c = { .n = 0 };
 
-	printf("%s: %s, %" PRIu64 " records, %zu objects, at most %" PRIu64
+	printf("%s: %s, %" PRIu64 " records, %zu object%s, at most %" PRIu64
 	       " requests outstanding\n",
-	       path, duration(&c, s->last), of.records, s->n_objects, s->outstanding_max);
+	       path, duration(&c, s->last), of.records, s->n_objects, s->n_objects == 1 ? "" : "s",
+	       s->outstanding_max);
 	if (!of.complete)
 		puts("  It has no end record: the recording was cut off, or still goes on.");
 	if (of.lost)

@@ -212,12 +212,13 @@ static int verify_all(struct verify *v)
 static int say(const struct verify *v)
 {
 	struct trace_requests_stats stats = trace_requests_stats(v->requests);
+	size_t objects = trace_requests_objects(v->requests);
 	char took[32];
 
 	printf("%s: ", v->path);
 	if (!v->bad)
-		printf("ok: %" PRIu64 " records, %" PRIu64 " requests, %zu objects, %s",
-		       stats.records, stats.requests, trace_requests_objects(v->requests),
+		printf("ok: %" PRIu64 " records, %" PRIu64 " requests, %zu object%s, %s",
+		       stats.records, stats.requests, objects, objects == 1 ? "" : "s",
 		       ctl_time(stats.last - stats.first, took, sizeof(took)));
 	printf("%s%s\n", !v->bad && v->text[0] ? "; " : "", v->text);
 	return v->bad ? CTL_FAILED : CTL_OK;

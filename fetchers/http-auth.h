@@ -11,6 +11,8 @@
 
 #include "fetchers/http-answer.h"
 
+#define HTTP_COMPLAINT_MAX 1024
+
 /* A request that is held until its fields are there. Whoever removes it has to LIST_REMOVE() it. */
 struct http_waiter {
 	LIST_ENTRY(http_waiter) link;
@@ -37,6 +39,21 @@ struct http_auth {
 	 */
 	bool (*refused)(struct http_auth *auth, const struct curl_slist *sent,
 			const struct http_answer *answer);
+
+	/*
+	 * Instead of fields(), or NULL: for what depends on where a request goes. Called also for
+	 * where a redirect led to, and decides whom to trust: adds options to the handle and fields
+	 * to *ret, or takes away what it has added for another URL. An error ends the request.
+	 */
+	int (*sign)(struct http_auth *auth, CURL *easy, const char *url, struct curl_slist **ret,
+		    const char **ret_why);
+
+	/*
+	 * Or NULL. Which error a request ends with instead of err, whose answer has this body; only
+	 * its first HTTP_COMPLAINT_MAX bytes. May replace *why by what lives until the next call.
+	 */
+	int (*explain)(struct http_auth *auth, int err, const char *body, size_t len,
+		       const char **why);
 };
 
 /* Frees a list whose fields are secret. Takes NULL, returns NULL. */

@@ -50,6 +50,7 @@ struct http_request {
 	uint64_t body;	   /* bytes that the body has to have, or may have */
 	uint64_t received; /* of them */
 	uint64_t reported, ignored;
+	char complaint[HTTP_COMPLAINT_MAX]; /* the first ignored bytes, for auth */
 	char curl_error[CURL_ERROR_SIZE];
 };
 
@@ -86,7 +87,7 @@ static bool request_refused(struct http_request *r)
 		return false;
 	if (r->moved)
 		return true;
-	if (!r->auth || *used || !at_home(r))
+	if (!r->auth || *used || (!r->auth->sign && !at_home(r)))
 		return false;
 	*used = true;
 	return r->auth->refused(r->auth, r->auth_fields, &r->answer);
@@ -141,12 +142,39 @@ static size_t header_arrived(char *line, size_t one, size_t len, void *userp)
 	return len;
 }
 
+static void keep_complaint(struct http_request *r, const char *bytes, size_t len)
+{
+	size_t room;
+
+	if (!r->auth || !r->auth->explain || r->ignored >= sizeof(r->complaint))
+		return;
+	room = sizeof(r->complaint) - r->ignored;
+	memcpy(r->complaint + r->ignored, bytes, len < room ? len : room);
+}
+
+/* What the answer says by itself is better than what its status means in general. */
+static void request_explain(struct http_request *r)
+{
+	size_t len = r->ignored < sizeof(r->complaint) ? r->ignored : sizeof(r->complaint);
+	const char *why = NULL;
+	int err;
+
+	if (r->err == 0 || len == 0 || !r->auth || !r->auth->explain)
+		return;
+	err = r->auth->explain(r->auth, r->err, r->complaint, len, &why);
+	if (!why)
+		return;
+	r->err = 0;
+	request_fail(r, err, why);
+}
+
 /* CURLOPT_WRITEFUNCTION: any other result than len ends the transfer. */
 static size_t body_arrived(char *bytes, size_t one, size_t len, void *userp)
 {
 	struct http_request *r = userp;
 
 	if (!r->body_counts) {
+		keep_complaint(r, bytes, len);
 		r->ignored += len;
 		return r->ignored > HTTP_IGNORED_MAX ? 0 : len;
 	}
@@ -238,6 +266,7 @@ void http_request_transferred(CURL *easy, CURLcode code)
 		request_fail(r, -EPROTO, "no answer");
 	else if (!r->document && r->received < r->body)
 		request_fail(r, -EPROTO, "fewer bytes than promised");
+	request_explain(r);
 	loop_defer(r->client->loop, &r->deferred);
 }
 
@@ -266,9 +295,12 @@ static int request_authorise(struct http_request *r)
 	int err;
 
 	auth_fields_free(r);
-	if (!r->auth || !at_home(r))
+	if (!r->auth || (!r->auth->sign && !at_home(r)))
 		return 0;
-	err = r->auth->fields(r->auth, &r->waiter, &r->auth_fields, &why);
+	if (r->auth->sign)
+		err = r->auth->sign(r->auth, r->easy, request_url(r), &r->auth_fields, &why);
+	else
+		err = r->auth->fields(r->auth, &r->waiter, &r->auth_fields, &why);
 	if (err < 0 && err != -EINPROGRESS)
 		request_fail(r, err, why);
 	return err;

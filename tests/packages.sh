@@ -15,7 +15,7 @@ build="meson ninja-build pkg-config gcc libc6-dev liburing-dev libcurl4-openssl-
 	libsqlite3-dev uthash-dev zlib1g-dev libjansson-dev check"
 
 # The other compiler with its sanitizers, valgrind, the manual checker, certificates.
-test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl"
+test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl time"
 
 # The User-Mode Linux guest: its kernels, its images, its web server.
 kernel="linux-source-6.12 linux-source-6.1 make flex bison bc xz-utils ccache

@@ -57,6 +57,8 @@ static const struct key top_keys[] = {
 	  "a size from 1MiB to 64GiB" },
 	{ "readahead-max", KIND_SIZE, offsetof(struct config, readahead_max), CACHE_BLOCK, GIB,
 	  "a size from 4KiB to 1GiB" },
+	{ "names-max", KIND_SIZE, offsetof(struct config, names_max), 0, GIB,
+	  "a size of up to 1GiB" },
 	{ "log-level", KIND_LEVEL, offsetof(struct config, log_level), 0, LOG_DEBUG,
 	  "error, warning, notice, info or debug" },
 	{ "culltable", KIND_IGNORED },
@@ -71,6 +73,8 @@ static const struct key top_keys[] = {
 enum {
 	SOURCE_OPEN_DEADLINE,
 	SOURCE_READ_DEADLINE,
+	SOURCE_POSITIVE_TTL,
+	SOURCE_NEGATIVE_TTL,
 	SOURCE_MAX_REQUESTS,
 	SOURCE_REVALIDATE,
 	SOURCE_COMPRESSED,
@@ -89,6 +93,10 @@ static const struct key source_keys[] = {
 				   HOUR_MS, "a time from 100ms to 1h" },
 	[SOURCE_READ_DEADLINE] = { "read-deadline", KIND_TIME, SOURCE(read_deadline_ms), 100,
 				   HOUR_MS, "a time from 100ms to 1h" },
+	[SOURCE_POSITIVE_TTL] = { "positive-ttl", KIND_TIME, SOURCE(positive_ttl_ms), 0,
+				  24 * HOUR_MS, "a time of up to 24h" },
+	[SOURCE_NEGATIVE_TTL] = { "negative-ttl", KIND_TIME, SOURCE(negative_ttl_ms), 0, HOUR_MS,
+				  "a time of up to 1h" },
 	[SOURCE_MAX_REQUESTS] = { "max-requests", KIND_COUNT, SOURCE(max_requests), 1, 1024,
 				  "a number from 1 to 1024" },
 	[SOURCE_REVALIDATE] = { "revalidate", KIND_BOOL, SOURCE(revalidate), 0, 1, "yes or no" },
@@ -288,6 +296,10 @@ void config_key_inherit(struct config_source *source, const struct config_source
 		source->open_deadline_ms = defaults->open_deadline_ms;
 	if (silent & 1u << SOURCE_READ_DEADLINE)
 		source->read_deadline_ms = defaults->read_deadline_ms;
+	if (silent & 1u << SOURCE_POSITIVE_TTL)
+		source->positive_ttl_ms = defaults->positive_ttl_ms;
+	if (silent & 1u << SOURCE_NEGATIVE_TTL)
+		source->negative_ttl_ms = defaults->negative_ttl_ms;
 	if (silent & 1u << SOURCE_MAX_REQUESTS)
 		source->max_requests = defaults->max_requests;
 	if (silent & 1u << SOURCE_REVALIDATE)

@@ -32,9 +32,12 @@ int config_new(struct config **ret)
 	c->limits = CF_LIMITS_DEFAULT;
 	c->buffers = 16 << 20;
 	c->readahead_max = 8 << 20;
+	c->names_max = 16 << 20;
 	c->log_level = LOG_INFO;
 	c->defaults.open_deadline_ms = 30000;
 	c->defaults.read_deadline_ms = 30000;
+	c->defaults.positive_ttl_ms = 3600000;
+	c->defaults.negative_ttl_ms = 10000;
 	c->defaults.max_requests = 16;
 	c->defaults.compressed = COMPRESSED_WHOLE;
 	*ret = steal(&c);

@@ -31,8 +31,10 @@ struct config_source {
 	struct fetcher_param *params; /* what the fetcher understands; ends with a NULL key */
 	uint32_t open_deadline_ms;    /* a request is answered by then, at the latest */
 	uint32_t read_deadline_ms;
-	uint32_t max_requests; /* at this origin at the same time */
-	bool revalidate;       /* ask the origin at each first OPEN whether the object changed */
+	uint32_t positive_ttl_ms; /* what a key means is remembered for this long */
+	uint32_t negative_ttl_ms; /* so is that there is no such object */
+	uint32_t max_requests;	  /* at this origin at the same time */
+	bool revalidate;	  /* ask the origin at each first OPEN whether the object changed */
 	enum compressed_policy compressed;
 	uint32_t set; /* private: the keys that it names itself */
 };
@@ -50,6 +52,7 @@ struct config {
 	struct config_source defaults; /* deadlines and so on, where a source is silent */
 	uint64_t buffers;	       /* bytes, budget of all fetch buffers */
 	uint64_t readahead_max;	       /* bytes, the widest window of one sequential reader */
+	uint64_t names_max;	       /* bytes of names that are remembered */
 	int log_level;		       /* syslog priority */
 };
 

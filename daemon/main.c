@@ -223,6 +223,8 @@ static int daemon_make_source(struct daemon *d, size_t i)
 		.fetcher = d->fetchers[i],
 		.open_deadline = c->open_deadline_ms * NSEC_PER_MSEC,
 		.read_deadline = c->read_deadline_ms * NSEC_PER_MSEC,
+		.positive_ttl = c->positive_ttl_ms * NSEC_PER_MSEC,
+		.negative_ttl = c->negative_ttl_ms * NSEC_PER_MSEC,
 		.max_requests = c->max_requests,
 		.revalidate = c->revalidate,
 		.refuse_compressed = c->compressed == COMPRESSED_REFUSE,
@@ -250,6 +252,7 @@ static int daemon_make_engine(struct daemon *d)
 		.n_sources = c->n_sources,
 		.buffers = c->buffers,
 		.readahead_max = c->readahead_max,
+		.names_max = c->names_max,
 		.observer = d->recorder ? recorder_observer(d->recorder) : NULL,
 	};
 	return engine_new(&d->engine, &d->engine_config);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What engine.c and opening.c share: the engine itself.
+ * What engine.c, opening.c and whois.c share: the engine itself.
  */
 #pragma once
 
@@ -13,6 +13,8 @@ struct engine {
 	struct resolve_rule *rules; /* owned; one per source, same order */
 	struct sched sched;
 	struct object *objects; /* by key */
+	struct names *names;	/* owned: what keys meant when they were opened before */
+	uint64_t generations;	/* of sinks, given so far */
 	struct opening_list openings;
 	uint64_t numbers; /* of objects, given so far */
 	bool shutdown;
@@ -23,6 +25,15 @@ struct engine {
 /* Puts a new object into the table; 0 or -ENOMEM, -EINVAL. */
 int engine_add_object(struct engine *engine, struct object **ret, struct source *source,
 		      const struct object_params *params);
+
+/* What is known of a key now; what cannot be remembered is forgotten. */
+void engine_remember(struct engine *engine, const struct engine_open *open,
+		     const struct source *source, const char *locator,
+		     const struct fetch_identity *identity, bool whole);
+
+/* The origin of the source has said that there is no such object. */
+void engine_remember_absent(struct engine *engine, const struct engine_open *open,
+			    const struct source *source);
 
 /* Takes the answer down; done() comes from the loop. */
 void engine_open_answer(struct engine_open *open, int err, struct object *object);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "daemon/engine/engine-internal.h"
 #include "daemon/engine/sink.h"
@@ -17,6 +18,16 @@
 
 static void engine_sched_ran(struct sched *sched);
 
+/* Whole keys are compared: a seed that can be guessed makes names slow, not wrong. */
+static uint64_t random_seed(const struct engine_config *config)
+{
+	uint64_t seed;
+
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = loop_now(config->loop) ^ (uint64_t)(uintptr_t)config;
+	return seed;
+}
+
 int engine_new(struct engine **ret, const struct engine_config *config)
 {
 	struct engine *e = calloc(1, sizeof(*e));
@@ -28,6 +39,8 @@ int engine_new(struct engine **ret, const struct engine_config *config)
 	TAILQ_INIT(&e->openings);
 	e->rules = calloc(config->n_sources ? config->n_sources : 1, sizeof(*e->rules));
 	err = e->rules ? sched_init(&e->sched, config) : -ENOMEM;
+	if (err == 0)
+		err = names_new(&e->names, config->names_max, random_seed(config));
 	if (err < 0) {
 		engine_free(e);
 		return err;
@@ -45,6 +58,7 @@ struct engine *engine_free(struct engine *e)
 		return NULL;
 	assert(!e->objects && TAILQ_EMPTY(&e->openings) && e->sched.flights == 0);
 	sched_clear(&e->sched);
+	names_free(e->names);
 	free(e->rules);
 	free(e);
 	return NULL;
@@ -160,10 +174,81 @@ static void open_log(const struct engine_open *open, const char *why)
 		  bytes_print(open->cookie, c, sizeof(c)), why);
 }
 
+/* ---- names -------------------------------------------------------------------------------- */
+
+void engine_remember(struct engine *e, const struct engine_open *open, const struct source *source,
+		     const char *locator, const struct fetch_identity *identity, bool whole)
+{
+	struct name name = {
+		.volume = open->volume,
+		.cookie = open->cookie,
+		.whole = whole,
+		.source = (uint32_t)(source - e->sched.sources),
+		.size = identity->size,
+		.locator = locator,
+		.validator = identity->validator,
+	};
+
+	(void)names_put(e->names, loop_now(e->config->loop), source->config->positive_ttl, &name);
+}
+
+void engine_remember_absent(struct engine *e, const struct engine_open *open,
+			    const struct source *source)
+{
+	uint64_t now = loop_now(e->config->loop);
+	struct name name = { .volume = open->volume, .cookie = open->cookie, .absent = true };
+	struct name other;
+
+	/* Somebody who asked at the same time has been told otherwise. */
+	if (names_peek(e->names, now, open->volume, open->cookie, &other) && !other.absent)
+		return;
+	(void)names_put(e->names, now, source->config->negative_ttl, &name);
+}
+
+size_t engine_purge(struct engine *e, struct bytes volume, const struct bytes *cookie)
+{
+	struct opening *p;
+
+	TAILQ_FOREACH(p, &e->openings, link)
+		if (p->open && bytes_equal(p->open->volume, volume) &&
+		    (!cookie || bytes_equal(p->open->cookie, *cookie)))
+			p->purged = true;
+	return cookie ? names_forget(e->names, volume, *cookie)
+		      : names_forget_volume(e->names, volume);
+}
+
+/* ---- from a key to an object -------------------------------------------------------------- */
+
 /* A record speaks for the cached bytes only while the key still means the same origin. */
 static bool record_is_current(const struct state_object *record, const char *locator)
 {
 	return strcmp(record->locator, locator) == 0;
+}
+
+/* What the key means, and which bytes that are, is known. */
+static int open_known(struct engine *e, struct engine_open *open, struct source *source,
+		      const char *locator, const struct fetch_identity *identity, bool whole)
+{
+	struct object_params params = {
+		.volume = open->volume,
+		.cookie = open->cookie,
+		.locator = locator,
+		.identity = identity,
+		.whole = whole,
+	};
+	struct object *o;
+	int err;
+
+	if (source->config->revalidate)
+		return opening_start(e, open, source, locator, identity, whole);
+	if (whole && source->config->refuse_compressed) {
+		open_log(open, "a compressed image, and the configuration refuses those");
+		return -EOPNOTSUPP;
+	}
+	err = engine_add_object(e, &o, source, &params);
+	if (err == 0)
+		engine_open_answer(open, 0, o);
+	return err;
 }
 
 static int open_resolved(struct engine *e, struct engine_open *open, struct source *source,
@@ -172,7 +257,6 @@ static int open_resolved(struct engine *e, struct engine_open *open, struct sour
 	struct fetch_identity identity = { 0 };
 	struct state_object *record;
 	_cleanup_free_ char *own = malloc(sizeof(*record));
-	struct object *o;
 	int err;
 
 	record = (struct state_object *)own;
@@ -183,25 +267,34 @@ static int open_resolved(struct engine *e, struct engine_open *open, struct sour
 		return opening_start(e, open, source, locator, NULL, false);
 	identity.size = record->size;
 	memcpy(identity.validator, record->validator, sizeof(record->validator));
-	if (source->config->revalidate || !record_is_current(record, locator))
+	if (!record_is_current(record, locator))
 		return opening_start(e, open, source, locator, &identity, record->whole);
-	if (record->whole && source->config->refuse_compressed) {
-		open_log(open, "a compressed image, and the configuration refuses those");
-		return -EOPNOTSUPP;
-	}
+	engine_remember(e, open, source, locator, &identity, record->whole);
+	return open_known(e, open, source, locator, &identity, record->whole);
+}
 
-	struct object_params params = {
-		.volume = open->volume,
-		.cookie = open->cookie,
-		.locator = locator,
-		.identity = &identity,
-		.whole = record->whole,
-	};
+/* The first time only: whoever mounts in a loop is told by what he gets. */
+static int open_absent(struct engine *e, const struct engine_open *open, const struct name *name)
+{
+	e->sched.stats.remembered_absent++;
+	if (name->hits == 1)
+		open_log(open,
+			 "the origin had no such object when it was asked last; that is remembered "
+			 "for a while (negative-ttl)");
+	return -ENOENT;
+}
 
-	err = engine_add_object(e, &o, source, &params);
-	if (err == 0)
-		engine_open_answer(open, 0, o);
-	return err;
+/* Neither the rules nor the state are asked again. */
+static int open_remembered(struct engine *e, struct engine_open *open, const struct name *name)
+{
+	struct fetch_identity identity = { .size = name->size };
+
+	e->sched.stats.remembered++;
+	if (name->absent)
+		return open_absent(e, open, name);
+	strcpy(identity.validator, name->validator); /* it was one */
+	return open_known(e, open, &e->sched.sources[name->source], name->locator, &identity,
+			  name->whole);
 }
 
 static int open_start(struct engine *e, struct engine_open *open)
@@ -209,6 +302,7 @@ static int open_start(struct engine *e, struct engine_open *open)
 	char locator[LOCATOR_MAX];
 	enum resolve_verdict verdict;
 	struct object *o;
+	struct name name;
 	size_t rule = 0;
 
 	if (e->shutdown)
@@ -220,6 +314,8 @@ static int open_start(struct engine *e, struct engine_open *open)
 		engine_open_answer(open, 0, o);
 		return 0;
 	}
+	if (names_find(e->names, loop_now(e->config->loop), open->volume, open->cookie, &name))
+		return open_remembered(e, open, &name);
 	verdict = resolve_key(e->rules, e->config->n_sources, open->volume, open->cookie, &rule,
 			      locator);
 	if (verdict != RESOLVE_OK) {
@@ -242,6 +338,17 @@ void engine_open(struct engine *e, struct engine_open *open)
 		engine_open_answer(open, err, NULL);
 }
 
+void engine_attach(struct object *o, struct sink *sink)
+{
+	struct engine *e = o->engine;
+
+	o->sink = sink;
+	sink->generation = ++e->generations;
+	names_bind(e->names, loop_now(e->config->loop), object_volume(o), object_cookie(o),
+		   sink->id, sink->generation);
+	object_store_head(o);
+}
+
 void engine_close(struct object *o, struct sink *sink, struct engine_close *close)
 {
 	struct engine *e = o->engine;
@@ -252,6 +359,7 @@ void engine_close(struct object *o, struct sink *sink, struct engine_close *clos
 		e->sched.stats.objects--;
 		object_fail(o, -ECANCELED);
 	}
+	names_unbind(e->names, sink->id, sink->generation);
 	if (o->sink == sink)
 		o->sink = NULL;
 	object_reap(o);

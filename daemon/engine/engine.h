@@ -23,6 +23,7 @@
 
 #include "daemon/engine/resolve.h"
 #include "daemon/loop/loop.h"
+#include "daemon/names/names.h"
 #include "daemon/util/bytes.h"
 #include "fetchers/fetcher.h"
 
@@ -41,6 +42,8 @@ struct engine_source_config {
 	struct fetcher *fetcher; /* freed by the caller after engine_free() */
 	uint64_t open_deadline;	 /* ns from the start of a request to its answer */
 	uint64_t read_deadline;
+	uint64_t positive_ttl;	   /* ns: what a key means is remembered for this long */
+	uint64_t negative_ttl;	   /* ns: so is that the origin has no such object */
 	unsigned int max_requests; /* at the origin at the same time, at least 1 */
 	bool revalidate; /* ask the origin at each first OPEN whether the object changed */
 	bool refuse_compressed;
@@ -68,6 +71,7 @@ struct engine_config {
 	size_t n_sources;
 	uint64_t buffers;		  /* bytes */
 	uint64_t readahead_max;		  /* bytes */
+	uint64_t names_max;		  /* bytes of names that are remembered; 0: none are */
 	struct engine_observer *observer; /* or NULL */
 };
 
@@ -131,7 +135,8 @@ struct engine_open {
 	TAILQ_ENTRY(engine_open) link;
 };
 
-/* Never needs the network for an object that is known. A key that is open already gives the same
+/* Never needs the network for an object that is known. What the origin does not have fails without
+ * asking it again within negative_ttl. A key that is open already gives the same
  * object again (a reopen), with a reference of its own. */
 void engine_open(struct engine *engine, struct engine_open *open);
 
@@ -162,7 +167,9 @@ const char *object_name(const struct object *object);
  */
 struct sink {
 	int fd;
+	uint32_t id; /* by which engine_whois_id() finds the object; used again after a close */
 	/* private */
+	uint64_t generation; /* of all that were ever attached; 0: it was not */
 	unsigned int writes; /* under way */
 	bool proven;	     /* one write has succeeded */
 	struct engine_close *closing;
@@ -210,6 +217,30 @@ struct engine_demand {
 
 void engine_demand(struct object *object, struct engine_demand *demand);
 
+/* ---- names ------------------------------------------------------------------------------- */
+
+/*
+ * Forgets what is remembered of one key, or (cookie NULL) of all of a volume: the next open goes by
+ * the rules, the state and the origin again. What is cached stays, and so does what is open. What
+ * an origin says to those who ask now is not remembered either. How many were forgotten.
+ */
+size_t engine_purge(struct engine *engine, struct bytes volume, const struct bytes *cookie);
+
+/*
+ * The names of open objects, and of others as far as they are remembered. visit() must not call the
+ * engine; what it is given is borrowed for the call. Each name comes once; how many there were.
+ *
+ *   id         of the open object with this sink.id; generation 0: of whoever has it now
+ *   validator  all with these bytes, as far as a validator tells
+ *   image      all of its own volume, and the image itself in every domain
+ */
+size_t engine_whois_id(const struct engine *engine, uint32_t id, uint64_t generation,
+		       names_visit *visit, void *arg);
+size_t engine_whois_validator(const struct engine *engine, const char *validator,
+			      names_visit *visit, void *arg);
+size_t engine_whois_image(const struct engine *engine, struct bytes image, names_visit *visit,
+			  void *arg);
+
 /* ---- counters ---------------------------------------------------------------------------- */
 
 struct engine_stats {
@@ -217,6 +248,7 @@ struct engine_stats {
 	uint64_t demands, demands_failed, demand_bytes;
 	uint64_t fetches, fetch_bytes; /* ranged reads at the origins, and what they brought */
 	uint64_t looks;
+	uint64_t remembered, remembered_absent; /* opens: key found in memory; and failed by it */
 	uint64_t stored_bytes;
 	uint64_t objects; /* open now */
 };

@@ -210,7 +210,7 @@ static void object_drop_head(struct object *o)
 }
 
 /* They came with the look at the origin, and need no fetch any more. */
-static void object_store_head(struct object *o)
+void object_store_head(struct object *o)
 {
 	uint64_t blocks = o->head_len / CACHE_BLOCK;
 	int err;
@@ -232,12 +232,6 @@ static void object_store_head(struct object *o)
 static void object_head_again(struct loop_timer *timer)
 {
 	object_store_head(container_of(timer, struct object, head_timer));
-}
-
-void engine_attach(struct object *o, struct sink *sink)
-{
-	o->sink = sink;
-	object_store_head(o);
 }
 
 /* ---- from a miss to flights --------------------------------------------------------------- */

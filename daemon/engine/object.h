@@ -86,6 +86,9 @@ void object_reap(struct object *object);
 /* Answers each demand with err and cancels each flight. */
 void object_fail(struct object *object, int err);
 
+/* Begins to store the first bytes, if there are some. */
+void object_store_head(struct object *object);
+
 /* Sets a demand going again after the flight it waited for stored more, or ended. */
 void demand_continue(struct engine_demand *demand);
 void demand_answer(struct engine_demand *demand, int err);

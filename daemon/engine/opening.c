@@ -116,6 +116,7 @@ static int opening_accept(struct opening *p, struct object **ret)
 	if (p->whole && p->source->config->refuse_compressed)
 		return -EOPNOTSUPP;
 	if (!same) {
+		names_forget(p->engine->names, p->open->volume, p->open->cookie);
 		/* The record goes before the bytes do, and both before new ones are known. */
 		state_forget(p->engine->config->state, p->open->volume, p->open->cookie);
 		err = p->open->discard(p->open);
@@ -124,9 +125,12 @@ static int opening_accept(struct opening *p, struct object **ret)
 		err = opening_remember(p, seen);
 	if (err == 0)
 		err = opening_make(p, seen, ret);
-	if (err == 0)
-		opening_hand_head(p, *ret);
-	return err;
+	if (err < 0)
+		return err;
+	if (!p->purged)
+		engine_remember(p->engine, p->open, p->source, p->locator, seen, p->whole);
+	opening_hand_head(p, *ret);
+	return 0;
 }
 
 static void opening_say(const struct opening *p, const struct object *o)
@@ -180,6 +184,8 @@ static void opening_looked(struct fetch_look *look, int err)
 		return;
 	}
 	opening_observe(p, err);
+	if (err == -ENOENT && !p->known && !p->purged)
+		engine_remember_absent(p->engine, p->open, p->source);
 	if (err < 0) {
 		opening_fall_back(p, err, look->error);
 		opening_free(p);

@@ -14,6 +14,7 @@ struct opening {
 	struct source *source;
 	bool known; /* there is a record, and `identity` is its content */
 	bool whole;
+	bool purged; /* while it was under way: what it learns is not remembered */
 	struct fetch_identity identity;
 	struct fetch_look look;
 	struct loop_timer deadline;

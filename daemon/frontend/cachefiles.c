@@ -204,6 +204,7 @@ static struct handle *handle_new(struct frontend *fe, const struct cf_msg *msg)
 	h->frontend = fe;
 	h->object_id = msg->object_id;
 	h->sink.fd = msg->open.fd;
+	h->sink.id = msg->object_id;
 	h->close.done = handle_closed;
 	return h;
 }

@@ -26,6 +26,9 @@ static const struct {
 } settings[] = {
 	{ "open-deadline", "open-deadline", SETTING_TIME },
 	{ "read-deadline", "read-deadline", SETTING_TIME },
+	{ "positive-ttl", "positive-ttl", SETTING_TIME },
+	{ "negative-ttl", "negative-ttl", SETTING_TIME },
+	{ "names-max", "names-max", SETTING_NUMBER },
 	{ "buffers", "buffers", SETTING_NUMBER },
 	{ "readahead-max", "readahead-max", SETTING_NUMBER },
 	{ "requests", "max-requests", SETTING_NUMBER },
@@ -77,7 +80,7 @@ static char *write_configuration(const struct real *real, const char *path)
 
 	if (!conf)
 		return scenario_sentence("%s: %s", path, strerror(errno));
-	fprintf(conf, "dir %s\nstate-dir = %s/state\n", real->cache, real->run);
+	fprintf(conf, "dir %s\nstate-dir = %s/state\nnegative-ttl = 0s\n", real->cache, real->run);
 	for (size_t i = 0; i < REAL_SETTINGS; i++)
 		if (real->settings[i][0])
 			fprintf(conf, "%s = %s\n", settings[i].conf, real->settings[i]);

@@ -37,9 +37,10 @@ void rig_setup(void)
 			.rule = { .locator = SCHEME "{cookie}" },
 			.open_deadline = RIG_OPEN_DEADLINE,
 			.read_deadline = RIG_READ_DEADLINE,
+			.positive_ttl = 3600 * SEC,
 			.max_requests = 8,
 		},
-		.config = { .buffers = 16 * MIB, .readahead_max = 4 * MIB },
+		.config = { .buffers = 16 * MIB, .readahead_max = 4 * MIB, .names_max = 64 * KIB },
 		.backend = LOOP_VIRTUAL,
 		.limit = { .fire = limit_fire },
 	};

@@ -35,6 +35,9 @@ static void set_source(struct engine_source_config *source, const struct scenari
 static void set_daemon(const struct scenario_step *step)
 {
 	set_source(&rig.source, step);
+	rig.source.positive_ttl = scenario_number(step, "positive-ttl", rig.source.positive_ttl);
+	rig.source.negative_ttl = scenario_number(step, "negative-ttl", rig.source.negative_ttl);
+	rig.config.names_max = scenario_number(step, "names-max", rig.config.names_max);
 	rig.config.buffers = scenario_number(step, "buffers", rig.config.buffers);
 	rig.config.readahead_max = scenario_number(step, "readahead-max", rig.config.readahead_max);
 	rig.source.revalidate |= scenario_has(step, "revalidate");
@@ -204,6 +207,15 @@ static char *start(struct scenario_emu *stage, const struct scenario_step *step)
 	return NULL;
 }
 
+static void purge(const struct scenario_emu *stage, const struct scenario_step *step)
+{
+	struct bytes cookie = stage_key(stage_object(stage, step->object));
+	char volume[STAGE_KEY_MAX];
+
+	stage_volume(scenario_word(step, "in", NULL), volume);
+	engine_purge(rig.engine, bytes_str(volume), scenario_has(step, "volume") ? NULL : &cookie);
+}
+
 static char *daemon_step(void *arg, const struct scenario_step *step)
 {
 	struct scenario_emu *stage = arg;
@@ -216,7 +228,9 @@ static char *daemon_step(void *arg, const struct scenario_step *step)
 	}
 	if (!rig.frontend)
 		return scenario_sentence("the daemon does not run");
-	if (step->verb == SCENARIO_DAEMON_KILL)
+	if (step->verb == SCENARIO_DAEMON_PURGE)
+		purge(stage, step);
+	else if (step->verb == SCENARIO_DAEMON_KILL)
 		rig_kill();
 	else
 		rig_stop();

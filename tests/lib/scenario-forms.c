@@ -5,6 +5,9 @@
 static const struct scenario_option_form daemon_options[] = {
 	{ "open-deadline",     SCENARIO_TIME },
 	{ "read-deadline",     SCENARIO_TIME },
+	{ "positive-ttl",      SCENARIO_TIME },
+	{ "negative-ttl",      SCENARIO_TIME },
+	{ "names-max",         SCENARIO_SIZE },
 	{ "buffers",           SCENARIO_SIZE },
 	{ "readahead-max",     SCENARIO_SIZE },
 	{ "requests",          SCENARIO_COUNT },
@@ -72,6 +75,11 @@ static const struct scenario_option_form in_option[] = {
 	{ "in",                SCENARIO_NAME },
 	{ 0 },
 };
+static const struct scenario_option_form purge_options[] = {
+	{ "in",                SCENARIO_NAME },
+	{ "volume",            SCENARIO_FLAG },
+	{ 0 },
+};
 static const struct scenario_option_form writes_options[] = {
 	{ "count",             SCENARIO_COUNT },
 	{ "short",             SCENARIO_SIZE },
@@ -100,6 +108,7 @@ const struct scenario_form scenario_forms[] = {
 	{ "daemon stop",     SCENARIO_DAEMON_STOP,     "" },
 	{ "daemon kill",     SCENARIO_DAEMON_KILL,     "" },
 	{ "daemon forget",   SCENARIO_DAEMON_FORGET,   "" },
+	{ "daemon purge",    SCENARIO_DAEMON_PURGE,    "o",   purge_options, EMULATED },
 	{ "daemon",          SCENARIO_DAEMON,          "",    daemon_options, SETTING },
 	{ "kernel emfile",   SCENARIO_KERNEL_EMFILE,   "",    0, EMULATED },
 	{ "kernel die",      SCENARIO_KERNEL_DIE,      "",    0, EMULATED },

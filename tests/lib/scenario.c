@@ -216,6 +216,7 @@ static char *run_step(const struct scenario *scenario, const struct scenario_sta
 	case SCENARIO_DAEMON_STOP:
 	case SCENARIO_DAEMON_KILL:
 	case SCENARIO_DAEMON_FORGET:
+	case SCENARIO_DAEMON_PURGE:
 		return stage->daemon(arg, step);
 	default:
 		return stage->kernel(arg, step);

@@ -26,7 +26,9 @@
  *	on emulated		or `on real`; without it, both
  *	daemon [open-deadline=TIME] [read-deadline=TIME] [buffers=SIZE] [readahead-max=SIZE]
  *	       [requests=N] [revalidate] [refuse-compressed] [domain=D]
- *				requests: at the origin at a time; domain: nothing else is served
+ *	       [positive-ttl=TIME] [negative-ttl=TIME] [names-max=SIZE]
+ *				requests: at the origin at a time; domain: nothing else is served;
+ *				negative-ttl: none, unless it is given
  *	source NAME domain=D [requests=N] [open-deadline=TIME] [read-deadline=TIME]
  *				one more source, for objects that are mounted in this domain
  *	kernel [first-id=N] [ready-delay=TIME] [holder]
@@ -67,6 +69,8 @@
  *	daemon start [buffers=SIZE] [readahead-max=SIZE] [revalidate] [refuse-compressed]
  *				the next one; the settings are as before where they are not given
  *	daemon forget		its state directory is lost; between stop and start
+ *	daemon purge OBJECT [in=DOMAIN] [volume]
+ *				what it remembers of this name, or of all names of its volume
  *	pass TIME		time goes by; in a file for both kernels at most 3 s in all
  *	kernel emfile | die | restore		see emu.h: emu_fail_delivery(), emu_kill_device()
  *	kernel cull OBJECT [in=DOMAIN]
@@ -137,6 +141,7 @@ enum scenario_verb {
 	SCENARIO_DAEMON_STOP,
 	SCENARIO_DAEMON_KILL,
 	SCENARIO_DAEMON_FORGET,
+	SCENARIO_DAEMON_PURGE,
 	SCENARIO_PASS,
 	SCENARIO_KERNEL_EMFILE,
 	SCENARIO_KERNEL_DIE,
@@ -182,7 +187,7 @@ struct scenario_term {
 	const char *text; /* as written */
 };
 
-#define SCENARIO_OPTIONS_MAX 10
+#define SCENARIO_OPTIONS_MAX 12
 #define SCENARIO_TERMS_MAX   8
 
 /* One line. Only what its verb has is set. Texts belong to the scenario. */
@@ -245,7 +250,7 @@ struct scenario_stage {
 	 * or was wrong in all of it. */
 	char *(*end)(void *arg);
 	char *(*daemon)(void *arg,
-			const struct scenario_step *step); /* start, stop, kill, forget */
+			const struct scenario_step *step); /* start to purge */
 	char *(*kernel)(void *arg, const struct scenario_step *step); /* NULL: it takes no orders */
 	char *(*origin)(void *arg, const struct scenario_step *step); /* serve to heal */
 	char *(*pass)(void *arg, uint64_t ns);

@@ -236,6 +236,7 @@ START_TEST(test_defaults)
 	ck_assert_ptr_null(config->secctx);
 	ck_assert_uint_eq(config->buffers, 16 << 20);
 	ck_assert_uint_eq(config->readahead_max, 8 << 20);
+	ck_assert_uint_eq(config->names_max, 16 << 20);
 	ck_assert_int_eq(config->log_level, LOG_INFO);
 	ck_assert_uint_eq(config->limits.brun, 7);
 	ck_assert_uint_eq(config->limits.fstop, 1);
@@ -243,6 +244,8 @@ START_TEST(test_defaults)
 	ck_assert_int_eq(config_finish(config, error), 0);
 	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 30000);
 	ck_assert_uint_eq(config->sources[0].read_deadline_ms, 30000);
+	ck_assert_uint_eq(config->sources[0].positive_ttl_ms, 3600000);
+	ck_assert_uint_eq(config->sources[0].negative_ttl_ms, 10000);
 	ck_assert_uint_eq(config->sources[0].max_requests, 16);
 	ck_assert(!config->sources[0].revalidate);
 	ck_assert_int_eq(config->sources[0].compressed, COMPRESSED_WHOLE);
@@ -290,12 +293,12 @@ START_TEST(test_every_other_key)
 {
 	good("state-dir = /s; device = /d\n"
 	     "buffers = 32MiB\nreadahead-max = 5000\nlog-level = debug\n"
-	     "open-deadline = 10s\nread-deadline = 500ms\nmax-requests = 3\n"
+	     "names-max = 0; negative-ttl = 0s; positive-ttl = 24h; open-deadline = 10s\nread-deadline = 500ms\nmax-requests = 3\n"
 	     "revalidate = yes\ncompressed = refuse\n"
 	     "source plain { url = https://one/{cookie}; color = red }\n"
 	     "source \"own words\" {\n"
 	     "	volume = 'erofs,a*'\n	cookie = \"*.img\"\n	url = fake:{cookie}\n"
-	     "	open-deadline = 1min; read-deadline = 1h; max-requests = 1024\n"
+	     "	negative-ttl = 2s; open-deadline = 1min; read-deadline = 1h; max-requests = 1024\n"
 	     "	revalidate = no; compressed = whole\n"
 	     "	header = 'a: b'; header = 'c: d'\n"
 	     "}\n");
@@ -304,6 +307,7 @@ START_TEST(test_every_other_key)
 	ck_assert_str_eq(config->device, "/d");
 	ck_assert_uint_eq(config->buffers, 32 << 20);
 	ck_assert_uint_eq(config->readahead_max, 4096);
+	ck_assert_uint_eq(config->names_max, 0);
 	ck_assert_int_eq(config->log_level, LOG_DEBUG);
 
 	ck_assert_uint_eq(config->n_sources, 2);
@@ -312,6 +316,10 @@ START_TEST(test_every_other_key)
 	ck_assert_str_eq(config->sources[0].rule.locator, "https://one/{cookie}");
 	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 10000);
 	ck_assert_uint_eq(config->sources[0].read_deadline_ms, 500);
+	ck_assert_uint_eq(config->sources[0].positive_ttl_ms, 86400000);
+	ck_assert_uint_eq(config->sources[0].negative_ttl_ms, 0);
+	ck_assert_uint_eq(config->sources[1].positive_ttl_ms, 86400000);
+	ck_assert_uint_eq(config->sources[1].negative_ttl_ms, 2000);
 	ck_assert_uint_eq(config->sources[0].max_requests, 3);
 	ck_assert(config->sources[0].revalidate);
 	ck_assert_int_eq(config->sources[0].compressed, COMPRESSED_REFUSE);
@@ -365,6 +373,9 @@ START_TEST(test_errors_name_their_line)
 		{ "open-deadline 30", "F:1: open-deadline needs a time" },
 		{ "open-deadline 99ms", "F:1: open-deadline needs a time" },
 		{ "read-deadline 61min", "F:1: read-deadline needs a time" },
+		{ "names-max 2GiB", "F:1: names-max needs a size" },
+		{ "positive-ttl 25h", "F:1: positive-ttl needs a time" },
+		{ "negative-ttl 61min", "F:1: negative-ttl needs a time" },
 		{ "max-requests 0", "F:1: max-requests needs a number" },
 		{ "log-level loud", "F:1: log-level needs error" },
 		{ "log-level \"\"", "F:1: log-level needs error" },

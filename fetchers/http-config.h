@@ -25,6 +25,24 @@ struct http_config {
 	long http_version; /* CURL_HTTP_VERSION_* */
 };
 
+/* Also the keys of others whose origins are web servers. */
+/* clang-format off */
+#define HTTP_CONFIG_KEYS \
+	{ "ca-file", "PEM file of the authorities that may vouch for the server" }, \
+	{ "ca-path", "directory of such authorities, hashed by openssl-rehash(1)" }, \
+	{ "client-cert", "PEM file with the certificate to show to the server" }, \
+	{ "client-key", "PEM file with its private key, where client-cert has none" }, \
+	{ "connect-timeout", "longest wait for a connection, default 10s" }, \
+	{ "header", "field of every request, \"Name: value\"; repeatable" }, \
+	{ "header-file", "file of such fields, one per line, for secrets" }, \
+	{ "http-version", "1.1, or 2 where the server offers it (default)" }, \
+	{ "max-connections", "connections to one host, default 16" }, \
+	{ "proxy", "URL of a proxy, \"\" for none; default: the environment" }, \
+	{ "redirects", "how many are followed, default 5" }, \
+	{ "stall-timeout", "longest time with less than 1000 bytes/s, default 30s" }, \
+	{ "user-agent", "what we call ourselves" }
+/* clang-format on */
+
 extern const struct fetcher_key http_keys[];
 
 /* error: as in fetcher_class.create(). */

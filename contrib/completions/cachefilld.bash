@@ -25,7 +25,7 @@ _cachefilld()
 		return
 		;;
 	--source)
-		mapfile -t COMPREPLY < <(compgen -W 'https:// http:// file://' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'https:// http:// file:// oci://' -- "$cur")
 		compopt -o nospace
 		return
 		;;

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tests/lib/origin.h"
+#include "tests/lib/registry.h"
 #include "daemon/replay/pattern.h"
 
 /* ---- file ------------------------------------------------------------------------------- */
@@ -127,9 +128,101 @@ static void redirect_start(void)
 	snprintf(http_text, sizeof(http_text), "%s/f=redir:302/{cookie}", origin_url(origin));
 }
 
+/* ---- oci -------------------------------------------------------------------------------- */
+
+#ifdef HAVE_OCI
+#define REPOSITORY "contract/files"
+
+/* An artifact with one layer for each object, whose name is its title. */
+static struct {
+	char name[32], digest[REGISTRY_DIGEST_MAX];
+	uint64_t size;
+} layers[64];
+static unsigned int n_layers;
+static char oci_text[128];
+
+static void oci_push(void)
+{
+	char *text = malloc(64 << 10);
+	int at = sprintf(text,
+			 "{\"schemaVersion\":2,\"mediaType\":\"" REGISTRY_MANIFEST "\",\"config\":{"
+			 "\"mediaType\":\"application/vnd.oci.empty.v1+json\",\"digest\":\"%s\","
+			 "\"size\":%u},\"layers\":[",
+			 layers[0].digest, (unsigned int)layers[0].size);
+
+	for (unsigned int i = 0; i < n_layers; i++)
+		at += sprintf(text + at,
+			      "%s{\"mediaType\":\"application/octet-stream\",\"digest\":\"%s\","
+			      "\"size\":%u,\"annotations\":{\"org.opencontainers.image.title\":"
+			      "\"%s\"}}",
+			      i ? "," : "", layers[i].digest, (unsigned int)layers[i].size,
+			      layers[i].name);
+	sprintf(text + at, "]}");
+	registry_put_manifest(REPOSITORY, "v1", REGISTRY_MANIFEST, text, NULL);
+	free(text);
+}
+
+static unsigned int layer_of(const char *name)
+{
+	unsigned int i;
+
+	for (i = 0; i < n_layers && strcmp(layers[i].name, name) != 0; i++)
+		;
+	return i;
+}
+
+static uint64_t oci_key(const char *name)
+{
+	return pattern_key(name) + *version_of(name);
+}
+
+static void oci_put(const char *name, uint64_t size)
+{
+	unsigned int i = layer_of(name);
+	char *bytes = malloc(size + 1);
+
+	ck_assert_uint_lt(i, 64);
+	++*version_of(name);
+	pattern_fill(bytes, size, oci_key(name), 0);
+	snprintf(layers[i].name, sizeof(layers[i].name), "%s", name);
+	layers[i].size = size;
+	registry_put_blob(REPOSITORY, bytes, size, layers[i].digest);
+	if (i == n_layers)
+		n_layers++;
+	oci_push();
+	free(bytes);
+}
+
+static void oci_remove(const char *name)
+{
+	registry_remove_blob(REPOSITORY, layers[layer_of(name)].digest);
+}
+
+static void oci_start(void)
+{
+	memset(versions, 0, sizeof(versions));
+	n_layers = 0;
+	registry_start();
+	snprintf(oci_text, sizeof(oci_text), "oci://127.0.0.1:%u/" REPOSITORY ":v1?title={cookie}",
+		 registry_port());
+	oci_put("first", 2);
+}
+
+static const char *oci_template(void)
+{
+	return oci_text;
+}
+
+static const struct fetcher_param oci_params[] = { { "plain-http", "yes" }, { NULL, NULL } };
+#endif
+
 const struct kind kinds[] = {
 	{ "file", file_start, file_stop, file_put, file_remove, file_key, file_template },
 	{ "http", http_start, http_stop, http_put, http_remove, http_key, http_template },
 	{ "http", redirect_start, http_stop, http_put, http_remove, http_key, http_template },
+#ifdef HAVE_OCI
+	{ "oci", oci_start, registry_stop, oci_put, oci_remove, oci_key, oci_template, oci_params,
+	  .keeps_versions = true, .works = registry_installed },
+#endif
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);

@@ -5,7 +5,10 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "fetchers/fetcher.h"
 
 struct kind {
 	const char *class; /* name of the fetcher */
@@ -18,6 +21,10 @@ struct kind {
 	uint64_t (*key)(const char *name);
 	/* "scheme:.../{cookie}", and the text that a locator has in place of the placeholder. */
 	const char *(*template)(void);
+	const struct fetcher_param *params; /* NULL: none */
+	/* What is replaced can still be read by who knows its identity. */
+	bool keeps_versions;
+	bool (*works)(void); /* on this host; NULL: always */
 };
 
 extern const struct kind kinds[];

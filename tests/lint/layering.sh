@@ -33,6 +33,8 @@ daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/oci*		fetchers/oci* fetchers/auth-file.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/auth-file*	fetchers/auth-file.h
 fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 '
 
@@ -40,6 +42,7 @@ externals='
 liburing.h	daemon/loop/loop-uring.c
 sqlite3.h	daemon/state.c
 curl/*		fetchers/http*
+openssl/*	fetchers/oci-digest.c
 '
 
 faults=0

@@ -148,6 +148,7 @@ sed -n '/^\.Sh EXAMPLES/,/^\.Ed/p' man/cachefilld.conf.5 | grep -v '^\.' > "$wor
 check "$work/example.conf" "the example in cachefilld.conf(5)"
 # Those of the fetchers, each page as one file, with the files that they name.
 touch "$work/store-ca.pem"
+echo '{}' > "$work/auth.json"
 (umask 077 && echo 'Authorization: Bearer 0' > "$work/store-token")
 for page in man/cachefill-*.5; do
 	sed -n '/^.Sh EXAMPLES/,$p' "$page" | sed -n '/^source /,/^}/p' |

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetchers/auth-file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+#include "daemon/util/cleanup.h"
+
+#define AUTH_FILE_MAX (1u << 20)
+
+__attribute__((format(printf, 3, 4))) static int verdict(int err, char *why, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(why, AUTH_WHY_MAX, fmt, ap);
+	va_end(ap);
+	return err;
+}
+
+static void free_secret(char *text)
+{
+	if (text)
+		explicit_bzero(text, strlen(text));
+	free(text);
+}
+
+void auth_credentials_end(struct auth_credentials *credentials)
+{
+	free_secret(credentials->user);
+	free_secret(credentials->password);
+	free_secret(credentials->identity_token);
+	*credentials = (struct auth_credentials){ 0 };
+}
+
+bool auth_credentials_given(const struct auth_credentials *credentials)
+{
+	return credentials->user || credentials->identity_token;
+}
+
+/* ---- entries ---------------------------------------------------------------------------- */
+
+/* "https://host/v1/" is what Docker wrote for "host" once. *ret_len is how much of the key counts.
+ */
+static const char *bare_key(const char *key, size_t *ret_len)
+{
+	static const char *const schemes[] = { "https://", "http://" };
+	bool url = false;
+	size_t len;
+
+	for (size_t i = 0; i < 2; i++)
+		if (!url && strncasecmp(key, schemes[i], strlen(schemes[i])) == 0) {
+			key += strlen(schemes[i]);
+			url = true;
+		}
+	len = url ? strcspn(key, "/") : strlen(key);
+	while (len > 0 && key[len - 1] == '/')
+		len--;
+	*ret_len = len;
+	return key;
+}
+
+/* How long a part of "registry/repository" the key is; 0: none. Names of hosts have no case. */
+static size_t matching(const char *key, const char *registry, const char *repository)
+{
+	size_t len, host = strlen(registry), rest;
+
+	key = bare_key(key, &len);
+	if (len < host || strncasecmp(key, registry, host) != 0)
+		return 0;
+	if (len == host)
+		return len;
+	rest = len - host - 1;
+	if (key[host] != '/' || strncmp(key + host + 1, repository, rest) != 0 ||
+	    !strchr("/", repository[rest]))
+		return 0;
+	return len;
+}
+
+static const json_t *best_entry(const json_t *entries, const char *registry, const char *repository)
+{
+	const json_t *best = NULL, *entry;
+	size_t best_len = 0;
+	const char *key;
+
+	json_object_foreach((json_t *)entries, key, entry)
+	{
+		size_t len = matching(key, registry, repository);
+
+		if (len <= best_len)
+			continue;
+		best = entry;
+		best_len = len;
+	}
+	return best;
+}
+
+static int base64_digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				     "0123456789+/";
+	const char *at = c ? strchr(digits, c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+/* In place of a copy; NULL for what is none, or has a zero in it. */
+static char *base64_decode(const char *text)
+{
+	size_t len = strcspn(text, "="), n = 0;
+	char *ret = malloc(len + 1);
+	uint32_t bits = 0;
+
+	for (size_t i = 0; ret && i < len; i++) {
+		int digit = base64_digit(text[i]);
+
+		bits = bits << 6 | (uint32_t)(digit & 63);
+		if (i % 4 != 0)
+			ret[n++] = (char)(bits >> (6 - 2 * (i % 4)));
+		if (digit < 0 || (i % 4 != 0 && ret[n - 1] == '\0')) {
+			ret[n] = '\0';
+			free_secret(ret);
+			return NULL;
+		}
+	}
+	if (ret)
+		ret[n] = '\0';
+	return ret;
+}
+
+/* Control characters would end the field that these are sent in. */
+static char *copy_text(const char *text)
+{
+	for (const char *c = text; *c; c++)
+		if ((unsigned char)*c < ' ' || *c == 0x7f)
+			return NULL;
+	return strdup(text);
+}
+
+/* "auth": base64 of "user:password". */
+static int take_pair(struct auth_credentials *ret, const char *encoded, char *why)
+{
+	char *pair = base64_decode(encoded);
+	char *colon = pair ? strchr(pair, ':') : NULL;
+
+	if (colon) {
+		*colon = '\0';
+		ret->user = copy_text(pair);
+		ret->password = copy_text(colon + 1);
+		*colon = ':';
+	}
+	free_secret(pair);
+	if (ret->user && ret->password)
+		return 0;
+	auth_credentials_end(ret);
+	return verdict(-EINVAL, why, "'auth' is not base64 of USER:PASSWORD");
+}
+
+static int take_entry(struct auth_credentials *ret, const json_t *entry, char *why)
+{
+	const char *pair = json_string_value(json_object_get(entry, "auth"));
+	const char *token = json_string_value(json_object_get(entry, "identitytoken"));
+
+	if (token && *token) {
+		ret->identity_token = copy_text(token);
+		return ret->identity_token ? 0 : verdict(-EINVAL, why, "malformed identitytoken");
+	}
+	return pair && *pair ? take_pair(ret, pair, why) : 0;
+}
+
+static int helper_has_it(const char *helper, const char *registry, char *why)
+{
+	return verdict(-EACCES, why,
+		       "docker-credential-%.24s has the password of %.40s, and is never started",
+		       helper, registry);
+}
+
+static int find_in(struct auth_credentials *ret, const json_t *file, const char *registry,
+		   const char *repository, char *why)
+{
+	const json_t *entry = best_entry(json_object_get(file, "auths"), registry, repository);
+	const char *helper = json_string_value(
+		best_entry(json_object_get(file, "credHelpers"), registry, repository));
+	const char *store = json_string_value(json_object_get(file, "credsStore"));
+	int r = take_entry(ret, entry, why);
+
+	if (r < 0 || auth_credentials_given(ret))
+		return r;
+	if (helper && *helper)
+		return helper_has_it(helper, registry, why);
+	/* docker login leaves an empty entry where the store has the password. */
+	return entry && store && *store ? helper_has_it(store, registry, why) : 0;
+}
+
+int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, const char *registry,
+		   const char *repository, char why[AUTH_WHY_MAX])
+{
+	json_auto_t *file = json_loadb(text, len, 0, NULL);
+	struct auth_credentials found = { 0 };
+	int r;
+
+	if (!json_is_object(file))
+		return verdict(-EINVAL, why, "not JSON");
+	r = find_in(&found, file, registry, repository, why);
+	if (r == 0)
+		*ret = found;
+	return r;
+}
+
+/* ---- files ------------------------------------------------------------------------------ */
+
+static int load_one(struct auth_credentials *ret, const char *path, const char *registry,
+		    const char *repository, char *why)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char *text;
+	size_t len = 0;
+	ssize_t n = -1;
+	int r;
+
+	if (fd < 0)
+		return verdict(-errno, why, "%.60s: %s", path, strerror(errno));
+	text = malloc(AUTH_FILE_MAX);
+	if (!text)
+		return verdict(-ENOMEM, why, "no memory");
+	while (len < AUTH_FILE_MAX && (n = read(fd, text + len, AUTH_FILE_MAX - len)) > 0)
+		len += (size_t)n;
+	if (n < 0)
+		r = verdict(-errno, why, "%.60s: %s", path, strerror(errno));
+	else if (len == AUTH_FILE_MAX)
+		r = verdict(-EINVAL, why, "%.60s: too long", path);
+	else
+		r = auth_file_find(ret, text, len, registry, repository, why);
+	explicit_bzero(text, len);
+	free(text);
+	return r;
+}
+
+static bool is_elsewhere(int err)
+{
+	return err == -ENOENT || err == -ENOTDIR || err == -EISDIR || err == -EACCES ||
+	       err == -EPERM;
+}
+
+int auth_file_load(struct auth_credentials *ret, const char *path, const char *registry,
+		   const char *repository, char why[AUTH_WHY_MAX])
+{
+	static const struct {
+		const char *variable, *file;
+		bool named;
+	} places[] = {
+		{ "REGISTRY_AUTH_FILE", "", true },
+		{ "DOCKER_CONFIG", "/config.json", false },
+		{ "XDG_RUNTIME_DIR", "/containers/auth.json", false },
+		{ "CREDENTIALS_DIRECTORY", "/auth.json", false },
+		{ "HOME", "/.docker/config.json", false },
+	};
+	struct auth_credentials found = { 0 };
+
+	if (path)
+		return load_one(ret, path, registry, repository, why);
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		const char *where = getenv(places[i].variable);
+		char file[PATH_MAX];
+		int r;
+
+		if (!where || !*where)
+			continue;
+		snprintf(file, sizeof(file), "%s%s", where, places[i].file);
+		r = access(file, R_OK) < 0 && !places[i].named && is_elsewhere(-errno)
+			    ? 0
+			    : load_one(&found, file, registry, repository, why);
+		if (r < 0)
+			return r;
+		if (!auth_credentials_given(&found))
+			continue;
+		*ret = found;
+		return 0;
+	}
+	*ret = found;
+	return 0;
+}

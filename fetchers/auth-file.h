@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who we are for a registry: containers-auth.json(5) and the config.json of Docker. The parser is
+ * pure and fuzzed; the rest knows where such files are.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define AUTH_WHY_MAX 120
+
+/* All empty: nobody in particular. Secret. */
+struct auth_credentials {
+	char *user, *password; /* owned: both or none */
+	char *identity_token;  /* owned, or NULL: instead of them */
+};
+
+void auth_credentials_end(struct auth_credentials *credentials);
+bool auth_credentials_given(const struct auth_credentials *credentials);
+
+/*
+ * What a file says about a repository: the entry of "host/repo/sitory", else of "host/repo", ...,
+ * else of "host". 0: *ret may be empty. With half a sentence in why:
+ *   -EINVAL  not such a file
+ *   -EACCES  a helper has the credentials, and we start no programs
+ *   -ENOMEM
+ */
+int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, const char *registry,
+		   const char *repository, char why[AUTH_WHY_MAX]);
+
+/*
+ * The same from a file, or with path NULL from the first of those in their order that has
+ * something to say: $REGISTRY_AUTH_FILE, $DOCKER_CONFIG/config.json,
+ * $XDG_RUNTIME_DIR/containers/auth.json, $CREDENTIALS_DIRECTORY/auth.json,
+ * $HOME/.docker/config.json. Only a file that was named must exist. Also the errno of reading.
+ */
+int auth_file_load(struct auth_credentials *ret, const char *path, const char *registry,
+		   const char *repository, char why[AUTH_WHY_MAX]);

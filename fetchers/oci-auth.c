@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetchers/oci.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fetchers/auth-file.h"
+#include "fetchers/http-challenge.h"
+#include "fetchers/http-url.h"
+#include "fetchers/oci-token.h"
+
+#define AUTHS_KEPT 64	       /* of repositories that nobody reads at the moment */
+#define TOKEN_MAX  (64u << 10) /* a token server's answer */
+
+/*
+ * What one repository asks of us. Nothing, until it refuses a request; from then on each request
+ * carries a field: a password, or a token that its server gave. While a token is asked for,
+ * requests without one wait; when it gets old, another is asked for and the old one is used
+ * meanwhile.
+ */
+struct oci_auth {
+	struct http_auth base;
+	TAILQ_ENTRY(oci_auth) link;
+	unsigned int refs;
+	struct oci *oci;
+	char *repository;		 /* owned */
+	struct http_challenge challenge; /* scheme NONE: was never refused */
+	char *field;			 /* owned, secret: "Authorization: ...", or NULL */
+	uint64_t refresh, expires;	 /* of field, ns; UINT64_MAX: never */
+
+	struct http_request *asking; /* for a token, or NULL */
+	struct http_document answer; /* to it, owns what it points to */
+	struct http_waiters waiters;
+	char why[FETCH_ERROR_MAX];
+};
+
+static void secret_free(char **text)
+{
+	if (*text)
+		explicit_bzero(*text, strlen(*text));
+	free(*text);
+	*text = NULL;
+}
+
+static void answer_end(struct http_document *answer)
+{
+	free((char *)answer->url);
+	secret_free((char **)&answer->form);
+	secret_free((char **)&answer->fields[0]);
+	if (answer->body)
+		explicit_bzero(answer->body, answer->room);
+	free(answer->body);
+	*answer = (struct http_document){ 0 };
+}
+
+/* ---- tokens ----------------------------------------------------------------------------- */
+
+/* Each time anew: somebody may have logged in again. */
+static int load_credentials(struct oci_auth *a, struct auth_credentials *ret)
+{
+	const struct oci_config *c = &a->oci->config;
+	char why[AUTH_WHY_MAX];
+	int r = auth_file_load(ret, c->auth_file, c->registry, a->repository, why);
+
+	if (r == 0)
+		return 0;
+	snprintf(a->why, sizeof(a->why), "%s", why);
+	return r == -ENOMEM ? r : -EACCES;
+}
+
+static void wake_all(struct oci_auth *a, int err)
+{
+	struct http_waiter *waiter;
+
+	while ((waiter = LIST_FIRST(&a->waiters))) {
+		LIST_REMOVE(waiter, link);
+		waiter->ready(waiter, err, a->why);
+	}
+}
+
+/* Ahead of its end, and not at the same moment as everybody else's. */
+static void token_take(struct oci_auth *a, char *field, uint64_t seconds)
+{
+	uint64_t life = seconds * NSEC_PER_SEC, now = loop_now(a->oci->client.loop);
+
+	secret_free(&a->field);
+	a->field = field;
+	a->expires = now + life;
+	a->refresh = a->expires - life / 10 - now / 1000 % 1000 * (life / 10000);
+}
+
+static int token_read(struct oci_auth *a)
+{
+	const char *why = "no memory";
+	char *token = NULL, *field;
+	uint64_t seconds;
+	int r = oci_token_parse(&token, &seconds, a->answer.body, a->answer.len, &why);
+
+	field = r == 0 ? oci_token_bearer(token) : NULL;
+	secret_free(&token);
+	if (field) {
+		token_take(a, field, seconds);
+		return 0;
+	}
+	fetch_error(a->why, a->answer.url, "%s", why);
+	return r < 0 ? r : -ENOMEM;
+}
+
+/* An error of the token server is one of its own: "there is no such object" it cannot say. */
+static int token_verdict(struct oci_auth *a, int err)
+{
+	switch (a->answer.status) {
+	case 400:
+	case 401:
+	case 403:
+		fetch_error(a->why, a->answer.url, "the token server refuses us (status %u)",
+			    a->answer.status);
+		return -EACCES;
+	default:
+		snprintf(a->why, sizeof(a->why), "%s", a->answer.error);
+		return err == -ENOENT ? -EIO : err;
+	}
+}
+
+static void token_arrived(struct http_document *answer, int err)
+{
+	struct oci_auth *a = container_of(answer, struct oci_auth, answer);
+
+	a->asking = NULL;
+	err = err < 0 ? token_verdict(a, err) : token_read(a);
+	answer_end(answer);
+	/* The old one may be good for a while: do not ask with each request. */
+	if (err < 0 && a->field)
+		a->refresh = a->expires;
+	wake_all(a, err);
+}
+
+static int token_prepare(struct oci_auth *a, const struct auth_credentials *credentials)
+{
+	struct http_document *answer = &a->answer;
+	char *url, *form;
+
+	if (oci_token_request(&url, &form, &a->challenge, credentials) < 0)
+		return -ENOMEM;
+	*answer = (struct http_document){
+		.url = url,
+		.form = form,
+		.body = malloc(TOKEN_MAX),
+		.room = TOKEN_MAX,
+		.done = token_arrived,
+	};
+	if (credentials->user)
+		answer->fields[0] = oci_token_basic(credentials);
+	return answer->body && (answer->fields[0] || !credentials->user) ? 0 : -ENOMEM;
+}
+
+/* Starts to ask for a token; errors have their text in a->why. */
+static int token_ask(struct oci_auth *a)
+{
+	struct auth_credentials credentials = { 0 };
+	const char *why;
+	int r = http_url_check(a->oci->config.base, a->challenge.realm, &why);
+
+	if (r < 0) {
+		snprintf(a->why, sizeof(a->why), "the token server is not asked without TLS");
+		return r;
+	}
+	r = load_credentials(a, &credentials);
+	if (r < 0)
+		return r;
+	r = token_prepare(a, &credentials);
+	auth_credentials_end(&credentials);
+	if (r == 0)
+		a->asking = http_request_document(&a->oci->client, &a->answer);
+	if (a->asking)
+		return 0;
+	answer_end(&a->answer);
+	snprintf(a->why, sizeof(a->why), "no memory");
+	return -ENOMEM;
+}
+
+/* ---- for requests ----------------------------------------------------------------------- */
+
+static int password_take(struct oci_auth *a)
+{
+	struct auth_credentials credentials = { 0 };
+	int r = load_credentials(a, &credentials);
+
+	if (r < 0)
+		return r;
+	snprintf(a->why, sizeof(a->why), "the registry asks for a password, and there is none");
+	if (!credentials.user) {
+		auth_credentials_end(&credentials);
+		return -EACCES;
+	}
+	a->field = oci_token_basic(&credentials);
+	a->refresh = a->expires = UINT64_MAX;
+	auth_credentials_end(&credentials);
+	return a->field ? 0 : -ENOMEM;
+}
+
+static int auth_fields(struct http_auth *base, struct http_waiter *waiter, struct curl_slist **ret,
+		       const char **ret_why)
+{
+	struct oci_auth *a = container_of(base, struct oci_auth, base);
+	uint64_t now = loop_now(a->oci->client.loop);
+	int r = 0;
+
+	*ret_why = a->why;
+	*ret = NULL;
+	if (a->challenge.scheme == HTTP_SCHEME_NONE)
+		return 0;
+	if (a->field && now >= a->expires)
+		secret_free(&a->field);
+	if (a->challenge.scheme == HTTP_SCHEME_BASIC)
+		r = a->field ? 0 : password_take(a);
+	else if (!a->asking && (!a->field || now >= a->refresh))
+		r = token_ask(a);
+	if (r < 0 && a->field)
+		a->refresh = a->expires;
+	if (a->field) {
+		*ret = curl_slist_append(NULL, a->field);
+		return *ret ? 0 : -ENOMEM;
+	}
+	if (r < 0)
+		return r;
+	LIST_INSERT_HEAD(&a->waiters, waiter, link);
+	return -EINPROGRESS;
+}
+
+/* Those after which other fields may help: no status says that for certain. */
+static bool is_about_us(const struct http_answer *answer, const struct http_challenge *challenge)
+{
+	return answer->status == 401 || ((answer->status == 400 || answer->status == 403) &&
+					 strcmp(challenge->error, "invalid_token") == 0);
+}
+
+static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
+			 const struct http_answer *answer)
+{
+	struct oci_auth *a = container_of(base, struct oci_auth, base);
+	bool newest = sent && a->field && strcmp(sent->data, a->field) == 0;
+	struct http_challenge challenge;
+
+	if (!http_challenge_parse(&challenge, answer->challenge) ||
+	    !is_about_us(answer, &challenge))
+		return false;
+	/* Others were refused before: there is something better by now, or soon. */
+	if (!newest && (a->field || a->asking))
+		return true;
+	secret_free(&a->field);
+	if (a->asking)
+		return true;
+	if (!challenge.scope[0])
+		snprintf(challenge.scope, sizeof(challenge.scope), "repository:%s:pull",
+			 a->repository);
+	a->challenge = challenge;
+	/* The same password would be refused again; the next request reads the file anew. */
+	return !sent || challenge.scheme == HTTP_SCHEME_BEARER;
+}
+
+/* ---- life ------------------------------------------------------------------------------- */
+
+static void auth_free(struct oci_auth *a)
+{
+	assert(a->refs == 0 && LIST_EMPTY(&a->waiters));
+	TAILQ_REMOVE(&a->oci->auths, a, link);
+	a->oci->n_auths--;
+	if (a->asking)
+		http_request_drop(a->asking);
+	answer_end(&a->answer);
+	secret_free(&a->field);
+	free(a->repository);
+	free(a);
+}
+
+static void forget_oldest(struct oci *oci)
+{
+	struct oci_auth *a, *next;
+
+	for (a = TAILQ_FIRST(&oci->auths); a && oci->n_auths >= AUTHS_KEPT; a = next) {
+		next = TAILQ_NEXT(a, link);
+		if (a->refs == 0)
+			auth_free(a);
+	}
+}
+
+static struct oci_auth *auth_new(struct oci *oci, const char *repository)
+{
+	struct oci_auth *a = malloc(sizeof(*a));
+
+	if (!a)
+		return NULL;
+	*a = (struct oci_auth){
+		.base = { .fields = auth_fields, .refused = auth_refused },
+		.oci = oci,
+		.repository = strdup(repository),
+	};
+	if (!a->repository) {
+		free(a);
+		return NULL;
+	}
+	forget_oldest(oci);
+	TAILQ_INSERT_TAIL(&oci->auths, a, link);
+	oci->n_auths++;
+	return a;
+}
+
+struct oci_auth *oci_auth_get(struct oci *oci, const char *repository)
+{
+	struct oci_auth *a;
+
+	TAILQ_FOREACH(a, &oci->auths, link) {
+		if (strcmp(a->repository, repository) == 0)
+			break;
+	}
+	if (!a)
+		a = auth_new(oci, repository);
+	if (a)
+		a->refs++;
+	return a;
+}
+
+void oci_auth_put(struct oci_auth *a)
+{
+	if (!a)
+		return;
+	assert(a->refs > 0);
+	a->refs--;
+	TAILQ_REMOVE(&a->oci->auths, a, link);
+	TAILQ_INSERT_TAIL(&a->oci->auths, a, link);
+}
+
+struct http_auth *oci_auth_of(struct oci_auth *a)
+{
+	return &a->base;
+}
+
+void oci_auths_end(struct oci *oci)
+{
+	while (!TAILQ_EMPTY(&oci->auths))
+		auth_free(TAILQ_FIRST(&oci->auths));
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A real registry, docker-registry(1), for tests: a directory of blobs, a door to it without any
+ * lock by which they are put there, and further doors that are shut in the ways to be tested. All
+ * end with the process.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define REGISTRY_DIGEST_MAX 80
+#define REGISTRY_MANIFEST   "application/vnd.oci.image.manifest.v1+json"
+#define REGISTRY_INDEX	    "application/vnd.oci.image.index.v1+json"
+
+bool registry_installed(void);
+
+/* Makes the directory and opens the door; NULL environment of the proxy is seen to. */
+void registry_start(void);
+void registry_stop(void);
+
+const char *registry_dir(void);	       /* for more files of a test */
+unsigned int registry_port(void);      /* of the open door */
+unsigned int registry_free_port(void); /* one that was free a moment ago */
+
+/*
+ * One more door, until registry_stop(). http, auth, middleware: parts of its configuration, NULL
+ * for none: what follows "addr" in http, the whole of auth, the whole of middleware. Its port, and
+ * where it logs.
+ */
+unsigned int registry_open(const char *name, const char *http, const char *auth,
+			   const char *middleware);
+
+/* Waits until somebody listens there; false: the process has ended. */
+bool registry_wait(int pid, unsigned int port);
+
+/* "sha256:..." */
+void registry_digest(const void *bytes, size_t len, char digest[REGISTRY_DIGEST_MAX]);
+
+/* By the open door. The digest is told; NULL for who does not care. */
+void registry_put_blob(const char *repository, const void *bytes, size_t len,
+		       char digest[REGISTRY_DIGEST_MAX]);
+void registry_remove_blob(const char *repository, const char *digest);
+void registry_put_manifest(const char *repository, const char *tag, const char *type,
+			   const char *text, char digest[REGISTRY_DIGEST_MAX]);
+
+/* The file that holds the bytes of a digest. Static. */
+const char *registry_file(const char *digest);
+
+/* Lines with all of these words in the log of a door, or of anything of that name. */
+unsigned int registry_logged(const char *name, const char *word, const char *other);

@@ -209,6 +209,16 @@ static void object_drop_head(struct object *o)
 	loop_timer_cancel(&o->head_timer);
 }
 
+/* false: it has been tried often enough, or there is no memory to try again. */
+static bool object_head_later(struct object *o)
+{
+	uint64_t now = loop_now(o->sched->loop);
+
+	return o->head_tries < HEAD_TRIES &&
+	       loop_timer_set(o->sched->loop, &o->head_timer,
+			      now + (NSEC_PER_MSEC << o->head_tries++)) == 0;
+}
+
 /* They came with the look at the origin, and need no fetch any more. */
 void object_store_head(struct object *o)
 {
@@ -218,10 +228,9 @@ void object_store_head(struct object *o)
 	if (!o->head || !o->sink)
 		return;
 	err = residency_learn(&o->residency, o->sink->fd, 0, blocks);
-	if (err == -ENOBUFS && o->head_tries < HEAD_TRIES) {
-		loop_timer_set(o->sched->loop, &o->head_timer,
-			       loop_now(o->sched->loop) + (NSEC_PER_MSEC << o->head_tries++));
-	} else if (err < 0 || o->whole || residency_next_busy(&o->residency, 0, blocks) < blocks) {
+	if (err == -ENOBUFS && object_head_later(o))
+		return;
+	if (err < 0 || o->whole || residency_next_busy(&o->residency, 0, blocks) < blocks) {
 		object_drop_head(o);
 	} else {
 		loop_timer_cancel(&o->head_timer);

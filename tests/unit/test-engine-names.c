@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the engine remembers of names, in what a script cannot say: that neither rules nor state are
- * asked, what is logged, and the ways back.
+ * asked, two who ask at once, what is logged, and the ways back.
  */
 #include <check.h>
 #include <errno.h>
@@ -109,6 +109,81 @@ START_TEST(a_new_version_replaces_what_was_remembered)
 }
 END_TEST
 
+/* ---- two at once -------------------------------------------------------------------------- */
+
+/* The kernel asks twice after `restore` only; other clients of the engine may always. */
+struct client {
+	struct engine_open open;
+	struct engine_close close;
+	struct sink sink;
+	struct object *object;
+	int err;
+	bool done;
+};
+
+static int client_discard(struct engine_open *open)
+{
+	return 0;
+}
+
+static void client_opened(struct engine_open *open, int err, struct object *object)
+{
+	struct client *c = container_of(open, struct client, open);
+
+	c->err = err;
+	c->object = object;
+	c->done = true;
+}
+
+static void client_closed(struct engine_close *close)
+{
+	container_of(close, struct client, close)->done = true;
+}
+
+static void client_open(struct client *c, const char *cookie)
+{
+	*c = (struct client){ .open = { .volume = bytes_str(RIG_VOLUME),
+					.cookie = bytes_str(cookie),
+					.discard = client_discard,
+					.done = client_opened },
+			      .close = { .done = client_closed } };
+	engine_open(rig.engine, &c->open);
+}
+
+static void client_close(struct client *c)
+{
+	c->done = false;
+	engine_close(c->object, &c->sink, &c->close);
+	rig_wait(c->done);
+}
+
+START_TEST(absence_does_not_take_the_place_of_what_is_there)
+{
+	struct fake_origin *origin;
+	struct client slow, fast;
+
+	rig.source.negative_ttl = 100 * SEC;
+	rig_begin();
+	origin = rig_serve("blob", MIB);
+	origin->look_delay = 2 * SEC;
+	client_open(&slow, "blob");
+	rig_run(MS);
+	origin->look_delay = 0;
+	client_open(&fast, "blob");
+	rig_wait(fast.done);
+	ck_assert_int_eq(fast.err, 0);
+	origin->look_error = -ENOENT;
+	rig_wait(slow.done);
+	ck_assert_int_eq(slow.err, -ENOENT);
+	client_close(&fast);
+	client_open(&fast, "blob");
+	rig_wait(fast.done);
+	ck_assert_int_eq(fast.err, 0);
+	client_close(&fast);
+	rig_end();
+}
+END_TEST
+
 /* ---- the log ------------------------------------------------------------------------------ */
 
 static unsigned int count_of(const char *text, const char *what)
@@ -184,6 +259,7 @@ static const char *who_is(const char *image)
 /* With memory of names, and without: what is open can be told all the same. */
 START_TEST(open_objects_are_found_by_id)
 {
+	struct bytes cookie = bytes_str("one");
 	struct emu_mount *one, *two;
 
 	rig.config.names_max = _i ? 64 * KIB : 0;
@@ -194,7 +270,7 @@ START_TEST(open_objects_are_found_by_id)
 	ck_assert_str_eq(who_has(two, 0), "erofs,v/two=2 ");
 	ck_assert_str_eq(who_has(two, 2), "erofs,v/two=2 ");
 	ck_assert_str_eq(who_has(two, 1), ""); /* who had this id before */
-	engine_purge(rig.engine, bytes_str(RIG_VOLUME), NULL);
+	engine_purge(rig.engine, bytes_str(RIG_VOLUME), &cookie);
 	ck_assert_str_eq(who_has(one, 0), "erofs,v/one=1 ");
 	rig_umount(one);
 	rig_umount(two);
@@ -294,6 +370,7 @@ int main(void)
 	tcase_add_test(t, a_name_is_remembered_for_its_time);
 	tcase_add_test(t, a_record_is_remembered_as_well);
 	tcase_add_test(t, a_new_version_replaces_what_was_remembered);
+	tcase_add_test(t, absence_does_not_take_the_place_of_what_is_there);
 	tcase_add_test(t, remembered_absence_is_said_once);
 	tcase_add_loop_test(t, open_objects_are_found_by_id, 0, 2);
 	tcase_add_test(t, names_are_found_by_validator);

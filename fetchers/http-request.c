@@ -192,10 +192,10 @@ static size_t body_arrived(char *bytes, size_t one, size_t len, void *userp)
 	return len;
 }
 
-/* A copy, for the next requests; without memory they ask again. */
+/* Where the bytes were found is a good place for the next requests; they get a copy. */
 static void remember_move(struct http_request *r)
 {
-	if (!r->target || !r->target->keeps_moves)
+	if (!r->redirected || r->moved || !r->target || !r->target->keeps_moves)
 		return;
 	free(r->target->moved);
 	r->target->moved = strdup(r->redirected);
@@ -231,7 +231,6 @@ static void request_follow(struct http_request *r)
 	free(r->redirected);
 	r->redirected = next;
 	r->state = REQUEST_QUEUED;
-	remember_move(r);
 }
 
 /* Begins at the locator again. */
@@ -266,6 +265,8 @@ void http_request_transferred(CURL *easy, CURLcode code)
 		request_fail(r, -EPROTO, "no answer");
 	else if (!r->document && r->received < r->body)
 		request_fail(r, -EPROTO, "fewer bytes than promised");
+	else if (r->err == 0)
+		remember_move(r);
 	request_explain(r);
 	loop_defer(r->client->loop, &r->deferred);
 }

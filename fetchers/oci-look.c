@@ -32,6 +32,7 @@ struct oci_look {
 	uint64_t size;		     /* of it, where digest came from an index */
 	bool sized;
 	unsigned int depth;
+	int document_err; /* what is wrong if it is no blob either */
 
 	struct fetch_look blob; /* a blob that no manifest describes */
 	struct fetch_read head; /* one that has been described */
@@ -145,6 +146,10 @@ static void blob_done(struct fetch_look *blob, int err)
 {
 	struct oci_look *l = container_of(blob, struct oci_look, blob);
 
+	if (err == -ENOENT && l->document_err < 0) {
+		look_failed(l, l->document_err, l->document.error);
+		return;
+	}
 	if (err < 0) {
 		look_failed(l, err, blob->error);
 		return;
@@ -212,18 +217,28 @@ static void look_check(struct oci_look *l)
 		look_choose(l);
 }
 
+/*
+ * What a digest names may be a blob as well, unless a part of a manifest is wanted. Asked for one
+ * as a manifest, docker-registry fails: it finds the blob and cannot parse it.
+ */
+static bool may_be_blob(const struct oci_look *l)
+{
+	return l->depth == 1 && l->reference.digest[0] && l->reference.select == OCI_SELECT_ONLY &&
+	       (l->document.status == 404 || l->document.status == 500);
+}
+
 static void document_done(struct http_document *document, int err)
 {
 	struct oci_look *l = container_of(document, struct oci_look, document);
 
-	/* What a digest names may be a blob as well, unless a part of a manifest is wanted. */
-	if (err == -ENOENT && l->depth == 1 && l->reference.digest[0] &&
-	    l->reference.select == OCI_SELECT_ONLY)
+	if (err < 0 && may_be_blob(l)) {
+		l->document_err = err;
 		look_blob(l);
-	else if (err < 0)
+	} else if (err < 0) {
 		look_failed(l, err, document->error);
-	else
+	} else {
 		look_check(l);
+	}
 }
 
 /* Asks for the manifest or index of l->digest, or of the tag. */

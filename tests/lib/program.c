@@ -156,10 +156,14 @@ static void configure(uint8_t a, uint8_t b)
 	rig.kernel.holder = a & 0x80;
 	rig.source.revalidate = (b & 1) && !rig.kernel.holder;
 	rig.source.refuse_compressed = (b & 0x22) == 0x22;
+	rig.source.negative_ttl = b & 0x40 ? 50 * MS : 0;
+	rig.config.names_max = b & 0x80 ? 400 : 64 * KIB; /* two names, or all */
 	rig.kernel.ready_delay = b & 4 ? 30 * MS : 0;
 	rig.kernel.first_msg_id = first[b / 8 % 4];
-	program_say("daemon buffers=%ju readahead-max=%ju requests=%u%s%s",
+	program_say("daemon buffers=%ju readahead-max=%ju names-max=%ju negative-ttl=%jums "
+		    "requests=%u%s%s",
 		    (uintmax_t)rig.config.buffers, (uintmax_t)rig.config.readahead_max,
+		    (uintmax_t)rig.config.names_max, (uintmax_t)(rig.source.negative_ttl / MS),
 		    rig.source.max_requests, rig.source.revalidate ? " revalidate" : "",
 		    rig.source.refuse_compressed ? " refuse-compressed" : "");
 	program_say("kernel first-id=%u ready-delay=%jums%s", rig.kernel.first_msg_id,

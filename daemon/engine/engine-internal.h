@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What engine.c, opening.c and whois.c share: the engine itself.
+ * What engine.c, opening.c, remember.c and whois.c share: the engine itself.
  */
 #pragma once
 

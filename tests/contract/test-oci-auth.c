@@ -314,6 +314,31 @@ START_TEST(token_server_that_is_not_there)
 }
 END_TEST
 
+/* To another host: a token is not posted there, a password not shown. */
+START_TEST(token_server_that_points_elsewhere)
+{
+	struct token_server_options options = { 0 };
+	char elsewhere[64], path[128];
+	unsigned int port;
+
+	snprintf(elsewhere, sizeof(elsewhere), "http://127.0.0.1:%u/elsewhere", registry_port());
+	options.location = elsewhere;
+	port = open_with_tokens(&options);
+	snprintf(path, sizeof(path), "%s", auth_for(port, "\"identitytoken\":\"s3cret\""));
+	host_for(port, "auth-file", path);
+	expect_look(locator(port, ":v1"), -EACCES, "redirected");
+	ck_assert_uint_eq(registry_logged("open", "elsewhere", ""), 0);
+	host_stop(&host);
+	/* docker-registry logs who it was that asked. */
+	auth_for(port, ALADDIN);
+	host_for(port, "auth-file", path);
+	expect_look(locator(port, ":v1"), -EIO, "404");
+	ck_assert_uint_eq(registry_logged("open", "/elsewhere", " 404 "), 1);
+	ck_assert_uint_eq(registry_logged("open", "Aladdin", ""), 0);
+	host_stop(&host);
+}
+END_TEST
+
 START_TEST(waiting_may_be_canceled)
 {
 	static const struct token_server_options options = { 0 };
@@ -366,6 +391,7 @@ int main(void)
 	tcase_add_test(tokens, token_that_is_for_something_else);
 	tcase_add_test(tokens, token_server_that_fails);
 	tcase_add_test(tokens, token_server_that_is_not_there);
+	tcase_add_test(tokens, token_server_that_points_elsewhere);
 	tcase_add_test(tokens, waiting_may_be_canceled);
 	suite_add_tcase(s, tokens);
 	return run_suite(s);

@@ -129,6 +129,13 @@ static void answer(FILE *f)
 	unsigned int status = options.status ? options.status : let_in() ? 200 : 401;
 	char *token, *body;
 
+	if (options.location) {
+		fprintf(f,
+			"HTTP/1.1 307 There\r\nLocation: %s\r\nContent-Length: 0\r\n"
+			"Connection: close\r\n\r\n",
+			options.location);
+		return;
+	}
 	if (status != 200) {
 		fprintf(f, "HTTP/1.1 %u No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 			status);

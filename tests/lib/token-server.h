@@ -15,6 +15,7 @@ struct token_server_options {
 	int life;		     /* s until "exp"; 0: 300 */
 	unsigned int expires_in;     /* s, as told; 0: not told */
 	bool access_token;	     /* under that name */
+	const char *location;	     /* where it redirects to instead, NULL: nowhere */
 	unsigned int status;	     /* an error instead; 0: none */
 	const char *realm;	     /* of the registry's challenge; NULL: ours */
 };

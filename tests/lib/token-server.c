@@ -20,6 +20,7 @@
 #define REQUEST_MAX 8192
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static pthread_t thread;
 static int listener = -1;
 static EVP_PKEY *key;
@@ -190,6 +191,8 @@ static void *serve(void *userp)
 		take_request(fd);
 		if (last[0]) {
 			asked++;
+			while (options.hang)
+				pthread_cond_wait(&changed, &lock);
 			answer(f);
 		}
 		pthread_mutex_unlock(&lock);
@@ -249,7 +252,7 @@ const char *token_server_start(const struct token_server_options *o)
 	snprintf(auth, sizeof(auth),
 		 "{token: {realm: \"%s\", service: reg, issuer: tokend, rootcertbundle: "
 		 "%s/tok.crt}}",
-		 o->realm ? o->realm : own, registry_dir());
+		 own, registry_dir());
 	return auth;
 }
 
@@ -269,6 +272,7 @@ void token_server_change(const struct token_server_options *o)
 {
 	pthread_mutex_lock(&lock);
 	options = *o;
+	pthread_cond_signal(&changed);
 	pthread_mutex_unlock(&lock);
 }
 

@@ -16,8 +16,8 @@ struct token_server_options {
 	unsigned int expires_in;     /* s, as told; 0: not told */
 	bool access_token;	     /* under that name */
 	const char *location;	     /* where it redirects to instead, NULL: nowhere */
+	bool hang;		     /* no answer until that is changed */
 	unsigned int status;	     /* an error instead; 0: none */
-	const char *realm;	     /* of the registry's challenge; NULL: ours */
 };
 
 /* Makes the key in registry_dir(); the registry's `auth` for registry_open() is static. */

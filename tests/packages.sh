@@ -16,7 +16,7 @@ build="meson ninja-build pkg-config gcc libc6-dev liburing-dev libcurl4-openssl-
 
 # The other compiler with its sanitizers, valgrind, the manual checker, certificates, a registry.
 test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl time
-	docker-registry apache2-utils"
+	docker-registry apache2-utils python3-botocore"
 
 # The User-Mode Linux guest: its kernels, its images, its web server.
 kernel="linux-source-6.12 linux-source-6.1 make flex bison bc xz-utils ccache

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/contract/s3-oracle.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/registry.h"
 #include "daemon/replay/pattern.h"
@@ -216,6 +217,35 @@ static const char *oci_template(void)
 static const struct fetcher_param oci_params[] = { { "plain-http", "yes" }, { NULL, NULL } };
 #endif
 
+/* ---- s3 --------------------------------------------------------------------------------- */
+
+static char s3_endpoint[64];
+static const struct fetcher_param s3_params[] = { { "endpoint", s3_endpoint },
+						  { "region", ORACLE_REGION },
+						  { NULL, NULL } };
+
+static void s3_start(void)
+{
+	ck_assert_int_eq(origin_start(&origin, NULL), 0);
+	oracle_start(origin_port(origin));
+	snprintf(s3_endpoint, sizeof(s3_endpoint), "http://127.0.0.1:%u", oracle_port());
+	setenv("AWS_ACCESS_KEY_ID", ORACLE_ID, 1);
+	setenv("AWS_SECRET_ACCESS_KEY", ORACLE_SECRET, 1);
+	unsetenv("AWS_SESSION_TOKEN");
+	unsetenv("http_proxy");
+}
+
+static void s3_stop(void)
+{
+	oracle_stop();
+	http_stop();
+}
+
+static const char *s3_template(void)
+{
+	return "s3://data/{cookie}";
+}
+
 const struct kind kinds[] = {
 	{ "file", file_start, file_stop, file_put, file_remove, file_key, file_template },
 	{ "http", http_start, http_stop, http_put, http_remove, http_key, http_template },
@@ -224,5 +254,7 @@ const struct kind kinds[] = {
 	{ "oci", oci_start, registry_stop, oci_put, oci_remove, oci_key, oci_template, oci_params,
 	  .keeps_versions = true, .works = registry_installed },
 #endif
+	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
+	  .works = oracle_installed },
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);

@@ -35,13 +35,14 @@ fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/oci*		fetchers/oci* fetchers/auth-file.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/auth-file*	fetchers/auth-file.h
+fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 '
 
 externals='
 liburing.h	daemon/loop/loop-uring.c
 sqlite3.h	daemon/state.c
-curl/*		fetchers/http*
+curl/*		fetchers/http* fetchers/s3*
 openssl/*	fetchers/oci-digest.c
 '
 

@@ -149,7 +149,8 @@ check "$work/example.conf" "the example in cachefilld.conf(5)"
 # Those of the fetchers, each page as one file, with the files that they name.
 touch "$work/store-ca.pem"
 echo '{}' > "$work/auth.json"
-(umask 077 && echo 'Authorization: Bearer 0' > "$work/store-token")
+(umask 077 && echo 'Authorization: Bearer 0' > "$work/store-token" &&
+	printf '[default]\naws_access_key_id=i\naws_secret_access_key=s\n' > "$work/aws-credentials")
 for page in man/cachefill-*.5; do
 	sed -n '/^.Sh EXAMPLES/,$p' "$page" | sed -n '/^source /,/^}/p' |
 		sed "s|/etc/cachefilld/|$work/|" > "$work/example.conf"

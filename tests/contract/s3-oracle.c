@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/contract/s3-oracle.h"
+
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char dir[64], log_path[96], keys_path[96];
+static pid_t pid;
+static unsigned int port;
+
+/* That of the packages: there may be another one in the path. */
+#define PYTHON "/usr/bin/python3"
+
+bool oracle_installed(void)
+{
+	return system(PYTHON " -c 'import botocore.auth' 2> /dev/null") == 0;
+}
+
+const char *oracle_write(const char *name, const char *text)
+{
+	static char path[128];
+	char fresh[140];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	f = fopen(fresh, "we");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_ge(fputs(text, f), 0);
+	ck_assert_int_eq(fclose(f), 0);
+	ck_assert_int_eq(rename(fresh, path), 0);
+	return path;
+}
+
+void oracle_keys(const char *line)
+{
+	snprintf(keys_path, sizeof(keys_path), "%s", oracle_write("keys", line));
+}
+
+void oracle_start(unsigned int upstream_port)
+{
+	char upstream[16];
+	int out[2];
+	FILE *f;
+
+	snprintf(dir, sizeof(dir), "/tmp/s3-oracle-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(log_path, sizeof(log_path), "%s", oracle_write("log", ""));
+	oracle_keys(ORACLE_ID " " ORACLE_SECRET);
+	snprintf(upstream, sizeof(upstream), "%u", upstream_port);
+	ck_assert_int_eq(pipe(out), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		/* Not to outlive a test that dies. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		dup2(out[1], STDOUT_FILENO);
+		close(out[0]);
+		close(out[1]);
+		execl(PYTHON, PYTHON, S3_ORACLE, keys_path, ORACLE_REGION, upstream, log_path,
+		      (char *)NULL);
+		_exit(127);
+	}
+	close(out[1]);
+	f = fdopen(out[0], "re");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_int_eq(fscanf(f, "%u%*1[\n]", &port), 1);
+	fclose(f);
+	ck_assert_uint_ne(port, 0);
+}
+
+void oracle_stop(void)
+{
+	char command[80];
+
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	snprintf(command, sizeof(command), "rm -rf %s", dir);
+	ck_assert_int_eq(system(command), 0);
+}
+
+unsigned int oracle_port(void)
+{
+	return port;
+}
+
+const char *oracle_dir(void)
+{
+	return dir;
+}
+
+unsigned int oracle_answered(unsigned int status, const char *code)
+{
+	char line[4096], seen[64];
+	unsigned int n = 0, s;
+	FILE *f = fopen(log_path, "re");
+
+	ck_assert_ptr_nonnull(f);
+	while (fgets(line, sizeof(line), f))
+		n += sscanf(line, "%u %63s", &s, seen) == 2 && s == status &&
+		     strcmp(seen, code) == 0;
+	fclose(f);
+	return n;
+}
+
+bool oracle_saw(const char *text)
+{
+	char line[4096];
+	bool saw = false;
+	FILE *f = fopen(log_path, "re");
+
+	ck_assert_ptr_nonnull(f);
+	while (!saw && fgets(line, sizeof(line), f))
+		saw = strstr(line, text) != NULL;
+	fclose(f);
+	return saw;
+}

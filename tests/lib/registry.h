@@ -16,7 +16,7 @@
 
 bool registry_installed(void);
 
-/* Makes the directory and opens the door; NULL environment of the proxy is seen to. */
+/* Makes the directory and opens the door. Proxies are taken out of the environment. */
 void registry_start(void);
 void registry_stop(void);
 

@@ -117,8 +117,9 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(400, "AuthorizationHeaderMalformed")
 
     def signature(self, credentials, region, names):
-        request = AWSRequest(method=self.command,
-                             url=f"http://{self.headers['Host']}{self.path}",
+        # Whatever was sent: S3 encodes the bytes of the key itself, each once.
+        path = quote(unquote_to_bytes(self.path), safe="/~")
+        request = AWSRequest(method=self.command, url=f"http://{self.headers['Host']}{path}",
                              headers={n: self.headers[n] for n in names})
         request.context["timestamp"] = self.headers["x-amz-date"]
         signer = Received(credentials, "s3", region)

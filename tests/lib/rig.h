@@ -47,7 +47,8 @@ struct rig {
 
 extern struct rig rig;
 
-/* Defaults: names are remembered for an hour, absence is not. A test changes rig.kernel, source, config, backend before rig_begin(). */
+/* Defaults: names are remembered for an hour, absence is not. A test changes rig.kernel, source,
+ * config, backend before rig_begin(). */
 void rig_setup(void);
 /* Kernel, loop, origin and first daemon. */
 void rig_begin(void);

@@ -249,8 +249,7 @@ struct scenario_stage {
 	/* Also after a fault, and without a begin() that succeeded. Everything ends; what is left
 	 * or was wrong in all of it. */
 	char *(*end)(void *arg);
-	char *(*daemon)(void *arg,
-			const struct scenario_step *step); /* start to purge */
+	char *(*daemon)(void *arg, const struct scenario_step *step); /* start to purge */
 	char *(*kernel)(void *arg, const struct scenario_step *step); /* NULL: it takes no orders */
 	char *(*origin)(void *arg, const struct scenario_step *step); /* serve to heal */
 	char *(*pass)(void *arg, uint64_t ns);

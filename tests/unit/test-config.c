@@ -293,7 +293,8 @@ START_TEST(test_every_other_key)
 {
 	good("state-dir = /s; device = /d\n"
 	     "buffers = 32MiB\nreadahead-max = 5000\nlog-level = debug\n"
-	     "names-max = 0; negative-ttl = 0s; positive-ttl = 24h; open-deadline = 10s\nread-deadline = 500ms\nmax-requests = 3\n"
+	     "names-max = 0; negative-ttl = 0s; positive-ttl = 24h; open-deadline = "
+	     "10s\nread-deadline = 500ms\nmax-requests = 3\n"
 	     "revalidate = yes\ncompressed = refuse\n"
 	     "source plain { url = https://one/{cookie}; color = red }\n"
 	     "source \"own words\" {\n"

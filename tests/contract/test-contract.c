@@ -667,13 +667,6 @@ END_TEST
 
 /* ---- the suite -------------------------------------------------------------------------- */
 
-static bool under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
-}
-
 /* valgrind (3.19) has no openat2(2), without which the file fetcher opens nothing. */
 static bool enabled(const struct kind *k)
 {

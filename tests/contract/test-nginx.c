@@ -414,8 +414,8 @@ static bool have(const char *program)
 
 int main(void)
 {
-	Suite *s = suite_create("nginx");
-	TCase *tc = tcase_create("nginx");
+	Suite *s;
+	TCase *tc;
 
 	/* Where Debian has it, also for those who are not root. */
 	if (getenv("PATH")) {
@@ -424,10 +424,10 @@ int main(void)
 		snprintf(path, sizeof(path), "%s:/usr/sbin", getenv("PATH"));
 		setenv("PATH", path, 1);
 	}
-	if (!have("nginx") || !have("openssl")) {
-		printf("1..0 # SKIP no %s here\n", have("nginx") ? "openssl" : "nginx");
-		return EXIT_SUCCESS;
-	}
+	if (!have("nginx") || !have("openssl"))
+		return skip_all(have("nginx") ? "no openssl here" : "no nginx here");
+	s = suite_create("nginx");
+	tc = tcase_create("nginx");
 	tcase_set_timeout(tc, 120);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, empty_and_small_files);

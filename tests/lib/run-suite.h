@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The end of every main() of a test binary.
+ * The end of every main() of a test binary, and its early end where the machine lacks something.
  */
 #pragma once
 
 #include <check.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Runs a suite, which it frees; an exit status. */
 static inline int run_suite(Suite *suite)
@@ -17,4 +20,19 @@ static inline int run_suite(Suite *suite)
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* Instead of making a suite; an exit status. */
+static inline int skip_all(const char *why)
+{
+	printf("1..0 # SKIP %s\n", why);
+	return EXIT_SUCCESS;
+}
+
+/* valgrind puts a library of its own in front. */
+static inline bool under_valgrind(void)
+{
+	const char *preload = getenv("LD_PRELOAD");
+
+	return preload && strstr(preload, "vgpreload");
 }

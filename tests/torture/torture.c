@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/run-suite.h"
+
 /* A run that does not end has a hundred times what it needs. */
 #define POINTS_MAX 20000
 
@@ -107,14 +109,6 @@ static bool torture_variant(const struct torture_case *c, unsigned int variant, 
 			progress->points++;
 	}
 	return true;
-}
-
-/* valgrind puts a library of its own in front. */
-static bool under_valgrind(void)
-{
-	const char *preload = getenv("LD_PRELOAD");
-
-	return preload && strstr(preload, "vgpreload");
 }
 
 static bool case_passes(const struct torture_case *c)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "daemon/loop/loop.h"
+#include "tests/lib/run-suite.h"
 
 typedef void add_tests_fn(TCase *tcase, enum loop_backend which);
 
@@ -50,11 +51,10 @@ static void teardown(void)
  */
 static const char *why_no_uring(void)
 {
-	const char *preload = getenv("LD_PRELOAD");
 	struct loop *probe;
 	int r;
 
-	if (preload && strstr(preload, "vgpreload"))
+	if (under_valgrind())
 		return "not under valgrind";
 	r = loop_new(&probe, LOOP_URING);
 	if (r < 0)

@@ -22,6 +22,7 @@
 #include "tests/lib/host.h"
 #include "daemon/replay/pattern.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/server.h"
 
 #define SIZE 1000000
 
@@ -56,20 +57,6 @@ static void make_certificates(void)
 	snprintf(ca, sizeof(ca), "%s/ca.pem", dir);
 	snprintf(cert, sizeof(cert), "%s/client.pem", dir);
 	snprintf(key, sizeof(key), "%s/client.key", dir);
-}
-
-/* A port that was free a moment ago. */
-static unsigned int free_port(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	close(fd);
-	return ntohs(in.sin_port);
 }
 
 static void write_config(void)
@@ -119,35 +106,15 @@ static void put(const char *name, size_t size, unsigned int version)
 	run("touch -d @%u %s", 1700000000 + version, path);
 }
 
-/* Until it listens, or has ended because a port was taken meanwhile: false. */
-static bool nginx_listens(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port_strict),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	for (;;) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		int r = connect(fd, (struct sockaddr *)&in, sizeof(in));
-
-		close(fd);
-		if (r == 0)
-			return true;
-		if (waitpid(nginx, NULL, WNOHANG) == nginx)
-			return false;
-		usleep(10000);
-	}
-}
-
 static void start_nginx(void)
 {
 	char conf[96];
 
 	snprintf(conf, sizeof(conf), "%s/nginx.conf", dir);
 	do {
-		port_plain = free_port();
-		port_tls = free_port();
-		port_strict = free_port();
+		port_plain = server_free_port();
+		port_tls = server_free_port();
+		port_strict = server_free_port();
 		write_config();
 		nginx = fork();
 		ck_assert_int_ge(nginx, 0);
@@ -157,7 +124,7 @@ static void start_nginx(void)
 			execlp("nginx", "nginx", "-c", conf, "-e", "/dev/null", (char *)NULL);
 			_exit(127);
 		}
-	} while (!nginx_listens());
+	} while (!server_listens(nginx, port_strict));
 }
 
 static void start(void)

@@ -113,8 +113,8 @@ START_TEST(password_over_tls)
 	expect_bytes(locator(port, ":v1"), "one", SIZE, 50);
 	host_stop(&host);
 	/* It was asked for once, and is sent from then on. */
-	ck_assert_uint_eq(registry_logged("door", "\" 401 ", "GET"), 1);
-	ck_assert_uint_eq(registry_logged("door", "\" 206 ", "GET"), 51);
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
+	registry_expect_logged("door", "\" 206 ", "GET", 51);
 	/* From a usual place. */
 	setenv("REGISTRY_AUTH_FILE", path, 1);
 	host_secure(port, NULL);
@@ -135,7 +135,7 @@ START_TEST(password_that_is_wrong)
 	ck_assert_ptr_null(strstr(look.look.error, "sesame"));
 	ck_assert_ptr_null(strstr(look.look.error, "QWxpOm9wZW4"));
 	/* Sent once, refused, not sent again. */
-	ck_assert_uint_eq(registry_logged("door", "\" 401 ", "GET"), 2);
+	registry_expect_logged("door", "\" 401 ", "GET", 2);
 	/* Somebody logs in: no restart. */
 	auth_for(port, ALADDIN);
 	expect_bytes(locator(port, ":v1"), "one", SIZE, 2);
@@ -281,7 +281,7 @@ START_TEST(token_that_gets_old)
 	options.hang = false;
 	token_server_change(&options);
 	expect_reads(object, "one", SIZE, 2);
-	ck_assert_uint_eq(registry_logged("door", "\" 401 ", "GET"), 1);
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
 	host.fetcher->ops->detach(object);
 	host_stop(&host);
 }

@@ -18,6 +18,7 @@
 #include "tests/contract/oci.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/server.h"
 
 #define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -243,7 +244,7 @@ static pid_t start_store(void)
 	pid_t pid;
 
 	do {
-		store_port = registry_free_port();
+		store_port = server_free_port();
 		snprintf(
 			text, sizeof(text),
 			"daemon off; pid %1$s/pid; error_log %1$s/error.log; %3$s\n"
@@ -263,7 +264,7 @@ static pid_t start_store(void)
 			execlp("nginx", "nginx", "-c", conf, "-e", "/dev/null", (char *)NULL);
 			_exit(127);
 		}
-	} while (!registry_wait(pid, store_port));
+	} while (!server_listens(pid, store_port));
 	return pid;
 }
 
@@ -288,18 +289,18 @@ START_TEST(blobs_elsewhere)
 	look = expect_look(locator(port, ":v1"), 0, "");
 	object = host_attach(&host, locator(port, ":v1"), &look.look.identity);
 	expect_reads(object, "one", SIZE, 1);
-	ck_assert_uint_eq(registry_logged("door", "/blobs/", " 307 "), 2);
+	registry_expect_logged("door", "/blobs/", " 307 ", 2);
 	/* The place is known now. */
 	expect_reads(object, "one", SIZE, 20);
-	ck_assert_uint_eq(registry_logged("door", "/blobs/", " 307 "), 2);
-	ck_assert_uint_eq(registry_logged("store", "auth=[-] 206", "GET"), 22);
-	ck_assert_uint_eq(registry_logged("store", "", ""), 22);
+	registry_expect_logged("door", "/blobs/", " 307 ", 2);
+	registry_expect_logged("store", "auth=[-] 206", "GET", 22);
+	registry_expect_logged("store", "", "", 22);
 	/* It refuses: the registry is asked once more, which knows no better. */
 	snprintf(path, sizeof(path), "%s", put_file("closed", ""));
 	ck_assert_int_eq(host_read(&host, &read, object, 0, 4096), -EACCES);
 	host_read_free(&read);
-	ck_assert_uint_eq(registry_logged("door", "/blobs/", " 307 "), 3);
-	ck_assert_uint_eq(registry_logged("store", "auth=[-] 403", "GET"), 2);
+	registry_expect_logged("door", "/blobs/", " 307 ", 3);
+	registry_expect_logged("store", "auth=[-] 403", "GET", 2);
 	unlink(path);
 	expect_reads(object, "one", SIZE, 1);
 	host.fetcher->ops->detach(object);

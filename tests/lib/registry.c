@@ -16,6 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/server.h"
+
 #define DOORS_MAX 8
 
 static char dir[64];
@@ -39,38 +41,6 @@ unsigned int registry_port(void)
 }
 
 /* ---- processes -------------------------------------------------------------------------- */
-
-unsigned int registry_free_port(void)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	socklen_t len = sizeof(in);
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&in, sizeof(in)), 0);
-	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&in, &len), 0);
-	close(fd);
-	return ntohs(in.sin_port);
-}
-
-bool registry_wait(int pid, unsigned int port)
-{
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_port = htons((uint16_t)port),
-				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-
-	for (;;) {
-		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		int r = connect(fd, (struct sockaddr *)&in, sizeof(in));
-
-		close(fd);
-		if (r == 0)
-			return true;
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return false;
-		usleep(5000);
-	}
-}
 
 static void write_config(const char *path, unsigned int port, const char *http, const char *auth,
 			 const char *middleware)
@@ -117,10 +87,10 @@ unsigned int registry_open(const char *name, const char *http, const char *auth,
 	snprintf(log, sizeof(log), "%s/%s.log", dir, name);
 	for (int tries = 0;; tries++) {
 		ck_assert_int_lt(tries, 10);
-		port = registry_free_port();
+		port = server_free_port();
 		write_config(conf, port, http, auth, middleware);
 		doors[n_doors] = run_door(conf, log);
-		if (registry_wait(doors[n_doors], port))
+		if (server_listens(doors[n_doors], port))
 			break;
 	}
 	n_doors++;
@@ -249,7 +219,7 @@ const char *registry_file(const char *digest)
 	return path;
 }
 
-unsigned int registry_logged(const char *name, const char *word, const char *other)
+static unsigned int count_logged(const char *name, const char *word, const char *other)
 {
 	char path[128], line[4096];
 	unsigned int n = 0;
@@ -262,4 +232,12 @@ unsigned int registry_logged(const char *name, const char *word, const char *oth
 		n += strstr(line, word) && strstr(line, other);
 	fclose(f);
 	return n;
+}
+
+void registry_expect_logged(const char *name, const char *word, const char *other, unsigned int n)
+{
+	/* Some seconds, even on a busy machine. */
+	for (int tries = 0; tries < 2000 && count_logged(name, word, other) < n; tries++)
+		usleep(5000);
+	ck_assert_uint_eq(count_logged(name, word, other), n);
 }

@@ -20,9 +20,8 @@ bool registry_installed(void);
 void registry_start(void);
 void registry_stop(void);
 
-const char *registry_dir(void);	       /* for more files of a test */
-unsigned int registry_port(void);      /* of the open door */
-unsigned int registry_free_port(void); /* one that was free a moment ago */
+const char *registry_dir(void);	  /* for more files of a test */
+unsigned int registry_port(void); /* of the open door */
 
 /*
  * One more door, until registry_stop(). http, auth, middleware: parts of its configuration, NULL
@@ -31,9 +30,6 @@ unsigned int registry_free_port(void); /* one that was free a moment ago */
  */
 unsigned int registry_open(const char *name, const char *http, const char *auth,
 			   const char *middleware);
-
-/* Waits until somebody listens there; false: the process has ended. */
-bool registry_wait(int pid, unsigned int port);
 
 /* "sha256:..." */
 void registry_digest(const void *bytes, size_t len, char digest[REGISTRY_DIGEST_MAX]);
@@ -48,5 +44,8 @@ void registry_put_manifest(const char *repository, const char *tag, const char *
 /* The file that holds the bytes of a digest. Static. */
 const char *registry_file(const char *digest);
 
-/* Lines with all of these words in the log of a door, or of anything of that name. */
-unsigned int registry_logged(const char *name, const char *word, const char *other);
+/*
+ * So many lines of the log of a door, or of anything of that name, have both of these words. Waits
+ * for them: servers write a line after they have answered.
+ */
+void registry_expect_logged(const char *name, const char *word, const char *other, unsigned int n);

@@ -2,7 +2,9 @@
 /*
  * Readers: read(2) on a mounted file, reduced to what it does to one object. Whether a page is
  * there is asked from the cache file each time, as fs/cachefiles/io.c does
- * (cachefiles_prepare_ondemand_read).
+ * (cachefiles_prepare_ondemand_read), and like it the bytes are read past the page cache: blocks
+ * that a write has allocated and not filled yet are a hole to SEEK_DATA only as long as nobody has
+ * read zeros for them into the page cache.
  */
 #include <check.h>
 #include <errno.h>
@@ -54,7 +56,7 @@ static void reader_ask(struct emu_reader *reader, uint64_t end)
 static void reader_compare(struct emu_reader *reader, int fd, uint64_t end)
 {
 	struct emu_object *object = reader->mount->object;
-	uint8_t buf[16384];
+	_Alignas(EMU_PAGE) uint8_t buf[16384];
 	size_t n;
 
 	for (; reader->pos < end; reader->pos += n) {
@@ -98,7 +100,7 @@ static bool reader_try(struct emu_reader *reader, int fd, int *ret_error)
 void emu_reader_advance(struct emu_reader *reader)
 {
 	struct emu_object *object = reader->mount->object;
-	int fd = emu_file_open(object->emu, object->file, O_RDONLY);
+	int fd = emu_file_open(object->emu, object->file, O_RDONLY | object->emu->direct);
 	int error;
 
 	if (reader_try(reader, fd, &error))

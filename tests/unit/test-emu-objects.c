@@ -68,6 +68,25 @@ START_TEST(populated_and_culled_files)
 }
 END_TEST
 
+/* What a direct write that is under way looks like: blocks are allocated, but hold nothing. */
+START_TEST(blocks_that_are_being_written_are_a_hole)
+{
+	int fd;
+	struct emu_mount *mount = hand_mount_blob(&fd);
+	struct emu_reader *reader;
+
+	ck_assert_int_eq(hand_fill(fd, &hand_blob, 0, 4096), 4096);
+	if (fcntl(fd, F_GETFL) & O_DIRECT) /* in memory all that is allocated is data */
+		ck_assert_int_eq(fallocate(fd, 0, 4096, 64 * KIB), 0);
+	ck_assert_int_eq(emu_reader_state(emu_read(mount, 0, 4096)), EMU_READER_DONE);
+	reader = emu_read(mount, 0, 8192);
+	ck_assert_int_eq(emu_reader_state(reader), EMU_READER_WAITING);
+	hand_answer_read(fd, &hand_blob);
+	ck_assert_int_eq(emu_reader_state(reader), EMU_READER_DONE);
+	hand_shut(mount, fd);
+}
+END_TEST
+
 START_TEST(mount_is_blocked_until_close_is_read_and_the_descriptor_released)
 {
 	int fd;
@@ -353,6 +372,7 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, blob_shared_by_two_mounts_is_opened_and_closed_once);
 	tcase_add_test(tcase, data_is_kept_for_the_same_size_and_dropped_for_another);
 	tcase_add_test(tcase, populated_and_culled_files);
+	tcase_add_test(tcase, blocks_that_are_being_written_are_a_hole);
 	tcase_add_test(tcase, mount_is_blocked_until_close_is_read_and_the_descriptor_released);
 	tcase_add_test(tcase, close_fails_the_readers_that_are_left);
 	tcase_add_test(tcase, released_descriptor_is_reopened_by_the_next_miss);

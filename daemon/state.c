@@ -2,21 +2,12 @@
 #include "daemon/state.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#include "daemon/util/cleanup.h"
+#include "daemon/database.h"
 #include "daemon/util/log.h"
-
-#define STATE_VERSION 1
-#define STATE_BAD_MAX 9 /* files set aside that are kept; the last place is used again */
-
-/* Results of our own beside SQLITE_*: the file is sound, but not a database that we can use. */
-#define STATE_FOREIGN (-1)
 
 struct state {
 	sqlite3 *db;	   /* owned, as are the statements */
@@ -47,6 +38,14 @@ static const char settings[] = "PRAGMA cache_size = -128;"
 			       "PRAGMA wal_autocheckpoint = 128;"
 			       "PRAGMA synchronous = NORMAL;";
 
+static const struct database_kind kind = {
+	.name = "state",
+	.schema = schema,
+	.settings = settings,
+	.version = 1,
+	.patience_ms = 1000, /* only a tool that looks into the file can be in the way */
+};
+
 static int log_failure(struct state *state, const char *doing)
 {
 	log_error("state: %s: %s", doing, sqlite3_errmsg(state->db));
@@ -55,65 +54,20 @@ static int log_failure(struct state *state, const char *doing)
 
 /* ---- open -------------------------------------------------------------------------------- */
 
-/* First column of the first row. */
-static int query_number(sqlite3 *db, const char *sql, int64_t *ret)
-{
-	sqlite3_stmt *stmt = NULL;
-	int r = sqlite3_prepare_v2(db, sql, -1, &stmt, NULL);
-
-	if (r == SQLITE_OK)
-		r = sqlite3_step(stmt);
-	if (r == SQLITE_ROW)
-		*ret = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	return r == SQLITE_ROW ? SQLITE_OK : r;
-}
-
-static int check_integrity(sqlite3 *db)
-{
-	int64_t sound = 0;
-	int r = query_number(db, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &sound);
-
-	return r == SQLITE_OK && !sound ? SQLITE_CORRUPT : r;
-}
-
-static int prepare_schema(sqlite3 *db)
-{
-	int64_t version = 0, tables = 0;
-	int r = query_number(db, "PRAGMA user_version", &version);
-
-	if (r == SQLITE_OK)
-		r = query_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
-	if (r != SQLITE_OK)
-		return r;
-	if (version == 0 && tables == 0)
-		return sqlite3_exec(db, schema, NULL, NULL, NULL);
-	if (version != STATE_VERSION)
-		return STATE_FOREIGN;
-	return check_integrity(db);
-}
-
-static int prepare(struct state *state, sqlite3_stmt **ret, const char *sql)
-{
-	int r = sqlite3_prepare_v3(state->db, sql, -1, SQLITE_PREPARE_PERSISTENT, ret, NULL);
-
-	/* The version is ours, the columns are not. */
-	return r == SQLITE_ERROR ? STATE_FOREIGN : r;
-}
-
 static int prepare_statements(struct state *state)
 {
-	int r = prepare(state, &state->get,
-			"SELECT size, locator, validator, whole FROM object"
-			" WHERE volume = ?1 AND cookie = ?2");
+	int r = database_prepare(state->db, &state->get,
+				 "SELECT size, locator, validator, whole FROM object"
+				 " WHERE volume = ?1 AND cookie = ?2");
 
 	if (r == SQLITE_OK)
-		r = prepare(state, &state->put,
-			    "INSERT INTO object(volume, cookie, size, locator, validator, whole)"
-			    " VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
+		r = database_prepare(
+			state->db, &state->put,
+			"INSERT INTO object(volume, cookie, size, locator, validator, whole)"
+			" VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
 	if (r == SQLITE_OK)
-		r = prepare(state, &state->forget,
-			    "DELETE FROM object WHERE volume = ?1 AND cookie = ?2");
+		r = database_prepare(state->db, &state->forget,
+				     "DELETE FROM object WHERE volume = ?1 AND cookie = ?2");
 	return r;
 }
 
@@ -126,65 +80,16 @@ static void close_database(struct state *state)
 	*state = (struct state){ 0 };
 }
 
-/* SQLITE_OK, or the reason (primary code, or STATE_FOREIGN) with everything closed again. */
+/* SQLITE_OK, or the reason with everything closed again. */
 static int open_database(struct state *state, const char *path)
 {
-	int r = sqlite3_open_v2(path, &state->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
+	int r = database_open(&state->db, &kind, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 
-	/* Only a tool that looks into the file can be in the way. */
-	if (r == SQLITE_OK)
-		r = sqlite3_busy_timeout(state->db, 1000);
-	if (r == SQLITE_OK)
-		r = sqlite3_exec(state->db, settings, NULL, NULL, NULL);
-	if (r == SQLITE_OK)
-		r = prepare_schema(state->db);
 	if (r == SQLITE_OK)
 		r = prepare_statements(state);
 	if (r != SQLITE_OK)
 		close_database(state);
-	return r == STATE_FOREIGN ? r : r & 0xff;
-}
-
-static const char *reason(int r)
-{
-	return r == STATE_FOREIGN ? "of another version, or not ours" : sqlite3_errstr(r);
-}
-
-/* The log and its index go along: a database without its log is another one. */
-static bool set_aside(const char *path, int why)
-{
-	static const char *const tails[] = { "-wal", "-shm", "" };
-	char from[PATH_MAX + 16], to[PATH_MAX + 16];
-	int n = 1;
-
-	for (; n < STATE_BAD_MAX; n++) {
-		snprintf(to, sizeof(to), "%s.bad-%d", path, n);
-		if (access(to, F_OK) != 0)
-			break;
-	}
-	for (size_t i = 0; i < 3; i++) {
-		snprintf(from, sizeof(from), "%s%s", path, tails[i]);
-		snprintf(to, sizeof(to), "%s.bad-%d%s", path, n, tails[i]);
-		if (rename(from, to) != 0 && errno != ENOENT) {
-			log_warning("state: %s cannot be set aside: %m", from);
-			return false;
-		}
-	}
-	log_warning("state: %s is unusable (%s); it was set aside as %s, service goes on with an "
-		    "empty one",
-		    path, reason(why), to);
-	return true;
-}
-
-/* Creates the file itself: SQLite would use the umask, and gives its log the mode of the file. */
-static bool make_file(const char *dir, const char *path)
-{
-	_cleanup_close_ int fd = -1;
-
-	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return false;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd >= 0 && fchmod(fd, 0600) == 0;
+	return r < 0 ? r : r & 0xff;
 }
 
 static int open_on_disk(struct state *state, const char *dir)
@@ -195,18 +100,19 @@ static int open_on_disk(struct state *state, const char *dir)
 	if (snprintf(path, sizeof(path), "%s/state.db", dir) >= (int)sizeof(path))
 		return SQLITE_CANTOPEN;
 	for (int attempt = 0;; attempt++) {
-		if (!make_file(dir, path)) {
+		if (!database_make_file(dir, path)) {
 			log_warning("state: %s cannot be used: %m", path);
 			return SQLITE_CANTOPEN;
 		}
 		r = open_database(state, path);
 		if (r == SQLITE_OK)
 			return r;
-		if ((r != SQLITE_CORRUPT && r != SQLITE_NOTADB && r != STATE_FOREIGN) ||
-		    attempt > 0 || !set_aside(path, r))
+		/* What a later version knew is learnt again. */
+		if ((!database_is_spoiled(r) && r != DATABASE_NEWER) || attempt > 0 ||
+		    !database_set_aside(&kind, path, r))
 			break;
 	}
-	log_warning("state: %s cannot be used: %s", path, reason(r));
+	log_warning("state: %s cannot be used: %s", path, database_reason(r));
 	return r;
 }
 
@@ -245,12 +151,6 @@ static void bind_key(sqlite3_stmt *stmt, struct bytes volume, struct bytes cooki
 			    SQLITE_STATIC);
 	sqlite3_bind_blob64(stmt, 2, cookie.len ? cookie.data : (const void *)"", cookie.len,
 			    SQLITE_STATIC);
-}
-
-static void release(sqlite3_stmt *stmt)
-{
-	sqlite3_reset(stmt);
-	sqlite3_clear_bindings(stmt);
 }
 
 static bool copy_text(sqlite3_stmt *stmt, int column, char *buf, size_t n)
@@ -292,7 +192,7 @@ int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 		r = read_row(state, &object);
 	else
 		r = r == SQLITE_DONE ? -ENOENT : log_failure(state, "reading a record");
-	release(state->get);
+	database_release(state->get);
 	if (r == 0)
 		*ret = object;
 	return r;
@@ -303,7 +203,7 @@ static int run(struct state *state, sqlite3_stmt *stmt, const char *doing)
 	int r = sqlite3_step(stmt);
 
 	r = r == SQLITE_DONE ? 0 : log_failure(state, doing);
-	release(stmt);
+	database_release(stmt);
 	return r;
 }
 

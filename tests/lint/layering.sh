@@ -15,7 +15,9 @@ rows='
 daemon/main.c		*
 daemon/config*		daemon/config* daemon/engine/resolve.h fetchers/fetcher.h proto/cachefiles.h
 daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
-daemon/state.*		daemon/state.h
+daemon/database.*	daemon/database.h
+daemon/state.*		daemon/state.h daemon/database.h
+daemon/images/*		daemon/images/* daemon/database.h
 daemon/notify.*		daemon/notify.h
 daemon/privileges.*	daemon/privileges.h
 daemon/util/*
@@ -41,7 +43,7 @@ fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 
 externals='
 liburing.h	daemon/loop/loop-uring.c
-sqlite3.h	daemon/state.c
+sqlite3.h	daemon/database.h
 curl/*		fetchers/http* fetchers/s3*
 openssl/*	fetchers/oci-digest.c
 '

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/* Whole images out of the store. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/images/images-internal.h"
+#include "daemon/util/cleanup.h"
+
+static void image_freep(struct images_image **image)
+{
+	images_image_free(*image);
+}
+
+/* One more element at the end of an array, zeroed; NULL: out of memory. */
+static void *append(void *array, size_t *n, size_t size)
+{
+	void **base = array;
+	void *bigger = reallocarray(*base, *n + 1, size);
+	char *element;
+
+	if (!bigger)
+		return NULL;
+	*base = bigger;
+	element = (char *)bigger + *n * size;
+	memset(element, 0, size);
+	(*n)++;
+	return element;
+}
+
+static int read_refs(struct images *images, int64_t id, struct images_image *image)
+{
+	_cleanup_query_ sqlite3_stmt *stmt =
+		images_query(images, "SELECT ref FROM ref WHERE image = ?1 ORDER BY position");
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_int64(stmt, 1, id);
+	while ((r = images_step(images, stmt)) > 0) {
+		char **ref = append(&image->refs, &image->n_refs, sizeof(*ref));
+
+		if (!ref)
+			return -ENOMEM;
+		*ref = images_text(stmt, 0);
+		if (!*ref)
+			return -ENOMEM;
+	}
+	return r;
+}
+
+static int read_layers(struct images *images, int64_t id, struct images_image *image)
+{
+	_cleanup_query_ sqlite3_stmt *stmt =
+		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", origin_digest, diff_id"
+				     " FROM layer JOIN object ON object.id = layer.object"
+				     " WHERE image = ?1 ORDER BY position");
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_int64(stmt, 1, id);
+	while ((r = images_step(images, stmt)) > 0) {
+		struct images_layer *layer =
+			append(&image->layers, &image->n_layers, sizeof(*layer));
+
+		if (!layer || images_object_read(stmt, 0, &layer->primary) < 0)
+			return -ENOMEM;
+		layer->origin_digest = images_text(stmt, 6);
+		layer->diff_id = images_text(stmt, 7);
+		if (!layer->origin_digest || !layer->diff_id)
+			return -ENOMEM;
+	}
+	return r;
+}
+
+static int read_device(sqlite3_stmt *stmt, struct images_layer *layer)
+{
+	struct images_object object, *device;
+	int err = images_object_read(stmt, 0, &object);
+
+	if (err < 0)
+		return err;
+	device = append(&layer->devices, &layer->n_devices, sizeof(*device));
+	if (!device) {
+		images_object_end(&object);
+		return -ENOMEM;
+	}
+	*device = object;
+	return 0;
+}
+
+/* Layers are numbered from 0 without gaps; a device of a layer that is not there is nobody's. */
+static int read_devices(struct images *images, int64_t id, struct images_image *image)
+{
+	_cleanup_query_ sqlite3_stmt *stmt =
+		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", layer"
+				     " FROM device JOIN object ON object.id = device.object"
+				     " WHERE image = ?1 ORDER BY layer, position");
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_int64(stmt, 1, id);
+	while ((r = images_step(images, stmt)) > 0) {
+		int64_t layer = sqlite3_column_int64(stmt, 6);
+		int err = 0;
+
+		if (layer >= 0 && (uint64_t)layer < image->n_layers)
+			err = read_device(stmt, &image->layers[layer]);
+		if (err < 0)
+			return err;
+	}
+	return r;
+}
+
+static int read_image(struct images *images, sqlite3_stmt *stmt, struct images_image **ret)
+{
+	_cleanup_(image_freep) struct images_image *image = calloc(1, sizeof(*image));
+	int64_t id = sqlite3_column_int64(stmt, 0);
+	int err;
+
+	if (!image)
+		return -ENOMEM;
+	image->name = images_text(stmt, 1);
+	image->manifest = images_text(stmt, 2);
+	image->config = images_text(stmt, 3);
+	image->manifest_digest = images_text(stmt, 4);
+	image->transient = sqlite3_column_int(stmt, 5) != 0;
+	image->added = sqlite3_column_int64(stmt, 6);
+	if (!image->name || !image->manifest || !image->config || !image->manifest_digest)
+		return -ENOMEM;
+	err = read_refs(images, id, image);
+	if (err == 0)
+		err = read_layers(images, id, image);
+	if (err == 0)
+		err = read_devices(images, id, image);
+	if (err == 0)
+		*ret = steal(&image);
+	return err;
+}
+
+#define SELECT_IMAGES \
+	"SELECT id, name, manifest, config, manifest_digest, transient, added FROM image"
+
+static int get(struct images *images, const char *name, struct images_image **ret)
+{
+	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_IMAGES " WHERE name = ?1");
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	r = images_step(images, stmt);
+	if (r == 0)
+		return -ENOENT;
+	return r < 0 ? r : read_image(images, stmt, ret);
+}
+
+/* Nothing was written: there is nothing to keep, whether the reading went well or not. */
+int images_get(struct images *images, const char *name, struct images_image **ret)
+{
+	int err = images_run(images, "BEGIN");
+
+	if (err < 0)
+		return err;
+	err = get(images, name, ret);
+	(void)images_run(images, "ROLLBACK");
+	return err;
+}
+
+struct list {
+	struct images_image **images; /* owned */
+	size_t n;
+};
+
+static void list_end(struct list *list)
+{
+	for (size_t i = 0; i < list->n; i++)
+		images_image_free(list->images[i]);
+	free(list->images);
+}
+
+static int read_all(struct images *images, struct list *list)
+{
+	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_IMAGES " ORDER BY name");
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	while ((r = images_step(images, stmt)) > 0) {
+		struct images_image **image = append(&list->images, &list->n, sizeof(*image));
+		int err = image ? read_image(images, stmt, image) : -ENOMEM;
+
+		if (err < 0)
+			return err;
+	}
+	return r;
+}
+
+int images_each(struct images *images, int (*visit)(void *arg, const struct images_image *image),
+		void *arg)
+{
+	_cleanup_(list_end) struct list list = { 0 };
+	int r = images_run(images, "BEGIN");
+
+	if (r < 0)
+		return r;
+	r = read_all(images, &list);
+	(void)images_run(images, "ROLLBACK");
+	for (size_t i = 0; r == 0 && i < list.n; i++)
+		r = visit(arg, list.images[i]);
+	return r;
+}

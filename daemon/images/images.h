@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The images that this host knows: what each consists of, and where its objects lie. One SQLite
+ * database in the state directory, images.db. cachefillctl writes it; the daemon reads it, to learn
+ * from an object's cookie what to fetch.
+ *
+ * A cookie is the name of a content, never of a place. So one object may be of many images, it may
+ * move to another place, and it never changes its size: there is one record for each cookie.
+ *
+ * All calls are synchronous. Errors that a person should read are sentences in `error`, of
+ * IMAGES_ERROR_MAX bytes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/util/bytes.h"
+
+struct images;
+
+enum {
+	IMAGES_ERROR_MAX = 256,
+	IMAGES_COOKIE_MAX = 128,    /* with its NUL, as the next two */
+	IMAGES_LOCATOR_MAX = 4096,  /* what state.db takes */
+	IMAGES_VALIDATOR_MAX = 256, /* the same */
+};
+
+enum images_access {
+	IMAGES_READ,
+	IMAGES_WRITE,
+};
+
+/* Text is never NULL; it may be "" but for cookie and locator. It belongs to whoever made it. */
+struct images_object {
+	char *cookie, *locator, *validator, *media_type;
+	uint64_t size; /* bytes */
+	bool whole;    /* compressed EROFS: must be cached as a whole */
+};
+
+/* One EROFS file system: the image with its superblock, and its devices in their order. */
+struct images_layer {
+	struct images_object primary;
+	struct images_object *devices;
+	size_t n_devices;
+	char *origin_digest; /* of the layer's blob in the manifest, or "" */
+	char *diff_id;	     /* of the OCI configuration, or "" */
+};
+
+struct images_image {
+	char *name;
+	char **refs; /* as they were given, bottom to top, "device=REF" included */
+	size_t n_refs;
+	char *manifest, *config;     /* JSON as received, or "" */
+	char *manifest_digest;	     /* or "" */
+	bool transient;		     /* made by a mount; goes with its last umount */
+	int64_t added;		     /* Unix time */
+	struct images_layer *layers; /* bottom to top, at least one */
+	size_t n_layers;
+};
+
+/*
+ * DIR/images.db. WRITE creates it (0600, and DIR), and sets a damaged one aside as images.db.bad-N
+ * with a line in the log. READ: -ENOENT while there is none. Damaged, or of a later version:
+ * -EUCLEAN; else a negative errno; each with a sentence in error.
+ */
+int images_open(struct images **ret, const char *dir, enum images_access access, char *error);
+struct images *images_close(struct images *images);
+
+/* ---- for the daemon ---------------------------------------------------------------------- */
+
+/* One object by its cookie: 0, and *ret is the caller's, for images_object_end(); -ENOENT, -ENOMEM,
+ * -EIO (logged). */
+int images_find(struct images *images, struct bytes cookie, struct images_object *ret);
+
+/* Has anybody else written since the last call, or since the opening? */
+bool images_changed(struct images *images);
+
+/* ---- for the tool ------------------------------------------------------------------------ */
+
+/*
+ * Inserts an image, or replaces the one of its name, in one transaction: after an error nothing has
+ * changed. Records of objects that exist get the new locator, validator, media type and `whole`.
+ * -EEXIST: a cookie is on record with another size; -EINVAL: a field is out of bounds; -EIO; each
+ * with a sentence in error.
+ */
+int images_put(struct images *images, const struct images_image *image, char *error);
+
+/* -ENOENT, -ENOMEM, -EIO (logged). */
+int images_get(struct images *images, const char *name, struct images_image **ret);
+
+/*
+ * All images of one moment, by name. visit() may use the store; a value other than 0 ends the walk
+ * and is returned. Else 0, -ENOMEM, -EIO (logged).
+ */
+int images_each(struct images *images, int (*visit)(void *arg, const struct images_image *image),
+		void *arg);
+
+/* -ENOENT, -EIO (logged). The records of objects that no image has any more go too. */
+int images_remove(struct images *images, const char *name);
+
+/* Takes NULL, returns NULL. Every piece of it, and itself, is from malloc(). */
+struct images_image *images_image_free(struct images_image *image);
+
+/* Frees the text of an object, not the object. */
+void images_object_end(struct images_object *object);

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl/progress.h"
+
 int ctl_error(const char *fmt, ...)
 {
 	va_list ap;
 
+	progress_hide();
 	fflush(stdout); /* in the order in which it happened, also in one file */
 	fputs("cachefillctl: ", stderr);
 	va_start(ap, fmt);
@@ -23,6 +26,7 @@ int ctl_usage(const char *command, const char *fmt, ...)
 {
 	va_list ap;
 
+	progress_hide();
 	fputs("cachefillctl: ", stderr);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);

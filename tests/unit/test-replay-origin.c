@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Origins that are files of the test, not the synthetic one.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/lib/run-suite.h"
+#include "tests/unit/replay-liar.h"
+#include "tests/unit/replay-rig.h"
+
+static char dir[] = "/tmp/test-replay-dir-XXXXXX";
+
+static int make_directory(char *error)
+{
+	return origin_template_new(&wish.origin, wish.loop, wish.catalog, dir, error);
+}
+
+static int make_recorded(char *error)
+{
+	return origin_recorded_new(&wish.origin, wish.loop, wish.catalog, error);
+}
+
+/* A file "a" of half a MiB with other bytes than the synthetic ones, and a trace of it. */
+static void begin_files(void)
+{
+	char file[64], locator[64];
+	FILE *out;
+
+	strcpy(strrchr(dir, '-'), "-XXXXXX");
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/a", dir);
+	snprintf(locator, sizeof(locator), "file:%s/a", dir);
+	out = fopen(file, "we");
+	ck_assert_ptr_nonnull(out);
+	for (unsigned int i = 0; i < 512 * KIB; i++)
+		fputc((int)(i * 7 + i / 251), out);
+	fclose(out);
+	ask_open(1, 1, "a");
+	PUT(.kind = TRACE_OBJECT, .object = 1, .source = 5, .size = 512 * KIB,
+	    .volume = bytes_str("erofs,v"), .cookie = bytes_str("a"),
+	    .locator = bytes_str(locator));
+	PUT(.kind = TRACE_COPEN, .msg = 1, .size = 512 * KIB);
+	for (uint32_t i = 0; i < 8; i++)
+		put_read(2 + i, 1, i * 64 * KIB, 64 * KIB);
+}
+
+static void remove_files(void)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "%s/a", dir);
+	unlink(file);
+	rmdir(dir);
+}
+
+START_TEST(the_files_of_a_directory_are_read_and_compared)
+{
+	begin_files();
+	make_origin = make_directory;
+	replay();
+	remove_files();
+	ck_good();
+	ck_assert_uint_eq(report.here.reads, 8);
+	ck_assert_uint_eq(report.checked_bytes, 512 * KIB);
+}
+END_TEST
+
+START_TEST(recorded_locators_are_read_and_compared)
+{
+	begin_files();
+	make_origin = make_recorded;
+	replay();
+	remove_files();
+	ck_good();
+	ck_assert_uint_eq(report.checked_bytes, 512 * KIB);
+}
+END_TEST
+
+START_TEST(a_wrong_byte_is_found_by_reading_again)
+{
+	begin_files();
+	liar_error = 0;
+	liar_at = 300 * KIB;
+	decorator = make_liar;
+	make_origin = make_directory;
+	replay();
+	remove_files();
+	ck_assert_uint_eq(report.wrong_reads, 1);
+	ck_assert_uint_eq(report.wrong_bytes, 1);
+	ck_finding("erofs,v/a: READ of 65536 bytes at 262144: 1 are not the origin's, the first at "
+		   "307200");
+}
+END_TEST
+
+START_TEST(a_file_that_is_not_there_fails_the_open)
+{
+	begin_files();
+	remove_files();
+	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	make_origin = make_directory;
+	replay();
+	rmdir(dir);
+	ck_assert_uint_eq(report.here.opens_failed, 1);
+	ck_assert_uint_eq(report.undelivered, 8);
+	ck_assert_uint_eq(report.wrong_answers, 1);
+	ck_finding("erofs,v/a: OPEN: failed, as it did not in the trace: No such file");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s;
+	TCase *t;
+
+	if (under_valgrind())
+		return skip_all("valgrind 3.19 has no openat2(2)");
+	s = suite_create("replay-origin");
+	t = tcase_create("origins");
+	tcase_add_checked_fixture(t, replay_setup, replay_teardown);
+	tcase_add_test(t, the_files_of_a_directory_are_read_and_compared);
+	tcase_add_test(t, recorded_locators_are_read_and_compared);
+	tcase_add_test(t, a_wrong_byte_is_found_by_reading_again);
+	tcase_add_test(t, a_file_that_is_not_there_fails_the_open);
+	suite_add_tcase(s, t);
+	return run_suite(s);
+}

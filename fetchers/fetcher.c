@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/util/locator.h"
@@ -65,17 +66,22 @@ static void refusals_run(struct loop_deferred *deferred)
 	struct fetch_refusals *r = container_of(deferred, struct fetch_refusals, deferred);
 	struct fetch_look *look = r->looks;
 	struct fetch_read *read = r->reads;
+	struct fetch_list *list = r->lists;
 
 	if (look)
 		r->looks = look->fetcher_private;
-	else
+	else if (read)
 		r->reads = read->fetcher_private;
-	if (r->looks || r->reads)
+	else
+		r->lists = list->fetcher_private;
+	if (r->looks || r->reads || r->lists)
 		loop_defer(r->loop, deferred);
 	if (look)
 		look->done(look, -ENOMEM);
-	else
+	else if (read)
 		read->done(read, -ENOMEM);
+	else
+		list->done(list, -ENOMEM);
 }
 
 void fetch_refusals_init(struct fetch_refusals *refusals, struct loop *loop)
@@ -99,6 +105,14 @@ void fetch_refuse_read(struct fetch_refusals *refusals, struct fetch_read *read)
 	loop_defer(refusals->loop, &refusals->deferred);
 }
 
+void fetch_refuse_list(struct fetch_refusals *refusals, struct fetch_list *list)
+{
+	fetch_error(list->error, list->locator, "no memory");
+	list->fetcher_private = refusals->lists;
+	refusals->lists = list;
+	loop_defer(refusals->loop, &refusals->deferred);
+}
+
 bool fetch_refused_look(const struct fetch_refusals *refusals, const struct fetch_look *look)
 {
 	for (const struct fetch_look *l = refusals->looks; l; l = l->fetcher_private)
@@ -113,6 +127,32 @@ bool fetch_refused_read(const struct fetch_refusals *refusals, const struct fetc
 		if (r == read)
 			return true;
 	return false;
+}
+
+bool fetch_refused_list(const struct fetch_refusals *refusals, const struct fetch_list *list)
+{
+	for (const struct fetch_list *l = refusals->lists; l; l = l->fetcher_private)
+		if (l == list)
+			return true;
+	return false;
+}
+
+void fetch_list_end(struct fetch_list *list)
+{
+	for (size_t i = 0; i < list->n_parts; i++) {
+		free(list->parts[i].locator);
+		free(list->parts[i].digest);
+		free(list->parts[i].media_type);
+		free(list->parts[i].title);
+		free(list->parts[i].diff_id);
+	}
+	free(list->parts);
+	free(list->manifest);
+	free(list->config);
+	free(list->manifest_digest);
+	list->parts = NULL;
+	list->n_parts = 0;
+	list->manifest = list->config = list->manifest_digest = NULL;
 }
 
 const struct fetcher_class *fetcher_class_find(const char *locator)

@@ -15,7 +15,8 @@
  *                     +--> attach() -> fetch_object  a handle for reading it; no I/O
  *                     |        read() ... done()     any number at once
  *                     |        detach()              all its reads are done
- *                     +--> free()                    all objects detached, all looks done
+ *                     +--> list() ... done()         optional: which objects are behind it?
+ *                     +--> free()                    all objects detached, looks and lists done
  *
  * A new fetcher is one file, one row in fetchers/meson.build and one manual page; the contract
  * suite (tests/contract) runs on it by itself. Every sentence in this file is a test there.
@@ -86,6 +87,37 @@ struct fetch_read {
 	void *fetcher_private;
 };
 
+/* One object of those that a locator stands for. All text is owned by the list, "" for none. */
+struct fetch_part {
+	char *locator;			/* of this object alone, for look() and attach() */
+	struct fetch_identity identity; /* as look() would tell it, if the list is right */
+	char *digest;			/* "sha256:...", of its bytes */
+	char *media_type;
+	char *title;   /* what its publisher calls it */
+	char *diff_id; /* digest of what it would be without compression */
+};
+
+/*
+ * Learns which objects a locator stands for, where one name means several: an image of layers.
+ * Owned by the caller until done(), and what was found with fetch_list_end() afterwards. More
+ * errors:
+ *   -ENOTDIR   it names one object, or nothing: look() knows more
+ */
+struct fetch_list {
+	const char *locator;
+	void (*done)(struct fetch_list *list, int err);
+	/* Set before done(list, 0): */
+	struct fetch_part *parts; /* in their order, the lowest layer first */
+	size_t n_parts;		  /* 1..FETCH_LIST_MAX */
+	char *manifest, *config;  /* the text that says so, as it was received, and "" for none */
+	char *manifest_digest;
+	/* Set before done(list, err < 0): as that of a look. */
+	char error[FETCH_ERROR_MAX];
+	void *fetcher_private;
+};
+
+#define FETCH_LIST_MAX 128
+
 struct fetcher;
 
 /* A locator with a pinned identity. Fetchers embed it. */
@@ -106,12 +138,19 @@ struct fetcher_ops {
 	void (*read)(struct fetch_object *object, struct fetch_read *read);
 	void (*cancel_read)(struct fetch_object *object, struct fetch_read *read);
 
+	/* Both NULL: here, each locator names one object. cancel_list() is as cancel_look(). */
+	void (*list)(struct fetcher *fetcher, struct fetch_list *list);
+	void (*cancel_list)(struct fetcher *fetcher, struct fetch_list *list);
+
 	void (*free)(struct fetcher *fetcher);
 };
 
 struct fetcher {
 	const struct fetcher_ops *ops;
 };
+
+/* Frees what a list has found, and empties it. */
+void fetch_list_end(struct fetch_list *list);
 
 /* One `key = value` of a source section; values are text, lists are repeated keys. */
 struct fetcher_param {

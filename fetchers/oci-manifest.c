@@ -13,6 +13,7 @@
 #define OCI_INDEX	"application/vnd.oci.image.index.v1+json"
 #define DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
 #define DOCKER_INDEX	"application/vnd.docker.distribution.manifest.list.v2+json"
+#define DOCKER_SCHEMA_1 "application/vnd.docker.distribution.manifest.v1+"
 #define TITLE		"org.opencontainers.image.title"
 
 const char oci_manifest_accept[] =
@@ -91,7 +92,7 @@ static bool matches(const json_t *entry, const struct oci_platform *p)
 
 /* ---- choosing --------------------------------------------------------------------------- */
 
-__attribute__((format(printf, 3, 4))) static int verdict(int err, char *why, const char *fmt, ...)
+int oci_manifest_verdict(int err, char why[OCI_WHY_MAX], const char *fmt, ...)
 {
 	va_list ap;
 
@@ -101,29 +102,41 @@ __attribute__((format(printf, 3, 4))) static int verdict(int err, char *why, con
 	return err;
 }
 
-static int take_descriptor(struct oci_choice *ret, const json_t *descriptor, bool is_manifest,
-			   char *why)
+int oci_descriptor_read(const json_t *descriptor, char ret_digest[OCI_DIGEST_MAX],
+			uint64_t *ret_size, char why[OCI_WHY_MAX])
 {
 	const char *digest = json_string_value(json_object_get(descriptor, "digest"));
 	const json_t *size = json_object_get(descriptor, "size");
 
 	if (!digest || !oci_digest_valid(digest))
-		return verdict(-EPROTO, why, "a descriptor without a digest that we know");
+		return oci_manifest_verdict(-EPROTO, why,
+					    "a descriptor without a digest that we know");
 	if (!json_is_integer(size) || json_integer_value(size) < 0)
-		return verdict(-EPROTO, why, "a descriptor without a size");
-	ret->is_manifest = is_manifest;
-	strcpy(ret->digest, digest);
-	ret->size = (uint64_t)json_integer_value(size);
+		return oci_manifest_verdict(-EPROTO, why, "a descriptor without a size");
+	strcpy(ret_digest, digest);
+	*ret_size = (uint64_t)json_integer_value(size);
 	return 0;
 }
 
-/* containerd's rule: a media type that ends in ".erofs", before a "+". */
+static int take_descriptor(struct oci_choice *ret, const json_t *descriptor, bool is_manifest,
+			   char *why)
+{
+	int r = oci_descriptor_read(descriptor, ret->digest, &ret->size, why);
+
+	if (r == 0)
+		ret->is_manifest = is_manifest;
+	return r;
+}
+
+/* "application/vnd.erofs.layer.v1", or containerd's rule: it ends in ".erofs", before a "+". */
 static bool is_erofs(const json_t *layer)
 {
-	static const char ending[] = ".erofs";
+	static const char name[] = "application/vnd.erofs.layer.v1", ending[] = ".erofs";
 	const char *type = json_string_value(json_object_get(layer, "mediaType"));
 	size_t len = type ? strcspn(type, "+;") : 0, n = strlen(ending);
 
+	if (len == strlen(name) && strncmp(type, name, len) == 0)
+		return true;
 	return len >= n && strncmp(type + len - n, ending, n) == 0;
 }
 
@@ -165,25 +178,28 @@ static int choose_layer(struct oci_choice *ret, const json_t *layers,
 	const json_t *layer;
 
 	switch (reference->select) {
+	case OCI_SELECT_MANIFEST:
+		*ret = (struct oci_choice){ 0 };
+		return 0;
 	case OCI_SELECT_LAYER:
 		layer = json_array_get(layers, reference->layer);
 		if (!layer)
-			return verdict(-ENOENT, why, "no layer %u: the image has %zu",
-				       reference->layer, n);
+			return oci_manifest_verdict(-ENOENT, why, "no layer %u: the image has %zu",
+						    reference->layer, n);
 		break;
 	case OCI_SELECT_TITLE:
 		layer = titled_layer(layers, reference->title);
 		if (!layer)
-			return verdict(-ENOENT, why, "no layer has the title '%.80s'",
-				       reference->title);
+			return oci_manifest_verdict(-ENOENT, why, "no layer has the title '%.80s'",
+						    reference->title);
 		break;
 	default:
 		if (n == 0)
-			return verdict(-ENOENT, why, "the image has no layers");
+			return oci_manifest_verdict(-ENOENT, why, "the image has no layers");
 		layer = only_layer(layers);
 		if (!layer)
-			return verdict(-EIO, why, "the image has %zu layers: name one by ?layer=N",
-				       n);
+			return oci_manifest_verdict(
+				-EIO, why, "the image has %zu layers: name one by ?layer=N", n);
 	}
 	return take_descriptor(ret, layer, false, why);
 }
@@ -205,8 +221,8 @@ static int choose_manifest(struct oci_choice *ret, const json_t *manifests,
 		if (!json_object_get(entry, "platform"))
 			return take_descriptor(ret, entry, true, why);
 	}
-	return verdict(-ENOENT, why, "the index has nothing for %s/%s%s%s", p->os, p->architecture,
-		       p->variant[0] ? "/" : "", p->variant);
+	return oci_manifest_verdict(-ENOENT, why, "the index has nothing for %s/%s%s%s", p->os,
+				    p->architecture, p->variant[0] ? "/" : "", p->variant);
 }
 
 /* ---- documents -------------------------------------------------------------------------- */
@@ -237,6 +253,13 @@ static enum document_kind kind_of(const char *type)
 	return DOCUMENT_OTHER;
 }
 
+/* Of Docker before 1.10: signed, with layers that have no sizes. */
+static bool is_ancient(const json_t *document, const char *type)
+{
+	return (type && strncasecmp(type, DOCKER_SCHEMA_1, strlen(DOCKER_SCHEMA_1)) == 0) ||
+	       json_integer_value(json_object_get(document, "schemaVersion")) == 1;
+}
+
 /* One text must not be a manifest for one reader and an index for another (CVE-2021-41190). */
 static int document_kind(const json_t *document, const char *type, enum document_kind *ret,
 			 char *why)
@@ -248,14 +271,21 @@ static int document_kind(const json_t *document, const char *type, enum document
 		kind_of(json_string_value(json_object_get(document, "mediaType")));
 	enum document_kind kind = inside == DOCUMENT_UNTOLD ? outside : inside;
 
+	if (is_ancient(document, type))
+		return oci_manifest_verdict(-EPROTO, why,
+					    "a manifest of schema 1, which nobody makes any more: "
+					    "push the image again");
 	if (inside == DOCUMENT_OTHER || outside == DOCUMENT_OTHER)
-		return verdict(-EPROTO, why, "neither a manifest nor an index that we know");
+		return oci_manifest_verdict(-EPROTO, why,
+					    "neither a manifest nor an index that we know");
 	if (inside != outside && inside != DOCUMENT_UNTOLD && outside != DOCUMENT_UNTOLD)
-		return verdict(-EPROTO, why, "the media type contradicts Content-Type");
+		return oci_manifest_verdict(-EPROTO, why,
+					    "the media type contradicts Content-Type");
 	if (kind == DOCUMENT_UNTOLD)
 		kind = manifests ? DOCUMENT_INDEX : DOCUMENT_MANIFEST;
 	if ((layers && manifests) || !json_is_array(kind == DOCUMENT_INDEX ? manifests : layers))
-		return verdict(-EPROTO, why, "the manifest contradicts its media type");
+		return oci_manifest_verdict(-EPROTO, why,
+					    "the manifest contradicts its media type");
 	*ret = kind;
 	return 0;
 }
@@ -270,7 +300,7 @@ int oci_manifest_choose(struct oci_choice *ret, const char *text, size_t len, co
 
 	document = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	if (!json_is_object(document))
-		return verdict(-EPROTO, why, "the manifest is not JSON");
+		return oci_manifest_verdict(-EPROTO, why, "the manifest is not JSON");
 	r = document_kind(document, type, &kind, why);
 	if (r < 0)
 		return r;

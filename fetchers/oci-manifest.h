@@ -30,6 +30,7 @@ void oci_platform_host(struct oci_platform *ret);
 
 struct oci_choice {
 	bool is_manifest; /* another document; else the blob that was looked for */
+	/* Of it; empty where this manifest is what was looked for (OCI_SELECT_MANIFEST). */
 	char digest[OCI_DIGEST_MAX];
 	uint64_t size;
 };
@@ -43,3 +44,15 @@ struct oci_choice {
 int oci_manifest_choose(struct oci_choice *ret, const char *text, size_t len, const char *type,
 			const struct oci_reference *reference, const struct oci_platform *platform,
 			char why[OCI_WHY_MAX]);
+
+/*
+ * The digest and the size of a descriptor, which is JSON. 0, or -EPROTO with half a sentence in
+ * why. Also for oci-image.c.
+ */
+struct json_t;
+int oci_descriptor_read(const struct json_t *descriptor, char digest[OCI_DIGEST_MAX],
+			uint64_t *ret_size, char why[OCI_WHY_MAX]);
+
+/* Half a sentence into why; returns err. */
+int oci_manifest_verdict(int err, char why[OCI_WHY_MAX], const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));

@@ -15,10 +15,11 @@
 #define OCI_SCHEME     "oci://"
 
 enum oci_select {
-	OCI_SELECT_ONLY,  /* the one layer that there is, or the one that is an EROFS image */
-	OCI_SELECT_LAYER, /* by its number */
-	OCI_SELECT_TITLE, /* by its annotation org.opencontainers.image.title */
-	OCI_SELECT_BLOB,  /* what the digest names is no manifest */
+	OCI_SELECT_ONLY,     /* the one layer that there is, or the one that is an EROFS image */
+	OCI_SELECT_LAYER,    /* by its number */
+	OCI_SELECT_TITLE,    /* by its annotation org.opencontainers.image.title */
+	OCI_SELECT_BLOB,     /* what the digest names is no manifest */
+	OCI_SELECT_MANIFEST, /* all layers: for lists, never in a locator */
 };
 
 struct oci_reference {

@@ -112,6 +112,23 @@ static void oci_cancel_read(struct fetch_object *base, struct fetch_read *read)
 		http_request_cancel(read->fetcher_private);
 }
 
+static void oci_list(struct fetcher *fetcher, struct fetch_list *list)
+{
+	struct oci *oci = container_of(fetcher, struct oci, base);
+
+	list->fetcher_private = oci_list_start(oci, list);
+	if (!list->fetcher_private)
+		fetch_refuse_list(&oci->refusals, list);
+}
+
+static void oci_cancel_list(struct fetcher *fetcher, struct fetch_list *list)
+{
+	struct oci *oci = container_of(fetcher, struct oci, base);
+
+	if (!fetch_refused_list(&oci->refusals, list))
+		oci_list_cancel(list->fetcher_private);
+}
+
 static void oci_free(struct fetcher *fetcher)
 {
 	struct oci *oci = container_of(fetcher, struct oci, base);
@@ -129,6 +146,8 @@ static const struct fetcher_ops oci_ops = {
 	.detach = oci_detach,
 	.read = oci_read,
 	.cancel_read = oci_cancel_read,
+	.list = oci_list,
+	.cancel_list = oci_cancel_list,
 	.free = oci_free,
 };
 

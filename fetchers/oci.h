@@ -4,10 +4,13 @@
  *
  *	oci.c		the fetcher; blobs are read as http ranges of a URL that names their digest
  *	oci-config.c	parameters
- *	oci-look.c	reference -> manifests -> descriptor -> first bytes
+ *	oci-walk.c	reference -> manifests -> what they say
+ *	oci-look.c	... -> descriptor -> first bytes
+ *	oci-list.c	... -> layers and configuration of an image
  *	oci-auth.c	who may read a repository: one token for all its requests
  *
- * and what is pure: oci-reference, oci-manifest, oci-token, oci-digest, auth-file, http-challenge.
+ * and what is pure: oci-reference, oci-manifest, oci-image, oci-token, oci-digest, auth-file,
+ *http-challenge.
  */
 #pragma once
 
@@ -66,3 +69,11 @@ struct oci_look;
 /* NULL: no memory, nothing is started. It frees itself before look->done(). */
 struct oci_look *oci_look_start(struct oci *oci, struct fetch_look *look);
 void oci_look_cancel(struct oci_look *l);
+
+/* ---- lists ------------------------------------------------------------------------------ */
+
+struct oci_list;
+
+/* As for looks. */
+struct oci_list *oci_list_start(struct oci *oci, struct fetch_list *list);
+void oci_list_cancel(struct oci_list *l);

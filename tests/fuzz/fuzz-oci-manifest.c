@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "fetchers/oci-image.h"
 #include "fetchers/oci-manifest.h"
 #include "fetchers/oci-token.h"
 #include "tests/fuzz/fuzz.h"
@@ -23,12 +24,41 @@ static void check_choice(const uint8_t *data, size_t n, const char *type,
 		FUZZ_CHECK(*why && choice.size == 7);
 		return;
 	}
-	FUZZ_CHECK(oci_digest_valid(choice.digest) && choice.size <= INT64_MAX);
+	if (reference->select == OCI_SELECT_MANIFEST && !choice.is_manifest)
+		FUZZ_CHECK(!choice.digest[0] && choice.size == 0);
+	else
+		FUZZ_CHECK(oci_digest_valid(choice.digest) && choice.size <= INT64_MAX);
+}
+
+/* As a manifest, then as the configuration of one. */
+static void check_image(const uint8_t *data, size_t n)
+{
+	static const char one[] =
+		"{\"layers\":[{\"digest\":\"sha256:00000000000000000000000000000000"
+		"00000000000000000000000000000000\",\"size\":1}]}";
+	char why[OCI_WHY_MAX] = "";
+	struct oci_image image;
+
+	if (oci_image_read(&image, (const char *)data, n, why) == 0) {
+		FUZZ_CHECK(image.n_layers >= 1 && image.n_layers <= OCI_LAYERS_MAX);
+		for (size_t i = 0; i < image.n_layers; i++)
+			FUZZ_CHECK(oci_digest_valid(image.layers[i].digest) &&
+				   image.layers[i].media_type && image.layers[i].title);
+		FUZZ_CHECK(!image.has_config || image.config_size <= OCI_CONFIG_MAX);
+		oci_image_end(&image);
+	} else {
+		FUZZ_CHECK(*why);
+	}
+	FUZZ_CHECK(oci_image_read(&image, one, strlen(one), why) == 0);
+	if (oci_image_configure(&image, (const char *)data, n, why) == 0)
+		FUZZ_CHECK(oci_digest_valid(image.layers[0].diff_id));
+	oci_image_end(&image);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct oci_reference any = { 0 }, second = { .select = OCI_SELECT_LAYER, .layer = 1 },
+			     whole = { .select = OCI_SELECT_MANIFEST },
 			     titled = { .select = OCI_SELECT_TITLE, .title = "x" };
 	const char *why = NULL;
 	uint64_t seconds;
@@ -38,6 +68,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	check_choice(data, n, "application/vnd.oci.image.index.v1+json", &any);
 	check_choice(data, n, "", &second);
 	check_choice(data, n, "", &titled);
+	check_choice(data, n, "", &whole);
+	check_image(data, n);
 	if (oci_token_parse(&token, &seconds, (const char *)data, n, &why) == 0) {
 		FUZZ_CHECK(*token && !strpbrk(token, " \r\n") && seconds >= 1 && seconds <= 86400);
 		free(token);

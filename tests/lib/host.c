@@ -145,6 +145,57 @@ int host_look(struct host *host, struct host_look *look, const char *locator, si
 	return host_look_wait(look);
 }
 
+/* ---- lists ------------------------------------------------------------------------------ */
+
+static void list_done(struct fetch_list *base, int err)
+{
+	struct host_list *list = container_of(base, struct host_list, list);
+
+	ck_assert_uint_eq(list->host->inside, 0);
+	ck_assert_uint_eq(list->n_done, 0);
+	ck_assert_int_le(err, 0);
+	list->n_done++;
+	list->err = err;
+	list->host->unfinished--;
+	if (err < 0)
+		check_error_text(base->error);
+	ck_assert_uint_le(base->n_parts, FETCH_LIST_MAX);
+	ck_assert_int_eq(base->n_parts > 0, err == 0);
+}
+
+void host_list_start(struct host *host, struct host_list *list, const char *locator)
+{
+	*list = (struct host_list){ .list.done = list_done, .host = host };
+	snprintf(list->locator, sizeof(list->locator), "%s", locator);
+	list->list.locator = list->locator;
+	host->unfinished++;
+	host->inside++;
+	host->fetcher->ops->list(host->fetcher, &list->list);
+	host->inside--;
+}
+
+void host_list_cancel(struct host_list *list)
+{
+	struct host *host = list->host;
+
+	host->inside++;
+	host->fetcher->ops->cancel_list(host->fetcher, &list->list);
+	host->inside--;
+}
+
+int host_list_wait(struct host_list *list)
+{
+	while (list->n_done == 0)
+		host_turn(list->host);
+	return list->err;
+}
+
+int host_list(struct host *host, struct host_list *list, const char *locator)
+{
+	host_list_start(host, list, locator);
+	return host_list_wait(list);
+}
+
 /* ---- reads ------------------------------------------------------------------------------ */
 
 static void read_progress(struct fetch_read *base, size_t filled)

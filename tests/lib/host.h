@@ -30,6 +30,14 @@ struct host_look {
 	int err;
 };
 
+struct host_list {
+	struct fetch_list list;
+	struct host *host;
+	char locator[4096];
+	unsigned int n_done;
+	int err;
+};
+
 struct host_read {
 	struct fetch_read read;
 	struct host *host;
@@ -46,6 +54,12 @@ void host_look_start(struct host *host, struct host_look *look, const char *loca
 		     size_t head_len);
 void host_look_cancel(struct host_look *look);
 void host_look_free(struct host_look *look); /* its head */
+
+/* The same for lists. */
+void host_list_start(struct host *host, struct host_list *list, const char *locator);
+void host_list_cancel(struct host_list *list);
+int host_list_wait(struct host_list *list);
+int host_list(struct host *host, struct host_list *list, const char *locator);
 
 struct fetch_object *host_attach(struct host *host, const char *locator,
 				 const struct fetch_identity *identity);

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: MIT */
+#include "fetchers/oci-walk.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fetchers/oci-digest.h"
+#include "fetchers/oci-image.h"
+
+/* From a reference to the layers of its image: manifests, then the configuration. */
+struct oci_list {
+	struct fetch_list *list;
+	struct loop_deferred deferred; /* begins, or ends what could not begin */
+	struct oci_walk walk;
+	struct oci_image image;
+	struct http_document config; /* its body is owned */
+};
+
+/* Where err < 0, the list's error is told already. */
+static void list_end(struct oci_list *l, int err)
+{
+	struct fetch_list *list = l->list;
+
+	loop_defer_cancel(l->walk.oci->client.loop, &l->deferred);
+	oci_walk_end(&l->walk);
+	oci_image_end(&l->image);
+	free(l->config.body);
+	free(l);
+	if (err < 0)
+		fetch_list_end(list);
+	list->done(list, err);
+}
+
+static void list_fail(struct oci_list *l, int err, const char *why)
+{
+	list_end(l, oci_walk_fail(&l->walk, err, "%s", why));
+}
+
+/* ---- what was found --------------------------------------------------------------------- */
+
+static bool list_part(const struct oci_list *l, struct fetch_part *part,
+		      const struct oci_layer *layer)
+{
+	const struct oci_reference *ref = &l->walk.reference;
+
+	if (asprintf(&part->locator, OCI_SCHEME "%s/%s@%s?blob", ref->registry, ref->repository,
+		     layer->digest) < 0)
+		part->locator = NULL;
+	part->identity.size = layer->size;
+	snprintf(part->identity.validator, sizeof(part->identity.validator), OCI_VALIDATOR "%s",
+		 layer->digest);
+	part->digest = strdup(layer->digest);
+	part->media_type = strdup(layer->media_type);
+	part->title = strdup(layer->title);
+	part->diff_id = strdup(layer->diff_id);
+	return part->locator && part->digest && part->media_type && part->title && part->diff_id;
+}
+
+static void list_finish(struct oci_list *l)
+{
+	const struct http_document *manifest = &l->walk.document;
+	struct fetch_list *list = l->list;
+	bool good;
+
+	list->manifest = strndup(manifest->body, manifest->len);
+	list->manifest_digest = strdup(l->walk.digest);
+	list->config = strndup(l->config.body ?: "", l->config.len);
+	list->parts = calloc(l->image.n_layers, sizeof(*list->parts));
+	good = list->manifest && list->manifest_digest && list->config && list->parts;
+	if (list->parts)
+		list->n_parts = l->image.n_layers;
+	for (size_t i = 0; good && i < list->n_parts; i++)
+		good = list_part(l, &list->parts[i], &l->image.layers[i]);
+	if (good)
+		list_end(l, 0);
+	else
+		list_fail(l, -ENOMEM, "no memory");
+}
+
+/* ---- the configuration ------------------------------------------------------------------ */
+
+static void config_done(struct http_document *config, int err)
+{
+	struct oci_list *l = container_of(config, struct oci_list, config);
+	char why[OCI_WHY_MAX];
+	int r;
+
+	l->walk.request = NULL;
+	if (err < 0) {
+		snprintf(l->list->error, sizeof(l->list->error), "%s", config->error);
+		list_end(l, err);
+		return;
+	}
+	r = config->len == l->image.config_size
+		    ? oci_digest_check(l->image.config_digest, config->body, config->len)
+		    : -EPROTO;
+	if (r < 0) {
+		list_fail(l, r == -ENOMEM ? r : -EPROTO,
+			  "the configuration is not what the manifest says");
+		return;
+	}
+	r = oci_image_configure(&l->image, config->body, config->len, why);
+	if (r < 0)
+		list_fail(l, r, why);
+	else
+		list_finish(l);
+}
+
+static void list_config(struct oci_list *l)
+{
+	l->config.room = (size_t)l->image.config_size;
+	l->config.body = malloc(l->config.room + 1);
+	l->config.auth = oci_auth_of(l->walk.auth);
+	l->config.done = config_done;
+	if (oci_walk_url(&l->walk, "blobs", l->image.config_digest) && l->config.body) {
+		l->config.url = l->walk.url;
+		l->walk.request = http_request_document(&l->walk.oci->client, &l->config);
+	}
+	if (!oci_walk_started(&l->walk))
+		list_end(l, -ENOMEM);
+}
+
+/* ---- begin and end ---------------------------------------------------------------------- */
+
+static void walk_done(struct oci_walk *walk, int err)
+{
+	struct oci_list *l = container_of(walk, struct oci_list, walk);
+	char why[OCI_WHY_MAX];
+	int r;
+
+	if (err < 0) {
+		list_end(l, oci_walk_may_be_blob(walk) ? -ENOTDIR : err);
+		return;
+	}
+	r = oci_image_read(&l->image, walk->document.body, walk->document.len, why);
+	/* A registry need not tell it. */
+	if (r == 0 && !walk->digest[0] &&
+	    oci_digest_make(walk->digest, sizeof(walk->digest), walk->document.body,
+			    walk->document.len) < 0)
+		r = oci_manifest_verdict(-ENOMEM, why, "no memory");
+	if (r < 0)
+		list_fail(l, r, why);
+	else if (l->image.has_config)
+		list_config(l);
+	else
+		list_finish(l);
+}
+
+static void list_begin(struct loop_deferred *deferred)
+{
+	struct oci_list *l = container_of(deferred, struct oci_list, deferred);
+	int r = oci_walk_open(&l->walk, l->walk.oci, l->list->locator, l->list->error);
+
+	if (r < 0) {
+		list_end(l, r);
+	} else if (l->walk.reference.select != OCI_SELECT_ONLY) {
+		list_fail(l, -ENOTDIR, "names one object");
+	} else {
+		l->walk.reference.select = OCI_SELECT_MANIFEST;
+		oci_walk_start(&l->walk);
+	}
+}
+
+struct oci_list *oci_list_start(struct oci *oci, struct fetch_list *list)
+{
+	struct oci_list *l = malloc(sizeof(*l));
+
+	if (!l)
+		return NULL;
+	*l = (struct oci_list){
+		.list = list,
+		.deferred.run = list_begin,
+		.walk.oci = oci,
+		.walk.done = walk_done,
+	};
+	loop_defer(oci->client.loop, &l->deferred);
+	return l;
+}
+
+void oci_list_cancel(struct oci_list *l)
+{
+	oci_walk_cancel(&l->walk);
+}

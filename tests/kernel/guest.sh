@@ -47,6 +47,8 @@ rm -f "$state/status"
 printf '#!/bin/bash\ncd %q\nexec' "$PWD" > "$state/command"
 printf ' %q' "$@" >> "$state/command"
 
+head -c 32 /dev/urandom > "$state/seed"
+
 cat > "$state/init" <<INIT
 #!/bin/bash
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -68,6 +70,9 @@ mount -t devpts devpts /dev/pts
 mount -t tmpfs tmp /dev/shm
 mount -t cgroup2 cgroup /sys/fs/cgroup
 ip link set lo up
+# It has no source of randomness: 6.1 would let whoever needs some (TLS does) wait for ever.
+perl -e 'local \$/; open my \$seed, "<", \$ARGV[0]; open my \$random, "+<", "/dev/random";
+	ioctl \$random, 0x40085203, pack "iia32", 256, 32, <\$seed>' ${state@Q}/seed
 mkdir /mnt/cache /mnt/root
 mount -t ext4 -o noinit_itable /dev/ubda /mnt/cache
 echo 20 > /proc/sys/kernel/hung_task_timeout_secs

@@ -180,14 +180,16 @@ origin_busy() { grep -qiE "0100007F:$(printf %X $PORT) 0100007F:[0-9A-F]+ 01" /p
 
 # ---- the daemon --------------------------------------------------------------------------
 
-# daemon_start [OPTION]...: returns when it is bound and serving.
+# daemon_start [OPTION]...: returns when it is bound and serving what $CONFIG (a file) says, else the
+# template $SOURCE, else the origin.
 daemon_start() {
-	local line='' fifo=$RUN/notify
+	local line='' fifo=$RUN/notify from=(--source "${SOURCE:-$(template)}")
+	[ -z "${CONFIG:-}" ] || from=(--config "$CONFIG")
 	rm -f "$fifo"
 	mkfifo "$fifo"
 	mkdir -p "$CACHE" "$RUN/state"
 	"$DAEMON" --cache-dir "$CACHE" --state-dir "$RUN/state" --notify-fd 7 \
-		--source "${SOURCE:-$(template)}" "$@" \
+		"${from[@]}" "$@" \
 		7> "$fifo" 2>> "$LOGS/daemon.log" > "$LOGS/daemon.out" < /dev/null &
 	DAEMON_PID=$!
 	exec 8< "$fifo"

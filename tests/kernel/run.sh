@@ -137,7 +137,7 @@ while [ -s "$plan" ]; do
 	booted=$SECONDS status=0 finished=0
 	exec 3< <(
 		set +e
-		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" "${show[@]}" \
+		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" --show "${here%/*}/tools" "${show[@]}" \
 			--timeout "$limit" --memory 1500M --disk 12G \
 			-- "$here/guest-main.sh" "$work" 2>&1
 		echo "status $?"

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+#: kernels 6.12 6.1
+#: seconds 180
+#: needs cachefilld
+#
+# An image in a registry with TLS and passwords: each byte of it through a mount, what was asked for
+# it, nothing where it is cached, and no secret in anything that was written.
+
+. "$KERNEL_TESTS/registry.sh"
+registry_needs docker-registry htpasswd openssl
+
+step "a registry"
+make_certificates
+push_image v1 "$IMAGES/origin/plain"
+htpasswd -Bbn Aladdin "$PASSWORD" > "$REGISTRY/htpasswd"
+registry_door door 5000 "$TLS" "{htpasswd: {realm: t, path: $REGISTRY/htpasswd}}"
+cat > "$REGISTRY/auth.json" <<-JSON
+{"auths": {"localhost:5000": {"auth": "$BASIC"}}}
+JSON
+CONFIG=$RUN/conf
+cat > "$CONFIG" <<-CONF
+source registry {
+	url = oci://localhost:5000/team/{cookie}
+	ca-file = $REGISTRY/ca.pem
+	auth-file = $REGISTRY/auth.json
+}
+CONF
+
+step "cold"
+daemon_start --trace "$RUN/trace" --verbose
+mounted image:v1
+same_tree 60 "$IMAGES/tree" "$MNT"
+unmounted
+daemon_stop
+equal "$(logged door '" 401 ')" 1 "requests that were refused"
+equal "$(logged door '"GET [^ ]*/manifests/v1 HTTP/2.0" 200 ')" 1 "manifests"
+logged_soon door "\"GET [^ ]*/blobs/$LAYER HTTP/2.0\" 206 " "$(asked_for)"
+
+step "the registry down, everything cached"
+registry_shut door
+daemon_start --trace "$RUN/trace" --verbose
+mounted image:v1
+drop_caches
+same_tree 60 "$IMAGES/tree" "$MNT"
+unmounted
+
+step "what is not cached says who does not answer"
+errs 30 "$MOUNT_REFUSED" erofs image:v2 "$MNT"
+grep -q 'localhost:5000.*/team/image.*v2' "$LOGS/daemon.log" || fail "no word of the registry"
+daemon_stop
+
+step "another password"
+registry_door door 5000 "$TLS" "{htpasswd: {realm: t, path: $REGISTRY/htpasswd}}"
+htpasswd -Bbn Aladdin other > "$REGISTRY/htpasswd"
+rm -rf "$CACHE" "$RUN/state"
+daemon_start --trace "$RUN/trace" --verbose
+errs 30 "$MOUNT_REFUSED" erofs image:v1 "$MNT"
+grep -q 'localhost:5000/v2/team/image/manifests/v1.*401\|401.*localhost:5000/v2/team/image' \
+	"$LOGS/daemon.log" || fail "no word of the refusal"
+daemon_stop
+kept_secret "$PASSWORD" "$BASIC"

@@ -20,6 +20,7 @@
 #	seconds 60		its limit; 60 if not said
 #	guest own		it may leave the kernel unusable: gets a boot to itself
 #	needs cachefilld	pointless with the reference daemon
+#	wants container		the image of make-container.sh; it says itself what if there is none
 
 set -euo pipefail
 
@@ -53,6 +54,7 @@ trap 'exit 130' INT TERM HUP
 mkdir "$work/bin"
 cc -O2 -D_GNU_SOURCE -o "$work/bin/simple-daemon" "$here/simple-daemon.c"
 ln -s "$store/images" "$work/images"
+ln -s "$store/container" "$work/container"
 if [ -n "$simple" ]; then
 	cp "$work/bin/simple-daemon" "$work/bin/cachefilld"
 else
@@ -113,6 +115,10 @@ done
 # Those that want a guest of their own come last.
 sort -s -r -k 5,5 -o "$plan" "$plan"
 total=$(wc -l < "$plan")
+if cut -d' ' -f1 "$plan" | xargs -r grep -qx '#: wants container'; then
+	flock "$store/.lock-images" "$here/make-container.sh" "$store/container" ||
+		echo "# there is no image for containers"
+fi
 echo "1..$total"
 [ "$total" -gt 0 ] || { echo "0 passed, 0 failed, 0 skipped"; exit 2; }
 

@@ -31,6 +31,7 @@ daemon/trace/*		daemon/trace/* proto/*
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/replay/*		daemon/replay/* daemon/config*.h daemon/engine/*.h daemon/frontend/* daemon/kernel/port.h daemon/loop/loop.h daemon/record/recorder.h daemon/state.h daemon/trace/* fetchers/fetcher.h fetchers/common.h proto/*
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
+daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*

@@ -12,6 +12,7 @@
 enum kind {
 	KIND_TEXT,
 	KIND_PATH,     /* absolute */
+	KIND_DOMAIN,   /* a part of mount options, and of a key */
 	KIND_TEMPLATE, /* resolve_check_template() */
 	KIND_SIZE,
 	KIND_TIME,
@@ -52,6 +53,8 @@ static const struct key top_keys[] = {
 	LIMIT(fstop),
 	{ "state-dir", KIND_PATH, offsetof(struct config, state_dir), 0, 3072, "an absolute path" },
 	{ "device", KIND_PATH, offsetof(struct config, device), 0, 3072, "an absolute path" },
+	{ "image-domain", KIND_DOMAIN, offsetof(struct config, image_domain), 0, 100,
+	  "up to 100 printable characters but blanks, commas and slashes" },
 	{ "trace", KIND_PATH, offsetof(struct config, trace), 0, 3072, "an absolute path" },
 	{ "buffers", KIND_SIZE, offsetof(struct config, buffers), MIB, 64 * GIB,
 	  "a size from 1MiB to 64GiB" },
@@ -82,6 +85,7 @@ enum {
 	SOURCE_VOLUME = N_POLICY_KEYS,
 	SOURCE_COOKIE,
 	SOURCE_URL,
+	SOURCE_RULE,
 	N_SOURCE_KEYS,
 };
 
@@ -106,6 +110,7 @@ static const struct key source_keys[] = {
 	[SOURCE_COOKIE] = { "cookie", KIND_TEXT, SOURCE(rule.cookie), 0, 1024, "a glob" },
 	[SOURCE_URL] = { "url", KIND_TEMPLATE, SOURCE(rule.locator), 0, LOCATOR_MAX - 1,
 			 "a template" },
+	[SOURCE_RULE] = { "rule", KIND_BOOL, SOURCE(for_keys), 0, 1, "yes or no" },
 };
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -183,9 +188,21 @@ static enum config_verdict complain(const struct key *key, const char *value, ch
 	return CONFIG_BAD;
 }
 
+static bool is_domain(const char *value)
+{
+	for (; *value; value++)
+		if (*value <= ' ' || *value >= 0x7f || *value == ',' || *value == '/')
+			return false;
+	return true;
+}
+
 static bool text_fits(const struct key *key, const char *value)
 {
-	return *value && strlen(value) <= key->max && (key->kind != KIND_PATH || *value == '/');
+	if (*value == '\0' || strlen(value) > key->max)
+		return false;
+	if (key->kind == KIND_DOMAIN)
+		return is_domain(value);
+	return key->kind != KIND_PATH || *value == '/';
 }
 
 static enum config_verdict set_text(const struct key *key, char **field, const char *value,

@@ -27,7 +27,7 @@ static bool name_fits(const struct config *config, const char *name, char *error
 int config_source_add(struct config *config, const char *name, const char *where,
 		      struct config_source **ret, char *error)
 {
-	struct config_source source = { 0 }, *sources;
+	struct config_source source = { .for_keys = true }, *sources;
 	char number[32];
 
 	snprintf(number, sizeof(number), "source-%zu", config->n_sources + 1);

@@ -27,7 +27,8 @@ int config_new(struct config **ret)
 	c->state_dir = strdup("/var/lib/cachefilld");
 	c->tag = strdup("CacheFiles");
 	c->device = strdup("/dev/cachefiles");
-	if (!c->cache_dir || !c->state_dir || !c->tag || !c->device)
+	c->image_domain = strdup("cachefilld");
+	if (!c->cache_dir || !c->state_dir || !c->tag || !c->device || !c->image_domain)
 		return -ENOMEM;
 	c->limits = CF_LIMITS_DEFAULT;
 	c->buffers = 16 << 20;
@@ -56,6 +57,7 @@ struct config *config_free(struct config *config)
 	free(config->tag);
 	free(config->secctx);
 	free(config->device);
+	free(config->image_domain);
 	free(config->trace);
 	free(config);
 	return NULL;
@@ -134,11 +136,6 @@ int config_finish(struct config *config, char *error)
 
 	if (why) {
 		snprintf(error, CONFIG_ERROR_MAX, "%s", why);
-		return -EINVAL;
-	}
-	if (config->n_sources == 0) {
-		snprintf(error, CONFIG_ERROR_MAX,
-			 "no source: say where images come from, by --source or a source section");
 		return -EINVAL;
 	}
 	/* A window that does not fit into the budget could never be filled at once. */

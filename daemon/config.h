@@ -28,6 +28,7 @@ struct config_source {
 	char *name;		      /* the section's label, or "source-N"; for logs */
 	char *where;		      /* "FILE:LINE", or "--source" */
 	struct resolve_rule rule;     /* globs and template */
+	bool for_keys;		      /* `rule`: asked for keys, not only for images */
 	struct fetcher_param *params; /* what the fetcher understands; ends with a NULL key */
 	uint32_t open_deadline_ms;    /* a request is answered by then, at the latest */
 	uint32_t read_deadline_ms;
@@ -45,7 +46,8 @@ struct config {
 	char *tag;
 	char *secctx; /* or NULL */
 	char *device;
-	char *trace; /* absolute: record into it from the start; or NULL */
+	char *image_domain; /* where images are mounted: volume "erofs,DOMAIN" */
+	char *trace;	    /* absolute: record into it from the start; or NULL */
 	struct cf_limits limits;
 	struct config_source *sources;
 	size_t n_sources;
@@ -83,6 +85,6 @@ int config_set(struct config *config, const char *key, const char *value, char *
  * that it stands before those of the files. error: a sentence without a place. */
 int config_add_source(struct config *config, const char *spec, char *error);
 
-/* What can only be said of the whole: there is a source, limits fit each other, each fetcher
- * accepts its parameters. Gives sources their defaults. */
+/* What can only be said of the whole: limits fit each other, each fetcher accepts its parameters.
+ * Gives sources their defaults. */
 int config_finish(struct config *config, char *error);

@@ -77,7 +77,7 @@ static int daemon_record(struct daemon *d)
 	}
 	for (size_t i = 0; i < d->config->n_sources; i++)
 		recorder_source(d->recorder, (uint32_t)i, d->sources[i].name,
-				d->sources[i].rule.locator);
+				d->config->sources[i].rule.locator);
 	if (d->frontend)
 		frontend_visit(d->frontend, &visitor, d->recorder);
 	return 0;
@@ -229,6 +229,8 @@ static int daemon_make_source(struct daemon *d, size_t i)
 		.revalidate = c->revalidate,
 		.refuse_compressed = c->compressed == COMPRESSED_REFUSE,
 	};
+	if (!c->for_keys)
+		d->sources[i].rule.locator = NULL;
 	return 0;
 }
 

@@ -268,9 +268,13 @@ static void print_source(const struct config_source *s)
 	const struct fetcher_class *class = fetcher_class_find(s->rule.locator);
 	char locator[LOCATOR_MAX];
 
-	printf("  %s: volume '%s', cookie '%s' -> %s\n", s->name,
-	       s->rule.volume ? s->rule.volume : "*", s->rule.cookie ? s->rule.cookie : "*",
-	       locator_print(s->rule.locator, locator, sizeof(locator)));
+	locator_print(s->rule.locator, locator, sizeof(locator));
+	if (s->for_keys)
+		printf("  %s: volume '%s', cookie '%s' -> %s\n", s->name,
+		       s->rule.volume ? s->rule.volume : "*", s->rule.cookie ? s->rule.cookie : "*",
+		       locator);
+	else
+		printf("  %s: images below %s\n", s->name, locator);
 	printf("    by %s, open-deadline %ums, read-deadline %ums, max-requests %u,\n"
 	       "    revalidate %s, compressed %s\n",
 	       class->name, s->open_deadline_ms, s->read_deadline_ms, s->max_requests,
@@ -305,6 +309,7 @@ static enum options_action print_config(const struct arguments *a, const char *f
 	}
 	printf("%s: configuration is good: %zu source%s\n", file, c->n_sources,
 	       c->n_sources == 1 ? "" : "s");
+	printf("  images in domain '%s'\n", c->image_domain);
 	for (size_t i = 0; i < c->n_sources; i++)
 		print_source(&c->sources[i]);
 	if (c->trace)

@@ -257,7 +257,7 @@ enum resolve_verdict resolve_key(const struct resolve_rule *rules, size_t n_rule
 	bytes_print(cookie, cookie_text, sizeof(cookie_text));
 
 	for (size_t i = 0; i < n_rules; i++) {
-		if (!glob_matches(rules[i].volume, volume_text) ||
+		if (!rules[i].locator || !glob_matches(rules[i].volume, volume_text) ||
 		    !glob_matches(rules[i].cookie, cookie_text))
 			continue;
 		verdict = expand(&out, rules[i].locator, volume, cookie);

@@ -19,7 +19,8 @@
 struct resolve_rule {
 	const char *volume;  /* glob on the volume key without its NUL, fnmatch(3); NULL: any */
 	const char *cookie;  /* glob on the cookie key; NULL: any */
-	const char *locator; /* template: {cookie} {volume} {domain}, {{ and }} for braces */
+	const char *locator; /* template: {cookie} {volume} {domain}, {{ and }} for braces;
+			      * NULL: for no key */
 };
 
 enum resolve_verdict {

@@ -18,6 +18,7 @@ daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
 daemon/database.*	daemon/database.h
 daemon/state.*		daemon/state.h daemon/database.h
 daemon/images/*		daemon/images/* daemon/database.h
+daemon/origins.*	daemon/origins.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h
 daemon/notify.*		daemon/notify.h
 daemon/privileges.*	daemon/privileges.h
 daemon/util/*

@@ -2,6 +2,7 @@
 #include "daemon/util/locator.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,67 @@ START_TEST(test_cut)
 }
 END_TEST
 
+/* ---- tar layers ---------------------------------------------------------------------------- */
+
+static const struct {
+	const char *map, *blob, *locator;
+} layers[] = {
+	{ "/var/lib/cachefilld/tar/a.map", "oci://h/app@sha256:00?blob",
+	  "tarmap:/var/lib/cachefilld/tar/a.map;oci://h/app@sha256:00?blob" },
+	{ "/a b;c%d\xff\n\\?#{", "file:/x;y", "tarmap:/a%20b%3Bc%25d%FF%0A%5C%3F%23%7B;file:/x;y" },
+	{ "/", "x", "tarmap:/;x" },
+};
+
+START_TEST(test_tar_layers)
+{
+	char *map, *whole = locator_join_tarmap(layers[_i].map, layers[_i].blob);
+	const char *blob;
+
+	ck_assert_str_eq(whole, layers[_i].locator);
+	ck_assert(locator_is_tarmap(whole));
+	ck_assert_int_eq(locator_split_tarmap(whole, &map, &blob), 0);
+	ck_assert_str_eq(map, layers[_i].map);
+	ck_assert_str_eq(blob, layers[_i].blob);
+	free(map);
+	free(whole);
+}
+END_TEST
+
+static const char *const not_layers[] = {
+	"",
+	"tarmap",
+	"tarmap:",
+	"tarmap:;",
+	"tarmap:;oci://h/a",
+	"tarmap:/map",
+	"tarmap:/map;",
+	"tarmap:map;oci://h/a",
+	"tarmap:%2Fmap;oci://h/a",
+	"tarmap:/m%;oci://h/a",
+	"tarmap:/m%4;oci://h/a",
+	"tarmap:/m%4g;oci://h/a",
+	"tarmap:/m%00;oci://h/a",
+	"oci://h/a;tarmap:/map;x",
+};
+
+START_TEST(test_not_tar_layers)
+{
+	const char *blob;
+	char *map;
+
+	ck_assert_int_eq(locator_split_tarmap(not_layers[_i], &map, &blob), -EINVAL);
+}
+END_TEST
+
+START_TEST(test_a_tar_layer_as_people_read_it)
+{
+	char buf[64];
+
+	ck_assert_str_eq(locator_print("TarMap:/m;https://user:secret@h/x?token", buf, sizeof(buf)),
+			 "TarMap:/m;https://h/x");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("locator");
@@ -54,5 +116,8 @@ int main(void)
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, test_what_people_read, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, test_cut);
+	tcase_add_loop_test(t, test_tar_layers, 0, sizeof(layers) / sizeof(layers[0]));
+	tcase_add_loop_test(t, test_not_tar_layers, 0, sizeof(not_layers) / sizeof(not_layers[0]));
+	tcase_add_test(t, test_a_tar_layer_as_people_read_it);
 	return run_suite(s);
 }

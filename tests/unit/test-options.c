@@ -191,6 +191,11 @@ START_TEST(test_check_config)
 	ck_assert_output("source-1: volume '*', cookie '*' -> https://h/{cookie}");
 	ck_assert_output("images: volume 'erofs,*', cookie '*' -> https://f/{cookie}");
 	ck_assert_output("by fake");
+	ck_assert_output("images in domain 'cachefilld'");
+
+	write_file("source registry {\n	url https://r/\n	rule no\n}\n");
+	ck_assert_int_eq(RUN("--check-config"), OPTIONS_EXIT_OK);
+	ck_assert_output("registry: images below https://r/");
 
 	write_file("source images {\n	colour red\n	url https://f/{cookie}\n}\n");
 	ck_assert_int_eq(RUN("--check-config"), OPTIONS_EXIT_USAGE);
@@ -203,9 +208,10 @@ END_TEST
 
 START_TEST(test_nothing_to_serve)
 {
-	ck_assert_int_eq(RUN("-v"), OPTIONS_EXIT_USAGE);
-	ck_assert_output("no source");
-	/* A probe looks at the host, and needs no source for that. */
+	/* Images may be added at any time. */
+	ck_assert_int_eq(RUN("-v"), OPTIONS_RUN);
+	ck_assert_int_eq(RUN("--check-config"), OPTIONS_EXIT_OK);
+	ck_assert_output(": configuration is good: 0 sources\n");
 	ck_assert_int_eq(RUN("--probe"), OPTIONS_PROBE);
 }
 END_TEST

@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/origins.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/run-suite.h"
+
+/* ---- a registry of our own: fetchers that know where they were made for --------------------- */
+
+struct fake {
+	struct fetcher base;
+	char template[LOCATOR_MAX];
+	const char *color;
+};
+
+static unsigned int made, freed;
+
+static void fake_free(struct fetcher *fetcher)
+{
+	freed++;
+	free(container_of(fetcher, struct fake, base));
+}
+
+static const struct fetcher_ops fake_ops = { .free = fake_free };
+
+static int fake_create(struct fetcher **ret, struct loop *loop, const char *template,
+		       const struct fetcher_param *params, char *error)
+{
+	struct fake *fake;
+
+	if (strstr(template, "broken")) {
+		snprintf(error, FETCH_ERROR_MAX, "a broken file");
+		return -ENOENT;
+	}
+	if (!loop)
+		return 0;
+	fake = calloc(1, sizeof(*fake));
+	ck_assert_ptr_nonnull(fake);
+	fake->base.ops = &fake_ops;
+	snprintf(fake->template, sizeof(fake->template), "%s", template);
+	for (; params->key; params++)
+		fake->color = params->value;
+	*ret = &fake->base;
+	made++;
+	return 0;
+}
+
+static const struct fetcher_class fake_class = {
+	.name = "fake",
+	.schemes = (const char *const[]){ "http", "https", "oci", "s3", "file", NULL },
+	.keys = (const struct fetcher_key[]){ { "color", "a color" }, { NULL, NULL } },
+	.create = fake_create,
+};
+
+const struct fetcher_class *const fetcher_classes[] = { &fake_class, NULL };
+
+/* ---- fixture ------------------------------------------------------------------------------- */
+
+static struct config *config;
+static struct loop *loop;
+static struct origins *origins;
+static char error[ORIGINS_ERROR_MAX];
+static char config_error[CONFIG_ERROR_MAX];
+
+static const char text[] =
+	"open-deadline 7s\n"
+	"source root { url https://h/{cookie} }\n"
+	"source app { url https://H:443/app-{cookie}; color app }\n"
+	"source deep { url https://u:p@h/deep/er/{domain}/{cookie}; color deep }\n"
+	"source braces { url https://h/{{x/{cookie}; color braces }\n"
+	"source plain { url http://h:80/{cookie}; color plain }\n"
+	"source port { url https://h:8443/; rule no; color port }\n"
+	"source one { url https://one/a/b.img; color one }\n"
+	"source oci { url oci://r:5000/team/app:{cookie}; color oci }\n"
+	"source bucket { url s3://Bucket/{cookie}; color bucket }\n"
+	"source files { url file:///srv/{cookie}; rule no; color files }\n";
+
+static void setup(void)
+{
+	made = freed = 0;
+	*error = '\0';
+	ck_assert_int_eq(config_new(&config), 0);
+	ck_assert_int_eq(config_parse(config, "F", text, strlen(text), config_error), 0);
+	ck_assert_int_eq(config_finish(config, config_error), 0);
+	ck_assert_int_eq(loop_new(&loop, LOOP_VIRTUAL), 0);
+	ck_assert_int_eq(origins_new(&origins, loop, config), 0);
+}
+
+static void teardown(void)
+{
+	origins_free(origins);
+	ck_assert_uint_eq(made, freed);
+	loop_free(loop);
+	config_free(config);
+}
+
+static struct origin find(const char *locator)
+{
+	struct origin origin;
+	int err = origins_find(origins, locator, &origin, error);
+
+	ck_assert_msg(err == 0, "%s: %s", locator, error);
+	return origin;
+}
+
+static const struct fake *fake_of(const struct origin *origin)
+{
+	return container_of(origin->fetcher, struct fake, base);
+}
+
+/* ---- sources of the configuration ----------------------------------------------------------- */
+
+static const struct {
+	const char *locator, *name;
+} rows[] = {
+	{ "https://h/x", "root" },
+	{ "HTTPS://H/x", "root" },
+	{ "https://h:443/x", "root" },
+	{ "https://user:secret@h/x", "root" },
+	{ "https://h/app-1", "app" },
+	{ "https://h/app", "root" },
+	{ "https://h/App-1", "root" },
+	{ "https://h/deep/er/1/2", "deep" },
+	{ "https://h/deep/er", "root" },
+	{ "https://h/{x/1", "braces" },
+	{ "https://h?x=/app-", "root" },
+	{ "http://h/x", "plain" },
+	{ "https://h:8443/any", "port" },
+	{ "https://one/a/b.img", "one" },
+	{ "https://one/a/", "https://one/" },
+	{ "oci://R:5000/team/app@sha256:00?blob", "oci" },
+	{ "oci://r:5000/team/other:1", "oci" },
+	{ "oci://r:5000/else/app:1", "oci://r:5000/" },
+	{ "s3://Bucket/key", "bucket" },
+	{ "s3://bucket/key", "s3://bucket/" },
+	{ "file:/srv/a", "files" },
+	{ "file:///srv/a", "files" },
+	{ "file://localhost/srv/a", "files" },
+	{ "file:/other/a", "file:/" },
+	{ "https://h.evil/x", "https://h.evil/" },
+	{ "https://other:444", "https://other:444/" },
+	{ "http://[::1]:80/x", "http://[::1]/" },
+	{ "https://u@Other/x?y", "https://other/" },
+};
+
+START_TEST(test_whose_is_it)
+{
+	struct origin origin = find(rows[_i].locator);
+
+	ck_assert_str_eq(origin.source->name, rows[_i].name);
+	ck_assert_str_eq(fake_of(&origin)->template, origin.source->rule.locator);
+	if (fake_of(&origin)->color)
+		ck_assert_str_eq(fake_of(&origin)->color, rows[_i].name);
+	ck_assert_uint_eq(origin.source->open_deadline_ms, 7000);
+}
+END_TEST
+
+START_TEST(test_one_fetcher_for_all_of_an_origin)
+{
+	struct origin a = find("https://h/1"), b = find("https://h/2");
+	struct origin c = find("https://new/1"), d = find("https://new/2");
+
+	ck_assert_ptr_eq(a.fetcher, b.fetcher);
+	ck_assert_uint_eq(a.number, 0);
+	ck_assert_ptr_eq(c.fetcher, d.fetcher);
+	ck_assert_uint_eq(c.number, config->n_sources);
+	ck_assert_uint_eq(d.number, c.number);
+	ck_assert_uint_eq(made, 2);
+	ck_assert_uint_eq(origins_count(origins), config->n_sources + 1);
+}
+END_TEST
+
+START_TEST(test_all_of_them)
+{
+	struct origin origin;
+
+	find("https://new/1");
+	for (size_t i = 0; i < origins_count(origins); i++) {
+		ck_assert_int_eq(origins_get(origins, i, &origin, error), 0);
+		ck_assert_uint_eq(origin.number, i);
+		ck_assert_ptr_nonnull(origin.fetcher);
+		ck_assert_str_eq(origin.source->name,
+				 i < config->n_sources ? config->sources[i].name : "https://new/");
+	}
+	ck_assert_uint_eq(made, config->n_sources + 1);
+}
+END_TEST
+
+/* ---- what cannot be ------------------------------------------------------------------------- */
+
+START_TEST(test_not_locators)
+{
+	static const char *const bad[] = { "",
+					   "x",
+					   "/x",
+					   "https:",
+					   "https:/x",
+					   "https:///x",
+					   "https://",
+					   "file:x",
+					   "file://host/x",
+					   ":x",
+					   "tarmap:",
+					   "tarmap:/m;x",
+					   "tarmap:/m;tarmap:/m;https://h/x" };
+	struct origin origin;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		ck_assert_int_eq(origins_find(origins, bad[i], &origin, error), -EINVAL);
+		ck_assert_ptr_nonnull(strstr(error, "not a locator"));
+	}
+	ck_assert_uint_eq(origins_count(origins), config->n_sources);
+}
+END_TEST
+
+START_TEST(test_longer_than_a_locator)
+{
+	char locator[LOCATOR_MAX + 1] = "https://h/";
+	struct origin origin;
+
+	memset(locator + 10, 'x', sizeof(locator) - 11);
+	locator[LOCATOR_MAX] = '\0';
+	ck_assert_int_eq(origins_find(origins, locator, &origin, error), -EINVAL);
+	locator[LOCATOR_MAX - 1] = '\0';
+	ck_assert_str_eq(find(locator).source->name, "root");
+}
+END_TEST
+
+START_TEST(test_errors_name_the_origin)
+{
+	struct origin origin;
+
+	ck_assert_int_eq(origins_find(origins, "gopher://h/x", &origin, error), -EPROTONOSUPPORT);
+	ck_assert_ptr_nonnull(strstr(error, "'gopher:'"));
+	ck_assert_int_eq(origins_find(origins, "https://u:secret@broken/x", &origin, error),
+			 -ENOENT);
+	ck_assert_ptr_nonnull(strstr(error, "source 'https://broken/': a broken file"));
+	ck_assert_int_eq(origins_find(origins, "https:secret", &origin, error), -EINVAL);
+	ck_assert_uint_eq(origins_count(origins), config->n_sources);
+}
+END_TEST
+
+START_TEST(test_their_number_is_bounded)
+{
+	char locator[64];
+	struct origin origin;
+
+	for (int i = 0; i < ORIGINS_IMPLICIT_MAX; i++) {
+		snprintf(locator, sizeof(locator), "https://host-%d/x", i);
+		find(locator);
+	}
+	ck_assert_int_eq(origins_find(origins, "https://more/x", &origin, error), -EMFILE);
+	ck_assert_ptr_nonnull(strstr(error, "https://more/"));
+	ck_assert_ptr_nonnull(strstr(error, "64"));
+	find("https://host-0/y");
+	find("https://h/x");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("origins");
+	TCase *tc = tcase_create("origins");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, test_whose_is_it, 0, sizeof(rows) / sizeof(rows[0]));
+	tcase_add_test(tc, test_one_fetcher_for_all_of_an_origin);
+	tcase_add_test(tc, test_all_of_them);
+	tcase_add_test(tc, test_not_locators);
+	tcase_add_test(tc, test_longer_than_a_locator);
+	tcase_add_test(tc, test_errors_name_the_origin);
+	tcase_add_test(tc, test_their_number_is_bounded);
+	suite_add_tcase(s, tc);
+	return run_suite(s);
+}

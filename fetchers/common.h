@@ -32,14 +32,17 @@ struct fetch_refusals {
 	struct fetch_look *looks;
 	struct fetch_read *reads;
 	struct fetch_list *lists;
+	struct fetch_put *puts;
 };
 
 void fetch_refusals_init(struct fetch_refusals *refusals, struct loop *loop);
 void fetch_refuse_look(struct fetch_refusals *refusals, struct fetch_look *look);
 void fetch_refuse_read(struct fetch_refusals *refusals, struct fetch_read *read);
 void fetch_refuse_list(struct fetch_refusals *refusals, struct fetch_list *list);
+void fetch_refuse_put(struct fetch_refusals *refusals, struct fetch_put *put);
 
 /* Whether the request waits here: then it has no other state, and a cancel has nothing to do. */
 bool fetch_refused_look(const struct fetch_refusals *refusals, const struct fetch_look *look);
 bool fetch_refused_read(const struct fetch_refusals *refusals, const struct fetch_read *read);
 bool fetch_refused_list(const struct fetch_refusals *refusals, const struct fetch_list *list);
+bool fetch_refused_put(const struct fetch_refusals *refusals, const struct fetch_put *put);

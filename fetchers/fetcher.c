@@ -67,21 +67,26 @@ static void refusals_run(struct loop_deferred *deferred)
 	struct fetch_look *look = r->looks;
 	struct fetch_read *read = r->reads;
 	struct fetch_list *list = r->lists;
+	struct fetch_put *put = r->puts;
 
 	if (look)
 		r->looks = look->fetcher_private;
 	else if (read)
 		r->reads = read->fetcher_private;
-	else
+	else if (list)
 		r->lists = list->fetcher_private;
-	if (r->looks || r->reads || r->lists)
+	else
+		r->puts = put->fetcher_private;
+	if (r->looks || r->reads || r->lists || r->puts)
 		loop_defer(r->loop, deferred);
 	if (look)
 		look->done(look, -ENOMEM);
 	else if (read)
 		read->done(read, -ENOMEM);
-	else
+	else if (list)
 		list->done(list, -ENOMEM);
+	else
+		put->done(put, -ENOMEM);
 }
 
 void fetch_refusals_init(struct fetch_refusals *refusals, struct loop *loop)
@@ -113,6 +118,14 @@ void fetch_refuse_list(struct fetch_refusals *refusals, struct fetch_list *list)
 	loop_defer(refusals->loop, &refusals->deferred);
 }
 
+void fetch_refuse_put(struct fetch_refusals *refusals, struct fetch_put *put)
+{
+	fetch_error(put->error, put->locator, "no memory");
+	put->fetcher_private = refusals->puts;
+	refusals->puts = put;
+	loop_defer(refusals->loop, &refusals->deferred);
+}
+
 bool fetch_refused_look(const struct fetch_refusals *refusals, const struct fetch_look *look)
 {
 	for (const struct fetch_look *l = refusals->looks; l; l = l->fetcher_private)
@@ -133,6 +146,14 @@ bool fetch_refused_list(const struct fetch_refusals *refusals, const struct fetc
 {
 	for (const struct fetch_list *l = refusals->lists; l; l = l->fetcher_private)
 		if (l == list)
+			return true;
+	return false;
+}
+
+bool fetch_refused_put(const struct fetch_refusals *refusals, const struct fetch_put *put)
+{
+	for (const struct fetch_put *p = refusals->puts; p; p = p->fetcher_private)
+		if (p == put)
 			return true;
 	return false;
 }

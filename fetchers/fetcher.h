@@ -16,16 +16,19 @@
  *                     |        read() ... done()     any number at once
  *                     |        detach()              all its reads are done
  *                     +--> list() ... done()         optional: which objects are behind it?
- *                     +--> free()                    all objects detached, looks and lists done
+ *                     +--> put() ... done()          optional: store this there
+ *                     +--> free()                    all objects detached, all else done
  *
  * A new fetcher is one file, one row in fetchers/meson.build and one manual page; the contract
  * suite (tests/contract) runs on it by itself. Every sentence in this file is a test there.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
+#include <sys/types.h>
 
 #include "daemon/loop/loop.h"
 
@@ -118,6 +121,28 @@ struct fetch_list {
 
 #define FETCH_LIST_MAX 128
 
+/*
+ * Stores bytes at the origin: for tools that publish. Owned by the caller until done(). What is
+ * stored under the name of its content, and is there already, is not sent again. More errors:
+ *   -EINVAL    nothing can be stored under that locator
+ * Where it fails, nobody can read half of it there.
+ */
+struct fetch_put {
+	const char *locator;
+	const char *media_type; /* or NULL */
+	uint64_t size;
+	/*
+	 * The bytes from off on, as many as there are room and bytes: how many, at least one; or
+	 * -errno, which ends the request. Called from the loop, and may block it. From front to
+	 * back, and once more where it has to be sent once more.
+	 */
+	ssize_t (*read)(struct fetch_put *put, void *buf, size_t n, uint64_t off);
+	void (*done)(struct fetch_put *put, int err);
+	bool existed;		     /* done(0): it was there, and nothing was sent */
+	char error[FETCH_ERROR_MAX]; /* done(err < 0): as that of a look */
+	void *fetcher_private;
+};
+
 struct fetcher;
 
 /* A locator with a pinned identity. Fetchers embed it. */
@@ -141,6 +166,10 @@ struct fetcher_ops {
 	/* Both NULL: here, each locator names one object. cancel_list() is as cancel_look(). */
 	void (*list)(struct fetcher *fetcher, struct fetch_list *list);
 	void (*cancel_list)(struct fetcher *fetcher, struct fetch_list *list);
+
+	/* Both NULL: nothing can be stored here. cancel_put() is as cancel_look(). */
+	void (*put)(struct fetcher *fetcher, struct fetch_put *put);
+	void (*cancel_put)(struct fetcher *fetcher, struct fetch_put *put);
 
 	void (*free)(struct fetcher *fetcher);
 };

@@ -357,6 +357,12 @@ int http_answer_whole(const struct http_answer *answer, uint64_t room, const cha
 	return check_body(answer, ret_why);
 }
 
+int http_answer_success(const struct http_answer *answer, const char **ret_why)
+{
+	assert(answer->complete);
+	return answer->status >= 200 && answer->status < 300 ? 0 : check_status(answer, ret_why);
+}
+
 int http_condition_print(char buf[HTTP_CONDITION_MAX], const struct fetch_identity *pinned)
 {
 	const char *validator = pinned->validator, *text = NULL, *field = NULL;

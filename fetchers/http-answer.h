@@ -59,6 +59,9 @@ int http_answer_read(const struct http_answer *answer, const struct fetch_identi
 /* whole: the request was for everything, which must not be more than room. */
 int http_answer_whole(const struct http_answer *answer, uint64_t room, const char **ret_why);
 
+/* success: only the status matters. */
+int http_answer_success(const struct http_answer *answer, const char **ret_why);
+
 /*
  * The request field that makes a server refuse (412) when the object is not the pinned one any
  * more: "If-Match: ..." or "If-Unmodified-Since: ..."; empty where nothing is pinned. -EINVAL: the

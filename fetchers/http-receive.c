@@ -28,6 +28,8 @@ static int request_verdict(struct http_request *r, const char **ret_why)
 		return http_answer_look(&r->answer, r->room, &r->look->identity, &r->body, ret_why);
 	if (r->read)
 		return http_answer_read(&r->answer, &r->target->identity, r->off, r->len, ret_why);
+	if (!r->document->body)
+		return http_answer_success(&r->answer, ret_why);
 	return http_answer_whole(&r->answer, r->room, ret_why);
 }
 
@@ -46,7 +48,7 @@ static void request_judge(struct http_request *r)
 	if (err < 0)
 		http_request_fail(r, err, why);
 	else
-		r->body_counts = r->answer.status != 416;
+		r->body_counts = r->answer.status != 416 && (!r->document || r->document->body);
 }
 
 static void take_wanted(struct http_document *document, const char *line, size_t len)
@@ -74,7 +76,7 @@ static void keep_complaint(struct http_request *r, const char *bytes, size_t len
 {
 	size_t room;
 
-	if (!r->auth || !r->auth->explain || r->ignored >= sizeof(r->complaint))
+	if (r->ignored >= sizeof(r->complaint))
 		return;
 	room = sizeof(r->complaint) - r->ignored;
 	memcpy(r->complaint + r->ignored, bytes, len < room ? len : room);
@@ -144,9 +146,9 @@ static void request_follow(struct http_request *r)
 		http_request_fail(r, -EIO, "too many redirects");
 		return;
 	}
-	if (r->document && r->document->form) {
+	if (r->document && r->document->method >= HTTP_POST) {
 		http_request_fail(r, -EACCES,
-				  "redirected with something to post, which may be a secret");
+				  "redirected with something to send, which may be a secret");
 		return;
 	}
 	err = http_url_check(http_request_url(r), to, &why);

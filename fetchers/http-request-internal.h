@@ -47,7 +47,8 @@ struct http_request {
 	uint64_t body;	   /* bytes that the body has to have, or may have */
 	uint64_t received; /* of them */
 	uint64_t reported, ignored;
-	char complaint[HTTP_COMPLAINT_MAX]; /* the first ignored bytes, for auth */
+	uint64_t sent; /* of an upload */
+	char complaint[HTTP_COMPLAINT_MAX]; /* the first ignored bytes */
 	char curl_error[CURL_ERROR_SIZE];
 };
 

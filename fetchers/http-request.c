@@ -2,8 +2,12 @@
 #include "fetchers/http-request-internal.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define HTTP_SEND_SIZE	 (512L << 10) /* one call of a reader asks for up to this much */
+#define HTTP_STORE_STALL 300L	      /* s */
 
 void http_request_fail(struct http_request *r, int err, const char *why)
 {
@@ -47,6 +51,11 @@ static void request_done(struct http_request *r)
 	if (document) {
 		document->len = (size_t)r->received;
 		document->status = r->answer.status;
+		if (document->complaint)
+			snprintf(document->complaint, HTTP_COMPLAINT_MAX + 1, "%.*s",
+				 (int)(r->ignored < HTTP_COMPLAINT_MAX ? r->ignored
+								       : HTTP_COMPLAINT_MAX),
+				 r->complaint);
 	}
 	request_free(r);
 	if (look)
@@ -185,6 +194,70 @@ struct http_request *http_request_read(struct http_client *client, struct http_t
 	return r;
 }
 
+/* curl_read_callback: ends the transfer by itself where the size is reached. */
+static size_t upload_read(char *buf, size_t one, size_t n, void *userp)
+{
+	struct http_request *r = userp;
+	struct http_upload *upload = r->document->upload;
+	uint64_t left = upload->size - r->sent;
+	ssize_t len;
+
+	if (left == 0)
+		return 0;
+	len = upload->read(upload, buf, left < n ? (size_t)left : n, r->sent);
+	if (len > 0) {
+		r->sent += (uint64_t)len;
+		return (size_t)len;
+	}
+	http_request_fail(r, len < 0 ? (int)len : -EIO,
+			  len < 0 ? strerror((int)-len) : "what is sent has become shorter");
+	return CURL_READFUNC_ABORT;
+}
+
+static int upload_seek(void *userp, curl_off_t off, int origin)
+{
+	struct http_request *r = userp;
+
+	if (origin != SEEK_SET || off < 0 || (uint64_t)off > r->document->upload->size)
+		return CURL_SEEKFUNC_FAIL;
+	r->sent = (uint64_t)off;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void request_set_upload(struct http_request *r)
+{
+	long stall = r->client->config->stall_timeout_s;
+
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(r->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)r->document->upload->size);
+	curl_easy_setopt(r->easy, CURLOPT_READFUNCTION, upload_read);
+	curl_easy_setopt(r->easy, CURLOPT_READDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_SEEKFUNCTION, upload_seek);
+	curl_easy_setopt(r->easy, CURLOPT_SEEKDATA, r);
+	curl_easy_setopt(r->easy, CURLOPT_UPLOAD_BUFFERSIZE, HTTP_SEND_SIZE);
+	/* Who receives it may read all of it once more before there is an answer. */
+	curl_easy_setopt(r->easy, CURLOPT_LOW_SPEED_TIME,
+			 stall < HTTP_STORE_STALL ? HTTP_STORE_STALL : stall);
+}
+
+static void request_set_method(struct http_request *r)
+{
+	switch (r->document->method) {
+	case HTTP_GET:
+		break;
+	case HTTP_HEAD:
+		curl_easy_setopt(r->easy, CURLOPT_NOBODY, 1L);
+		break;
+	case HTTP_POST:
+		/* Copied by nobody: the caller's until done(). */
+		curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, r->document->form);
+		break;
+	case HTTP_PUT:
+		request_set_upload(r);
+		break;
+	}
+}
+
 struct http_request *http_request_document(struct http_client *client,
 					   struct http_document *document)
 {
@@ -196,9 +269,7 @@ struct http_request *http_request_document(struct http_client *client,
 	r->auth = document->auth;
 	r->buf = (uint8_t *)document->body;
 	r->room = r->body = document->room;
-	/* Copied by nobody: the caller's until done(). */
-	if (document->form)
-		curl_easy_setopt(r->easy, CURLOPT_POSTFIELDS, document->form);
+	request_set_method(r);
 	return r;
 }
 

@@ -32,23 +32,38 @@ struct http_target {
 };
 void http_target_end(struct http_target *target);
 
+#define HTTP_WANTED_MAX 4096 /* some registries put signatures into a Location */
+
 /* A field of the answer that somebody wants to see. */
 struct http_wanted {
 	const char *name;
-	char value[FETCH_VALIDATOR_MAX]; /* as sent; empty: none, or longer */
+	char value[HTTP_WANTED_MAX]; /* as sent; empty: none, or longer */
 };
+
+/* What a PUT sends, from front to back, and from its beginning when it is sent again. */
+struct http_upload {
+	uint64_t size;
+	/* Bytes from off on: how many, at least one; or -errno, which ends the request. It may
+	 * block, and everything else with it: for tools. */
+	ssize_t (*read)(struct http_upload *upload, void *buf, size_t n, uint64_t off);
+};
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT }; /* the last two send a body */
 
 #define HTTP_DOCUMENT_FIELDS 2
 
 /* A small body as a whole. Owned by the caller until done(), with all that it points to. */
 struct http_document {
 	const char *url;
-	const char *form;			  /* the body of a POST; NULL: GET */
+	enum http_method method;
+	const char *form;			  /* the body of a POST */
+	struct http_upload *upload;		  /* that of a PUT */
 	const char *fields[HTTP_DOCUMENT_FIELDS]; /* for the origin of url only; or NULL */
 	struct http_auth *auth;			  /* or NULL */
 	struct http_wanted *wanted;		  /* ends with a NULL name; or NULL */
-	char *body;
+	char *body;	     /* NULL: does not matter, and each status of success will do */
 	size_t room, len;    /* done(0): so much was filled; a longer one is an error */
+	char *complaint;     /* HTTP_COMPLAINT_MAX + 1: the text of an error's body; or NULL */
 	unsigned int status; /* 0: no answer */
 	void (*done)(struct http_document *document, int err);
 	char error[FETCH_ERROR_MAX];

@@ -107,7 +107,7 @@ void http_request_send(struct http_request *r)
 
 	http_answer_reset(&r->answer);
 	r->judged = r->body_counts = r->again = false;
-	r->ignored = 0;
+	r->ignored = r->sent = 0;
 	r->curl_error[0] = '\0';
 	request_take_move(r);
 	err = request_authorise(r);

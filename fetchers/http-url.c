@@ -59,6 +59,17 @@ bool http_url_same_origin(const char *a, const char *b)
 	       part_equal(url_a, url_b, CURLUPART_HOST) && part_equal(url_a, url_b, CURLUPART_PORT);
 }
 
+char *http_url_resolve(const char *from, const char *to)
+{
+	_cleanup_(urlp) CURLU *url = url_parse(from);
+	_cleanup_(partp) char *whole = NULL;
+
+	if (url && curl_url_set(url, CURLUPART_URL, to, 0) == CURLUE_OK &&
+	    curl_url_get(url, CURLUPART_URL, &whole, 0) == CURLUE_OK)
+		return strdup(whole);
+	return NULL;
+}
+
 char *http_url_with_user(const char *from, const char *to)
 {
 	static const CURLUPart parts[] = { CURLUPART_USER, CURLUPART_PASSWORD };

@@ -13,5 +13,8 @@ int http_url_check(const char *from, const char *to, const char **ret_why);
  */
 bool http_url_same_origin(const char *a, const char *b);
 
+/* Where `to`, which may be relative, leads from an absolute URL; NULL: no memory, or nowhere. */
+char *http_url_resolve(const char *from, const char *to);
+
 /* A copy of `to` that carries the user name and password of `from`; NULL: no memory. */
 char *http_url_with_user(const char *from, const char *to);

@@ -28,6 +28,7 @@ struct oci_auth {
 	struct oci *oci;
 	char *repository;		 /* owned */
 	struct http_challenge challenge; /* scheme NONE: was never refused */
+	bool stores;			 /* reading is not all that is wanted */
 	char *field;			 /* owned, secret: "Authorization: ...", or NULL */
 	uint64_t refresh, expires;	 /* of field, ns; UINT64_MAX: never */
 
@@ -147,6 +148,7 @@ static int token_prepare(struct oci_auth *a, const struct auth_credentials *cred
 		return -ENOMEM;
 	*answer = (struct http_document){
 		.url = url,
+		.method = form ? HTTP_POST : HTTP_GET,
 		.form = form,
 		.body = malloc(TOKEN_MAX),
 		.room = TOKEN_MAX,
@@ -238,6 +240,18 @@ static bool is_about_us(const struct http_answer *answer, const struct http_chal
 					 strcmp(challenge->error, "invalid_token") == 0);
 }
 
+/* What was asked for at first may be a read, and the token that it needs too little. */
+static void widen_scope(const struct oci_auth *a, char *scope, size_t n)
+{
+	char *pull;
+
+	if (asprintf(&pull, "repository:%s:pull", a->repository) < 0)
+		return;
+	if (!scope[0] || strcmp(scope, pull) == 0)
+		snprintf(scope, n, "%s%s", pull, a->stores ? ",push" : "");
+	free(pull);
+}
+
 static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 			 const struct http_answer *answer)
 {
@@ -254,9 +268,7 @@ static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 	secret_free(&a->field);
 	if (a->asking)
 		return true;
-	if (!challenge.scope[0])
-		snprintf(challenge.scope, sizeof(challenge.scope), "repository:%s:pull",
-			 a->repository);
+	widen_scope(a, challenge.scope, sizeof(challenge.scope));
 	a->challenge = challenge;
 	/* The same password would be refused again; the next request reads the file anew. */
 	return !sent || challenge.scheme == HTTP_SCHEME_BEARER;
@@ -337,6 +349,12 @@ void oci_auth_put(struct oci_auth *a)
 struct http_auth *oci_auth_of(struct oci_auth *a)
 {
 	return &a->base;
+}
+
+/* A token that was got for less does not get better: the next one is refused, or asked for. */
+void oci_auth_widen(struct oci_auth *a)
+{
+	a->stores = true;
 }
 
 void oci_auths_end(struct oci *oci)

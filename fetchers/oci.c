@@ -129,6 +129,23 @@ static void oci_cancel_list(struct fetcher *fetcher, struct fetch_list *list)
 		oci_list_cancel(list->fetcher_private);
 }
 
+static void oci_put(struct fetcher *fetcher, struct fetch_put *put)
+{
+	struct oci *oci = container_of(fetcher, struct oci, base);
+
+	put->fetcher_private = oci_put_start(oci, put);
+	if (!put->fetcher_private)
+		fetch_refuse_put(&oci->refusals, put);
+}
+
+static void oci_cancel_put(struct fetcher *fetcher, struct fetch_put *put)
+{
+	struct oci *oci = container_of(fetcher, struct oci, base);
+
+	if (!fetch_refused_put(&oci->refusals, put))
+		oci_put_cancel(put->fetcher_private);
+}
+
 static void oci_free(struct fetcher *fetcher)
 {
 	struct oci *oci = container_of(fetcher, struct oci, base);
@@ -148,6 +165,8 @@ static const struct fetcher_ops oci_ops = {
 	.cancel_read = oci_cancel_read,
 	.list = oci_list,
 	.cancel_list = oci_cancel_list,
+	.put = oci_put,
+	.cancel_put = oci_cancel_put,
 	.free = oci_free,
 };
 

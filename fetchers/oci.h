@@ -7,10 +7,11 @@
  *	oci-walk.c	reference -> manifests -> what they say
  *	oci-look.c	... -> descriptor -> first bytes
  *	oci-list.c	... -> layers and configuration of an image
- *	oci-auth.c	who may read a repository: one token for all its requests
+ *	oci-put.c	a blob or a manifest -> the registry
+ *	oci-auth.c	who may use a repository: one token for all its requests
  *
- * and what is pure: oci-reference, oci-manifest, oci-image, oci-token, oci-digest, auth-file,
- *http-challenge.
+ * and what is pure: oci-reference, oci-manifest, oci-image, oci-token, oci-digest, oci-error,
+ * auth-file, http-challenge.
  */
 #pragma once
 
@@ -59,6 +60,9 @@ struct oci_auth *oci_auth_get(struct oci *oci, const char *repository);
 void oci_auth_put(struct oci_auth *auth);
 struct http_auth *oci_auth_of(struct oci_auth *auth);
 
+/* From now on tokens are asked for with which one may store, too. */
+void oci_auth_widen(struct oci_auth *auth);
+
 /* All have been put. */
 void oci_auths_end(struct oci *oci);
 
@@ -77,3 +81,11 @@ struct oci_list;
 /* As for looks. */
 struct oci_list *oci_list_start(struct oci *oci, struct fetch_list *list);
 void oci_list_cancel(struct oci_list *l);
+
+/* ---- storing ---------------------------------------------------------------------------- */
+
+struct oci_put;
+
+/* NULL: no memory, nothing is started. It frees itself before put->done(). */
+struct oci_put *oci_put_start(struct oci *oci, struct fetch_put *put);
+void oci_put_cancel(struct oci_put *p);

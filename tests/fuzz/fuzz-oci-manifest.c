@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Manifests and indexes, and the answers of token servers: JSON of somebody else.
+ * Manifests and indexes, errors of registries, and the answers of token servers: JSON of somebody
+ * else.
  */
 #include <errno.h>
 #include <string.h>
 
+#include "fetchers/oci-error.h"
 #include "fetchers/oci-image.h"
 #include "fetchers/oci-manifest.h"
 #include "fetchers/oci-token.h"
@@ -55,6 +57,19 @@ static void check_image(const uint8_t *data, size_t n)
 	oci_image_end(&image);
 }
 
+static void check_error(const uint8_t *data, size_t n)
+{
+	char *text = strndup((const char *)data, n), why[OCI_ERROR_MAX];
+
+	FUZZ_CHECK(text);
+	memset(why, 1, sizeof(why));
+	oci_error_parse(why, text);
+	FUZZ_CHECK(memchr(why, '\0', sizeof(why)));
+	for (const char *c = why; *c; c++)
+		FUZZ_CHECK((unsigned char)*c >= ' ' && *c != 0x7f);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct oci_reference any = { 0 }, second = { .select = OCI_SELECT_LAYER, .layer = 1 },
@@ -70,6 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	check_choice(data, n, "", &titled);
 	check_choice(data, n, "", &whole);
 	check_image(data, n);
+	check_error(data, n);
 	if (oci_token_parse(&token, &seconds, (const char *)data, n, &why) == 0) {
 		FUZZ_CHECK(*token && !strpbrk(token, " \r\n") && seconds >= 1 && seconds <= 86400);
 		free(token);

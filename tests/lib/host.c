@@ -196,6 +196,82 @@ int host_list(struct host *host, struct host_list *list, const char *locator)
 	return host_list_wait(list);
 }
 
+/* ---- puts ------------------------------------------------------------------------------- */
+
+static ssize_t put_read(struct fetch_put *base, void *buf, size_t n, uint64_t off)
+{
+	struct host_put *put = container_of(base, struct host_put, put);
+
+	ck_assert_uint_eq(put->n_done, 0);
+	ck_assert_uint_gt(n, 0);
+	ck_assert_uint_le(off + n, base->size);
+	put->n_begun += off == 0;
+	ck_assert(off == 0 || off == put->off);
+	if (put->fails_at < base->size && off + n > put->fails_at) {
+		if (off == put->fails_at)
+			return put->fails_with;
+		n = put->fails_at - off;
+	}
+	memcpy(buf, put->bytes + off, n);
+	put->off = off + n;
+	return (ssize_t)n;
+}
+
+static void put_done(struct fetch_put *base, int err)
+{
+	struct host_put *put = container_of(base, struct host_put, put);
+
+	ck_assert_uint_eq(put->host->inside, 0);
+	ck_assert_uint_eq(put->n_done, 0);
+	ck_assert_int_le(err, 0);
+	put->n_done++;
+	put->err = err;
+	put->host->unfinished--;
+	if (err < 0)
+		check_error_text(base->error);
+}
+
+void host_put_start(struct host *host, struct host_put *put, const char *locator, const char *type,
+		    const void *bytes, size_t len)
+{
+	*put = (struct host_put){
+		.put = { .media_type = type, .size = len, .read = put_read, .done = put_done },
+		.host = host,
+		.bytes = bytes,
+		.fails_at = put->fails_at,
+		.fails_with = put->fails_with,
+	};
+	snprintf(put->locator, sizeof(put->locator), "%s", locator);
+	put->put.locator = put->locator;
+	host->unfinished++;
+	host->inside++;
+	host->fetcher->ops->put(host->fetcher, &put->put);
+	host->inside--;
+}
+
+void host_put_cancel(struct host_put *put)
+{
+	struct host *host = put->host;
+
+	host->inside++;
+	host->fetcher->ops->cancel_put(host->fetcher, &put->put);
+	host->inside--;
+}
+
+int host_put_wait(struct host_put *put)
+{
+	while (put->n_done == 0)
+		host_turn(put->host);
+	return put->err;
+}
+
+int host_put(struct host *host, struct host_put *put, const char *locator, const char *type,
+	     const void *bytes, size_t len)
+{
+	host_put_start(host, put, locator, type, bytes, len);
+	return host_put_wait(put);
+}
+
 /* ---- reads ------------------------------------------------------------------------------ */
 
 static void read_progress(struct fetch_read *base, size_t filled)

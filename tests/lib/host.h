@@ -38,6 +38,18 @@ struct host_list {
 	int err;
 };
 
+struct host_put {
+	struct fetch_put put;
+	struct host *host;
+	char locator[4096];
+	const uint8_t *bytes;
+	uint64_t fails_at; /* of read(); size or more: never */
+	int fails_with;	   /* -errno; 0: there is nothing more */
+	uint64_t off;	   /* where the last read() ended */
+	unsigned int n_done, n_begun;
+	int err;
+};
+
 struct host_read {
 	struct fetch_read read;
 	struct host *host;
@@ -60,6 +72,14 @@ void host_list_start(struct host *host, struct host_list *list, const char *loca
 void host_list_cancel(struct host_list *list);
 int host_list_wait(struct host_list *list);
 int host_list(struct host *host, struct host_list *list, const char *locator);
+
+/* Puts these bytes. host_put() starts and waits. fails_at and fails_with stay as they are. */
+void host_put_start(struct host *host, struct host_put *put, const char *locator, const char *type,
+		    const void *bytes, size_t len);
+void host_put_cancel(struct host_put *put);
+int host_put_wait(struct host_put *put);
+int host_put(struct host *host, struct host_put *put, const char *locator, const char *type,
+	     const void *bytes, size_t len);
 
 struct fetch_object *host_attach(struct host *host, const char *locator,
 				 const struct fetch_identity *identity);

@@ -74,8 +74,9 @@ static char *make_token(const char *repository, int life)
 	snprintf(claims, sizeof(claims),
 		 "{\"iss\":\"tokend\",\"sub\":\"\",\"aud\":\"reg\",\"exp\":%ld,\"nbf\":%ld,"
 		 "\"iat\":%ld,\"jti\":\"%u\",\"access\":[{\"type\":\"repository\",\"name\":\"%s\","
-		 "\"actions\":[\"pull\"]}]}",
-		 now + life, now - 600, now - 600, asked, repository);
+		 "\"actions\":[\"pull\"%s]}]}",
+		 now + life, now - 600, now - 600, asked, repository,
+		 strstr(last, "push") && !options.read_only ? ",\"push\"" : "");
 	middle = base64(claims, strlen(claims), true);
 	ck_assert_int_gt(asprintf(&text, "%s.%s", head, middle), 0);
 	signature = sign(text);

@@ -12,6 +12,7 @@ struct token_server_options {
 	const char *user, *password; /* NULL: everybody gets a token */
 	const char *identity_token;  /* NULL: asked by POST, it refuses */
 	const char *repository;	     /* that tokens are for; NULL: the one that was asked for */
+	bool read_only;		     /* nobody may push, also who asks for that */
 	int life;		     /* s until "exp"; 0: 300 */
 	unsigned int expires_in;     /* s, as told; 0: not told */
 	bool access_token;	     /* under that name */

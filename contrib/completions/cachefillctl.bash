@@ -4,7 +4,7 @@
 _cachefillctl_commands()
 {
 	case $1 in
-	'') echo trace ;;
+	'') echo trace mount umount mounts ;;
 	trace) echo verify show stats plot plan cut merge anonymise replay ;;
 	esac
 }
@@ -14,6 +14,11 @@ _cachefillctl_options()
 	case $1 in
 	'') echo --help --version ;;
 	trace) echo --help ;;
+	mount)
+		echo --writable --options --read-ahead --config --state-dir --run-dir --help
+		;;
+	umount) echo --all --lazy --run-dir --help ;;
+	mounts) echo --json --run-dir --help ;;
 	trace-verify) echo --lenient --help ;;
 	trace-show) echo --json --kind --from --to --object --help ;;
 	trace-stats) echo --json --top --from --to --object --help ;;
@@ -41,7 +46,7 @@ _cachefillctl_value()
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
 	-o | --output | --config | --script | --trace) _filedir ;;
-	--cache-dir) _filedir -d ;;
+	--cache-dir | --state-dir | --run-dir | --writable) _filedir -d ;;
 	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
 	--io) mapfile -t COMPREPLY < <(compgen -W 'uring poll' -- "$2") ;;
 	--origin)
@@ -51,7 +56,12 @@ _cachefillctl_value()
 		;;
 	--from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
 	--latency | --bandwidth | --buffers | --readahead-max) ;;
-	--open-deadline | --read-deadline | --max-requests) ;;
+	--open-deadline | --read-deadline | --max-requests | --read-ahead) ;;
+	--options)
+		mapfile -t COMPREPLY < <(compgen -W 'writable upper= nosuid noexec dev ro noatime
+			read-ahead=' -- "$2")
+		compopt -o nospace
+		;;
 	*) return 1 ;;
 	esac
 }

@@ -8,13 +8,15 @@
 
 #include "daemon/ctl/progress.h"
 
+const char *ctl_program = "cachefillctl";
+
 int ctl_error(const char *fmt, ...)
 {
 	va_list ap;
 
 	progress_hide();
 	fflush(stdout); /* in the order in which it happened, also in one file */
-	fputs("cachefillctl: ", stderr);
+	fprintf(stderr, "%s: ", ctl_program);
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);

@@ -49,6 +49,9 @@ struct ctl_syntax {
  */
 int ctl_getopt(const struct ctl_syntax *syntax, int argc, char *argv[], int *ret_status);
 
+/* How the program was called, for messages: "cachefillctl" but for the helpers of mount(8). */
+extern const char *ctl_program;
+
 /* "cachefillctl: MESSAGE" on stderr; returns CTL_FAILED, so that it can be returned. */
 int ctl_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The same with "Try '... --help'.", returns CTL_USAGE. */
@@ -73,3 +76,11 @@ int ctl_trace_verify(int argc, char *argv[]);
 int ctl_trace_plan(int argc, char *argv[]);
 int ctl_trace_anonymise(int argc, char *argv[]);
 int ctl_trace_replay(int argc, char *argv[]);
+
+/* Mounted images. */
+int ctl_mount(int argc, char *argv[]);
+int ctl_umount(int argc, char *argv[]);
+int ctl_mounts(int argc, char *argv[]);
+/* By the names mount.cachefill and umount.cachefill; they return statuses of mount(8). */
+int ctl_mount_helper(int argc, char *argv[]);
+int ctl_umount_helper(int argc, char *argv[]);

@@ -7,6 +7,10 @@
 
 static const struct ctl_command commands[] = {
 	{ "trace", "COMMAND ...", "look at recorded requests, cut and replay them", ctl_trace },
+	{ "mount", "[OPTION]... IMAGE|REF DIR", "mount an image, its bytes come when they are read",
+	  ctl_mount },
+	{ "umount", "[OPTION]... DIR...", "undo that", ctl_umount },
+	{ "mounts", "[--json]", "list the images that are mounted", ctl_mounts },
 	{ NULL },
 };
 
@@ -21,7 +25,18 @@ static int finish(int status)
 	return status == CTL_OK ? CTL_FAILED : status;
 }
 
+/* mount(8) and umount(8) call it by other names. */
+static int run_helper(const char *name, int argc, char *argv[])
+{
+	ctl_program = name;
+	return name[0] == 'u' ? ctl_umount_helper(argc, argv) : ctl_mount_helper(argc, argv);
+}
+
 int main(int argc, char *argv[])
 {
+	const char *name = argc > 0 ? basename(argv[0]) : "";
+
+	if (strcmp(name, "mount.cachefill") == 0 || strcmp(name, "umount.cachefill") == 0)
+		return run_helper(name, argc, argv);
 	return finish(ctl_dispatch(commands, "cachefillctl", argc, argv));
 }

@@ -90,7 +90,7 @@ options_of_text() {
 commands trace > "$work/help"
 sed -n 's/^\.Nm Cm trace \([a-z]*\).*/\1/p' man/cachefillctl.1 > "$work/man"
 _cachefillctl_commands trace | tr ' ' '\n' > "$work/bash"
-sed -n "s/.*'2:command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
+sed -n "s/.*'1:trace command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
 for place in man bash zsh; do same "commands of cachefillctl trace" help $place; done
 
 "$ctl" --help | options_of_help > "$work/help"
@@ -109,6 +109,27 @@ while read -r name; do
 		same "options of cachefillctl trace $name" help $place
 	done
 done < <(commands trace)
+
+# Commands without commands of their own: each is a section of a page, and a function.
+commands > "$work/help"
+_cachefillctl_commands '' | tr ' ' '\n' > "$work/bash"
+sed -n "s/.*'1:command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
+for place in bash zsh; do same "commands of cachefillctl" help $place; done
+while read -r page name; do
+	"$ctl" "$name" --help | options_of_help > "$work/help"
+	{
+		awk -v name="$name" '/^\.S[sh] /{ on = $1 == ".Ss" && $2 == name } on' "man/$page" |
+			options_of_page
+		echo --help
+	} > "$work/man"
+	_cachefillctl_options "$name" | tr ' ' '\n' > "$work/bash"
+	sed -n "/^_cachefillctl_$name()/,/^}/p" "$zsh" | options_of_text > "$work/zsh"
+	for place in man bash zsh; do same "options of cachefillctl $name" help $place; done
+done <<-PAGES
+	cachefillctl-mount.1 mount
+	cachefillctl-mount.1 umount
+	cachefillctl-mount.1 mounts
+PAGES
 
 # ---- keys
 

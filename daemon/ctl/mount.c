@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * cachefillctl mount and umount.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/ctl/ctl.h"
+#include "daemon/ctl/mount-command.h"
+
+enum { OPT_CONFIG = 256, OPT_STATE_DIR, OPT_RUN_DIR, OPT_READ_AHEAD, OPT_ALL };
+
+#define PLACES_HELP                                                            \
+	"      --config FILE          cachefilld.conf(5); the installed one\n" \
+	"      --state-dir DIR        where the image store is\n"              \
+	"      --run-dir DIR          what is on record; /run/cachefilld\n"    \
+	"  -h, --help                 print this\n"
+
+static const struct option mount_longs[] = {
+	{ "writable", optional_argument, NULL, 'w' },
+	{ "options", required_argument, NULL, 'o' },
+	{ "read-ahead", required_argument, NULL, OPT_READ_AHEAD },
+	{ "config", required_argument, NULL, OPT_CONFIG },
+	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL },
+};
+
+static const struct ctl_syntax mount_syntax = {
+	"cachefillctl mount",
+	"w::o:h",
+	mount_longs,
+	"Usage: cachefillctl mount [OPTION]... IMAGE|REF DIR\n"
+	"\n"
+	"Mounts an image of the store, or what a reference leads to, on DIR. Its bytes\n"
+	"are fetched when they are first read.\n"
+	"\n"
+	"  -w, --writable[=DIR]       what is written goes to memory, or to DIR/upper\n"
+	"  -o, --options OPTIONS      as in fstab(5): nodev, nosuid, noexec, noatime, ...\n"
+	"      --read-ahead SIZE      of the kernel, for each reader; 1MiB\n" PLACES_HELP,
+};
+
+static const struct option umount_longs[] = {
+	{ "lazy", no_argument, NULL, 'l' },
+	{ "all", no_argument, NULL, OPT_ALL },
+	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL },
+};
+
+static const struct ctl_syntax umount_syntax = {
+	"cachefillctl umount",
+	"lh",
+	umount_longs,
+	"Usage: cachefillctl umount [OPTION]... DIR...\n"
+	"       cachefillctl umount [OPTION]... --all\n"
+	"\n"
+	"Undoes what 'cachefillctl mount' made, and what others left half-made.\n"
+	"\n"
+	"      --all                  all images that are mounted\n"
+	"  -l, --lazy                 also in use: it ends with the last user\n"
+	"      --run-dir DIR          what is on record; /run/cachefilld\n"
+	"  -h, --help                 print this\n",
+};
+
+/* ---- options ------------------------------------------------------------------------------ */
+
+struct arguments {
+	struct mount_options options;
+	bool lazy, all;
+};
+
+static int replace(char **text, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+static int take_writable(struct mount_options *options, const char *dir)
+{
+	options->writable = dir ? MOUNT_IN_DIR : MOUNT_IN_MEMORY;
+	return dir ? replace(&options->upper, dir) : 0;
+}
+
+static int take_option(struct arguments *a, int opt, char *error)
+{
+	switch (opt) {
+	case 'w':
+		return take_writable(&a->options, optarg);
+	case 'o':
+		return mount_options_add(&a->options, optarg, error);
+	case OPT_READ_AHEAD:
+		return mount_options_read_ahead(&a->options, optarg, error);
+	case OPT_CONFIG:
+		return replace(&a->options.config, optarg);
+	case OPT_STATE_DIR:
+		return replace(&a->options.state_dir, optarg);
+	case OPT_RUN_DIR:
+		return replace(&a->options.run_dir, optarg);
+	case 'l':
+		a->lazy = true;
+		return 0;
+	case OPT_ALL:
+		a->all = true;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+/* True: go on. Else *ret_status is to be returned. */
+static bool take_options(const struct ctl_syntax *syntax, int argc, char *argv[],
+			 struct arguments *a, int *ret_status)
+{
+	char error[MOUNT_ERROR_MAX];
+	int opt;
+
+	mount_options_begin(&a->options);
+	while ((opt = ctl_getopt(syntax, argc, argv, ret_status)) != CTL_OPTIONS_END) {
+		if (opt == CTL_OPTIONS_EXIT)
+			return false;
+		snprintf(error, sizeof(error), "out of memory");
+		if (take_option(a, opt, error) < 0) {
+			*ret_status = ctl_usage(syntax->command, "%s", error);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* ---- commands ----------------------------------------------------------------------------- */
+
+static int run_mount(int argc, char *argv[], struct arguments *a)
+{
+	char error[MOUNT_ERROR_MAX];
+	int r;
+
+	if (argc - optind != 2)
+		return ctl_usage(mount_syntax.command, "an image and a directory are expected");
+	if (mount_options_check(&a->options, error) < 0)
+		return ctl_usage(mount_syntax.command, "%s", error);
+	r = mount_command(&a->options, argv[optind], argv[optind + 1]);
+	if (r == -EALREADY)
+		return ctl_error("%s: %s is mounted there already", argv[optind + 1], argv[optind]);
+	return r < 0 ? CTL_FAILED : CTL_OK;
+}
+
+int ctl_mount(int argc, char *argv[])
+{
+	struct arguments a = { 0 };
+	int status;
+
+	if (take_options(&mount_syntax, argc, argv, &a, &status))
+		status = run_mount(argc, argv, &a);
+	mount_options_end(&a.options);
+	return status;
+}
+
+static int run_umount(int argc, char *argv[], const struct arguments *a)
+{
+	int status = CTL_OK;
+
+	if (a->all != (argc == optind))
+		return ctl_usage(umount_syntax.command,
+				 a->all ? "--all is for all, without a directory"
+					: "a directory is missing, or --all");
+	if (a->all && umount_all_command(a->options.run_dir, a->lazy) < 0)
+		status = CTL_FAILED;
+	for (int i = optind; i < argc; i++)
+		if (umount_command(a->options.run_dir, argv[i], a->lazy) < 0)
+			status = CTL_FAILED;
+	return status;
+}
+
+int ctl_umount(int argc, char *argv[])
+{
+	struct arguments a = { 0 };
+	int status;
+
+	if (take_options(&umount_syntax, argc, argv, &a, &status))
+		status = run_umount(argc, argv, &a);
+	mount_options_end(&a.options);
+	return status;
+}

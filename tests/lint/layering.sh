@@ -35,6 +35,8 @@ daemon/ctl/mount-command.*	daemon/ctl/* daemon/config.h daemon/images/images.h
 daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
+daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h
+daemon/ctl/image*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/engine/erofs.h daemon/loop/loop.h fetchers/fetcher.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/context.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/util/cleanup.h"
+#include "daemon/util/log.h"
+
+bool context_option(struct context *c, int opt)
+{
+	switch (opt) {
+	case CONTEXT_OPT_CONFIG:
+		c->config_file = optarg;
+		return true;
+	case CONTEXT_OPT_STATE_DIR:
+		c->state_dir_option = optarg;
+		return true;
+	case CONTEXT_OPT_RUN_DIR:
+		c->run_dir = optarg;
+		return true;
+	case CONTEXT_OPT_JSON:
+		c->json = true;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* As an option is meant: from where we are. Owned by the caller; NULL: no memory. */
+static char *absolute(const char *path)
+{
+	_cleanup_free_ char *here = *path == '/' ? NULL : getcwd(NULL, 0);
+	char *text = NULL;
+
+	if (*path == '/')
+		return strdup(path);
+	return here && asprintf(&text, "%s/%s", here, path) >= 0 ? text : NULL;
+}
+
+static int set_state_dir(struct context *c, char *error)
+{
+	_cleanup_free_ char *path = NULL;
+
+	if (!c->state_dir_option)
+		return 0;
+	path = absolute(c->state_dir_option);
+	if (path && *c->state_dir_option)
+		return config_set(c->config, "state-dir", path, error);
+	snprintf(error, CONFIG_ERROR_MAX, "--state-dir '%s': %s", c->state_dir_option,
+		 strerror(path ? EINVAL : errno));
+	return -EINVAL;
+}
+
+static int load(struct context *c)
+{
+	char error[CONFIG_ERROR_MAX] = "out of memory";
+	int r = config_new(&c->config);
+
+	if (r == 0) {
+		r = config_load(c->config, c->config_file ?: CACHEFILLD_CONF, error);
+		if (r == -ENOENT && !c->config_file)
+			r = 0;
+	}
+	if (r == 0)
+		r = set_state_dir(c, error);
+	if (r == 0)
+		r = config_finish(c->config, error);
+	if (r < 0)
+		return ctl_error("%s", error);
+	c->state_dir = c->config->state_dir;
+	return CTL_OK;
+}
+
+static int open_store(struct context *c, unsigned int needs)
+{
+	char error[IMAGES_ERROR_MAX] = "out of memory";
+	int r = images_open(&c->images, c->state_dir,
+			    needs & CONTEXT_WRITE ? IMAGES_WRITE : IMAGES_READ, error);
+
+	if (r == -ENOENT && !(needs & CONTEXT_WRITE))
+		return CTL_OK;
+	return r < 0 ? ctl_error("%s", error) : CTL_OK;
+}
+
+static int open_origins(struct context *c)
+{
+	/* Without io_uring, which a command that mostly waits does not miss. */
+	int r = loop_new(&c->loop, LOOP_POLL);
+
+	if (r == 0)
+		r = origins_new(&c->origins, c->loop, c->config);
+	return r < 0 ? ctl_error("%s", strerror(-r)) : CTL_OK;
+}
+
+int context_open(struct context *c, unsigned int needs)
+{
+	int status;
+
+	log_set_level(LOG_WARNING);
+	status = load(c);
+	if (status == CTL_OK && (needs & (CONTEXT_READ | CONTEXT_WRITE)))
+		status = open_store(c, needs);
+	if (status == CTL_OK && (needs & CONTEXT_ORIGINS))
+		status = open_origins(c);
+	return status;
+}
+
+void context_close(struct context *c)
+{
+	c->origins = origins_free(c->origins);
+	c->loop = loop_free(c->loop);
+	c->images = images_close(c->images);
+	c->config = config_free(c->config);
+	c->state_dir = NULL;
+}

@@ -11,11 +11,12 @@
 #include "tests/contract/s3-oracle.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/registry.h"
+#include "tests/lib/temporary.h"
 #include "daemon/replay/pattern.h"
 
 /* ---- file ------------------------------------------------------------------------------- */
 
-static char dir[64], dir_template[80];
+static char dir[TEMPORARY_MAX], dir_template[TEMPORARY_MAX + 16];
 
 /* The number of times that each name was put. */
 static struct {
@@ -36,17 +37,13 @@ static unsigned int *version_of(const char *name)
 static void file_start(void)
 {
 	memset(versions, 0, sizeof(versions));
-	snprintf(dir, sizeof(dir), "/tmp/contract-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(dir_template, sizeof(dir_template), "file:%s/{cookie}", dir);
 }
 
 static void file_stop(void)
 {
-	char command[80];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 static uint64_t file_key(const char *name)
@@ -57,7 +54,7 @@ static uint64_t file_key(const char *name)
 /* By rename, as files are meant to be replaced. */
 static void file_put(const char *name, uint64_t size)
 {
-	char path[160], fresh[200];
+	char path[TEMPORARY_MAX + 64], fresh[TEMPORARY_MAX + 80];
 	char *bytes = malloc(size + 1);
 	int fd;
 
@@ -75,7 +72,7 @@ static void file_put(const char *name, uint64_t size)
 
 static void file_remove(const char *name)
 {
-	char path[160];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	unlink(path);

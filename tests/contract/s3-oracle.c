@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/contract/s3-oracle.h"
+#include "tests/lib/temporary.h"
 
 #include <check.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[64], log_path[96], keys_path[96];
+static char dir[TEMPORARY_MAX], log_path[TEMPORARY_MAX + 16], keys_path[TEMPORARY_MAX + 16];
 static pid_t pid;
 static unsigned int port;
 
@@ -24,8 +25,8 @@ bool oracle_installed(void)
 
 const char *oracle_write(const char *name, const char *text)
 {
-	static char path[128];
-	char fresh[140];
+	static char path[TEMPORARY_MAX + 64];
+	char fresh[TEMPORARY_MAX + 80];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -49,8 +50,7 @@ void oracle_start(unsigned int upstream_port)
 	int out[2];
 	FILE *f;
 
-	snprintf(dir, sizeof(dir), "/tmp/s3-oracle-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(log_path, sizeof(log_path), "%s", oracle_write("log", ""));
 	oracle_keys(ORACLE_ID " " ORACLE_SECRET);
 	snprintf(upstream, sizeof(upstream), "%u", upstream_port);
@@ -77,12 +77,9 @@ void oracle_start(unsigned int upstream_port)
 
 void oracle_stop(void)
 {
-	char command[80];
-
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 unsigned int oracle_port(void)

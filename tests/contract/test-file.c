@@ -13,9 +13,10 @@
 
 #include "tests/lib/host.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 /* top/root is the directory of the source; top/secret must stay out of reach. */
-static char top[64], root[80];
+static char top[TEMPORARY_MAX], root[TEMPORARY_MAX + 16];
 static struct host host;
 
 static void write_file(const char *path, const char *text)
@@ -29,10 +30,9 @@ static void write_file(const char *path, const char *text)
 
 static void start(void)
 {
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 
-	snprintf(top, sizeof(top), "/tmp/test-file-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(top));
+	temporary_dir(top, TEMPORARY_ANY);
 	snprintf(root, sizeof(root), "%s/root", top);
 	ck_assert_int_eq(mkdir(root, 0755), 0);
 	ck_assert_int_eq(chdir(root), 0);
@@ -52,12 +52,9 @@ static void start(void)
 
 static void stop(void)
 {
-	char command[80];
-
 	host_stop(&host);
-	snprintf(command, sizeof(command), "rm -rf %s", top);
 	ck_assert_int_eq(chdir("/"), 0);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(top);
 }
 
 /* Static. */

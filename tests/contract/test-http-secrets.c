@@ -4,6 +4,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "tests/contract/http-rig.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 static const struct fetcher_param secret_params[] = { { "header", "X-Token: secret" },
 						      { "user-agent", "tester" },
@@ -32,15 +34,19 @@ END_TEST
 
 START_TEST(headers_come_from_a_file)
 {
-	char path[] = "/tmp/header-XXXXXX", request[4096];
+	char dir[TEMPORARY_MAX], path[TEMPORARY_MAX + 16], request[4096];
 	struct fetcher_param params[] = { { "header-file", path }, { NULL, NULL } };
 	static const char text[] = "# secrets\n\nX-Token: from file\nX-More: 2";
-	int fd = mkstemp(path);
+	int fd;
 
+	temporary_dir(dir, TEMPORARY_ANY);
+	snprintf(path, sizeof(path), "%s/headers", dir);
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
 	close(fd);
 	http_restart(params);
-	unlink(path);
+	temporary_remove(dir);
 	identity_of("blob");
 	origin_last_request(origin, request, sizeof(request));
 	ck_assert_ptr_nonnull(strstr(request, "\r\nX-Token: from file\r\n"));

@@ -23,10 +23,12 @@
 #include "daemon/replay/pattern.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
+#include "tests/lib/temporary.h"
 
 #define SIZE 1000000
 
-static char dir[64], ca[96], cert[96], key[96];
+static char dir[TEMPORARY_MAX], ca[TEMPORARY_MAX + 16], cert[TEMPORARY_MAX + 16],
+	key[TEMPORARY_MAX + 16];
 static unsigned int port_plain, port_tls, port_strict;
 static pid_t nginx;
 static struct host host;
@@ -61,7 +63,7 @@ static void make_certificates(void)
 
 static void write_config(void)
 {
-	char path[96];
+	char path[TEMPORARY_MAX + 32];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/nginx.conf", dir);
@@ -92,7 +94,7 @@ static void write_config(void)
 /* Bytes of that version, with a time of its own: nginx's ETag is time and size. */
 static void put(const char *name, size_t size, unsigned int version)
 {
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 	char *bytes = malloc(size + 1);
 	FILE *f;
 
@@ -108,7 +110,7 @@ static void put(const char *name, size_t size, unsigned int version)
 
 static void start_nginx(void)
 {
-	char conf[96];
+	char conf[TEMPORARY_MAX + 32];
 
 	snprintf(conf, sizeof(conf), "%s/nginx.conf", dir);
 	do {
@@ -129,8 +131,7 @@ static void start_nginx(void)
 
 static void start(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test-nginx-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	run("mkdir %s/www", dir);
 	make_certificates();
 	put("blob", SIZE, 1);
@@ -143,7 +144,7 @@ static void stop(void)
 {
 	kill(nginx, SIGQUIT);
 	waitpid(nginx, NULL, 0);
-	run("rm -rf %s", dir);
+	temporary_remove(dir);
 }
 
 /* ---- tools ------------------------------------------------------------------------------ */
@@ -193,7 +194,7 @@ static void read_many(const char *locator, int n)
 /* Connections in the server's log of requests with that word; it is written before the answer. */
 static int connections_with(const char *word)
 {
-	char path[96], line[256];
+	char path[TEMPORARY_MAX + 32], line[256];
 	int n = 0, seen[64];
 	FILE *f;
 

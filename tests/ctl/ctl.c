@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "tests/ctl/ctl.h"
+#include "tests/lib/temporary.h"
 
 #include <check.h>
 #include <errno.h>
@@ -13,22 +14,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[] = "/tmp/test-ctl.XXXXXX";
+static char dir[TEMPORARY_MAX];
 
 void ctl_enter(void)
 {
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	ck_assert_int_eq(chdir(dir), 0);
 }
 
 void ctl_leave(void)
 {
-	char command[64];
-
 	traces_free();
 	ck_assert_int_eq(chdir("/"), 0);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 /* ---- files ------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "daemon/ctl/als-match.h"
 #include "daemon/ctl/als-tree.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define HEX(c)	   c c c c c c c c c c c c c c c c
 #define DIGEST(c)  "sha256:" HEX(c c c c)
@@ -255,21 +256,17 @@ END_TEST
 
 /* ---- the directory ------------------------------------------------------------------------ */
 
-static char root[64], dir[80], error[ALS_ERROR_MAX], diff[PATH_MAX];
+static char root[TEMPORARY_MAX], dir[TEMPORARY_MAX + 16], error[ALS_ERROR_MAX], diff[PATH_MAX];
 
 static void setup(void)
 {
-	snprintf(root, sizeof(root), "/tmp/als-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(root));
+	temporary_dir(root, TEMPORARY_ANY);
 	snprintf(dir, sizeof(dir), "%s/run/als", root);
 }
 
 static void teardown(void)
 {
-	char command[96];
-
-	snprintf(command, sizeof(command), "rm -rf %s", root);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(root);
 }
 
 static void prepare(const char *name, const char *digest)

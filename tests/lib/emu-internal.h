@@ -12,6 +12,7 @@
 #include "daemon/util/table.h"
 #include "proto/cachefiles-abi.h"
 #include "tests/lib/emu.h"
+#include "tests/lib/temporary.h"
 
 #define EMU_PAGE	   ((uint64_t)4096)
 #define EMU_VIOLATIONS_MAX 32
@@ -127,7 +128,7 @@ struct emu {
 	uint64_t (*now)(const struct loop *loop);
 	const struct loop *loop;
 
-	char dir[64];
+	char dir[TEMPORARY_MAX];
 	int dir_fd;
 	int placeholder; /* sealed memfd: stands for an object that is not ready */
 	int direct;	 /* O_DIRECT or 0 */

@@ -2,7 +2,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,35 +74,12 @@ char *emu_key_print(const struct emu_key *key, char *buf, size_t n)
 
 /* ---- life ------------------------------------------------------------------------------- */
 
-static void emu_dir_remove(struct emu *emu)
-{
-	struct emu_file *file, *tmp;
-
-	HASH_ITER(hh, emu->files, file, tmp) {
-		unlinkat(emu->dir_fd, file->path, 0);
-		emu_path_parents(emu, file->path, false);
-	}
-	rmdir(emu->dir);
-}
-
-void emu_tidy(void)
-{
-	for (struct emu *emu = emu_all; emu; emu = emu->next)
-		emu_dir_remove(emu);
-}
-
-/* A directory on a real file system; /tmp may be memory, where direct I/O has no rules. */
+/* On a real file system: in memory, direct I/O has no rules. */
 static void emu_dir_new(struct emu *emu)
 {
-	static const char *const places[] = { "/dev/shm", "/var/tmp", "/tmp" };
-	size_t i = emu->config.in_memory ? 0 : 1;
 	int fd;
 
-	for (; i < sizeof(places) / sizeof(*places); i++) {
-		snprintf(emu->dir, sizeof(emu->dir), "%s/cachefill-emu.XXXXXX", places[i]);
-		if (mkdtemp(emu->dir))
-			break;
-	}
+	temporary_dir(emu->dir, emu->config.in_memory ? TEMPORARY_MEMORY : TEMPORARY_DISK);
 	emu->dir_fd = open(emu->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (emu->dir_fd < 0)
 		ck_abort_msg("emu: no directory for cache files: %s", strerror(errno));
@@ -121,12 +97,8 @@ int emu_cache_dir(const struct emu *emu)
 
 struct emu *emu_new(const struct emu_config *config)
 {
-	static bool registered;
 	struct emu *emu = emu_alloc(sizeof(*emu));
 
-	if (!registered)
-		atexit(emu_tidy);
-	registered = true;
 	emu_fds_snapshot(emu);
 	if (config)
 		emu->config = *config;

@@ -207,8 +207,5 @@ uint64_t emu_present(struct emu *emu, struct bytes volume, struct bytes cookie);
  */
 void emu_check(struct emu *emu);
 
-/* Removes the cache files of emulators that failed tests have left behind; runs at exit. */
-void emu_tidy(void);
-
 /* Takes back the first violation whose text has `text` in it; false: there is none. */
 bool emu_expect_violation(struct emu *emu, const char *text);

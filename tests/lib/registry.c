@@ -17,10 +17,11 @@
 #include <unistd.h>
 
 #include "tests/lib/server.h"
+#include "tests/lib/temporary.h"
 
 #define DOORS_MAX 8
 
-static char dir[64];
+static char dir[TEMPORARY_MAX];
 static unsigned int open_port;
 static pid_t doors[DOORS_MAX];
 static unsigned int n_doors;
@@ -79,7 +80,7 @@ static pid_t run_door(const char *conf, const char *log)
 unsigned int registry_open(const char *name, const char *http, const char *auth,
 			   const char *middleware)
 {
-	char conf[128], log[128];
+	char conf[TEMPORARY_MAX + 64], log[TEMPORARY_MAX + 64];
 	unsigned int port;
 
 	ck_assert_uint_lt(n_doors, DOORS_MAX);
@@ -104,22 +105,18 @@ void registry_start(void)
 	unsetenv("all_proxy");
 	unsetenv("HTTPS_PROXY");
 	unsetenv("ALL_PROXY");
-	snprintf(dir, sizeof(dir), "/tmp/registry-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	n_doors = 0;
 	open_port = registry_open("open", NULL, NULL, NULL);
 }
 
 void registry_stop(void)
 {
-	char command[96];
-
 	while (n_doors > 0) {
 		kill(doors[--n_doors], SIGKILL);
 		waitpid(doors[n_doors], NULL, 0);
 	}
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 /* ---- blobs and manifests ---------------------------------------------------------------- */
@@ -212,7 +209,7 @@ void registry_put_manifest(const char *repository, const char *tag, const char *
 
 const char *registry_file(const char *digest)
 {
-	static char path[256];
+	static char path[TEMPORARY_MAX + 160];
 
 	snprintf(path, sizeof(path), "%s/data/docker/registry/v2/blobs/sha256/%.2s/%s/data", dir,
 		 digest + 7, digest + 7);
@@ -221,7 +218,7 @@ const char *registry_file(const char *digest)
 
 static unsigned int count_logged(const char *name, const char *word, const char *other)
 {
-	char path[128], line[4096];
+	char path[TEMPORARY_MAX + 64], line[4096];
 	unsigned int n = 0;
 	FILE *f;
 

@@ -9,6 +9,7 @@
 
 #include "daemon/ctl/ctl.h"
 #include "daemon/trace/file.h"
+#include "tests/lib/temporary.h"
 #include "tests/torture/torture.h"
 
 #define ARGS_MAX 8
@@ -30,23 +31,15 @@ static const char *const commands[][ARGS_MAX] = {
 	{ "anonymise", "-o", "OUT", "IN" },
 };
 
-static char in[] = "/dev/shm/torture-in.XXXXXX", out[] = "/dev/shm/torture-out.XXXXXX";
-
-static void remove_files(void)
-{
-	unlink(in);
-	unlink(out);
-}
+static char in[TEMPORARY_MAX + 16], out[TEMPORARY_MAX + 16];
 
 static void make_files(void)
 {
 	char error[TRACE_ERROR_MAX] = "";
 
-	close(mkstemp(in));
-	close(mkstemp(out));
-	remove_files();
+	snprintf(in, sizeof(in), "%s/in", torture_dir());
+	snprintf(out, sizeof(out), "%s/out", torture_dir());
 	ck_assert_msg(torture_write_trace(in, error) == 0, "%s", error);
-	atexit(remove_files);
 }
 
 /* Its complaints are many and the same. */
@@ -77,7 +70,7 @@ bool torture_ctl(unsigned int variant)
 
 	if (variant >= sizeof(commands) / sizeof(*commands))
 		return false;
-	if (access(in, F_OK) < 0)
+	if (!*in)
 		make_files();
 	for (const char *const *arg = commands[variant]; *arg; arg++) {
 		argv[argc] = (char *)*arg;

@@ -9,10 +9,12 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "daemon/record/recorder.h"
 #include "tests/lib/rig.h"
+#include "tests/lib/temporary.h"
 #include "tests/torture/torture.h"
 
 #define READERS 24
@@ -24,7 +26,7 @@ static struct life {
 	unsigned int n_readers;
 	struct recorder *recorder;
 	bool recorded;
-	char trace[32];
+	char trace[TEMPORARY_MAX + 16];
 } life;
 
 /* ---- a daemon with a recorder ----------------------------------------------------------- */
@@ -69,13 +71,8 @@ static void life_start(void)
 
 static void life_begin(void)
 {
-	int fd;
-
-	life = (struct life){ .trace = "/dev/shm/torture.XXXXXX" };
-	fd = mkstemp(life.trace);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	unlink(life.trace);
+	memset(&life, 0, sizeof(life));
+	snprintf(life.trace, sizeof(life.trace), "%s/trace", torture_dir());
 	rig_setup();
 	rig.config.buffers = 2 * MIB;
 	rig.config.readahead_max = 512 * KIB;

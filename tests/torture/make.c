@@ -13,26 +13,15 @@
 #include "daemon/trace/requests.h"
 #include "daemon/util/log.h"
 #include "tests/lib/rig.h"
+#include "tests/lib/temporary.h"
 #include "tests/torture/torture.h"
-
-/* A name that nobody has, in memory. */
-static void new_name(char *path, size_t n)
-{
-	int fd;
-
-	snprintf(path, n, "/dev/shm/torture.XXXXXX");
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-	unlink(path);
-}
 
 /* ---- a daemon --------------------------------------------------------------------------- */
 
 static struct start {
 	struct recorder *recorder;
 	struct port *port; /* NULL: the front end has it */
-	char trace[64];
+	char trace[TEMPORARY_MAX + 16];
 	bool ended;
 } start;
 
@@ -118,7 +107,7 @@ bool torture_make(unsigned int variant)
 	log_set_level(-1);
 	emu = emu_new(&(struct emu_config){ .in_memory = true });
 	start = (struct start){ .port = emu_port(emu) };
-	new_name(start.trace, sizeof(start.trace));
+	snprintf(start.trace, sizeof(start.trace), "%s/trace", torture_dir());
 	fault_hold(false);
 	ck_assert(start_all() == 0 || fault_struck());
 	fault_disarm();
@@ -253,12 +242,12 @@ static int trace_join(const char *path, char *error)
 /* What is short or interrupted goes on; what fails is told, and leaves no file behind. */
 bool torture_trace(unsigned int variant)
 {
-	char error[TRACE_ERROR_MAX] = "", path[64];
+	char error[TRACE_ERROR_MAX] = "", path[TEMPORARY_MAX + 16];
 	int err;
 
 	if (variant > 0)
 		return false;
-	new_name(path, sizeof(path));
+	snprintf(path, sizeof(path), "%s/trace", torture_dir());
 	fault_hold(false);
 	err = torture_write_trace(path, error);
 	ck_assert(err == 0 || access(path, F_OK) < 0);

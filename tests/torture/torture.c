@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 /* A run that does not end has a hundred times what it needs. */
 #define POINTS_MAX 20000
@@ -80,6 +81,15 @@ static struct {
 	int error;
 	uint64_t n;
 } * progress;
+
+const char *torture_dir(void)
+{
+	static char dir[TEMPORARY_MAX];
+
+	if (!*dir)
+		temporary_dir(dir, TEMPORARY_MEMORY);
+	return dir;
+}
 
 /* One failure; false: the run has ended without it, or there is no such run. */
 static bool torture_one(const struct torture_case *c, unsigned int variant, int error, uint64_t n)
@@ -154,6 +164,7 @@ int main(int argc, char *argv[])
 			-1, 0);
 	if (progress == MAP_FAILED)
 		return EXIT_FAILURE;
+	temporary_begin();
 	if (argc == 1)
 		return torture_all();
 	if (i == 0 || i > CASES)

@@ -35,5 +35,8 @@ bool torture_trace(unsigned int variant);
 /* The control tool (ctl.c). */
 bool torture_ctl(unsigned int variant);
 
+/* A directory in memory, for all runs of this process. */
+const char *torture_dir(void);
+
 /* A trace that is longer than a buffer, with a few READs of one object. */
 int torture_write_trace(const char *path, char *error);

@@ -7,7 +7,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -16,12 +15,13 @@
 #include "daemon/record/recorder.h"
 #include "proto/trace.h"
 #include "tests/lib/rig.h"
+#include "tests/lib/temporary.h"
 
 #define FILE_MAX    (16 * MIB)
 #define RECORDS_MAX 65536
 
 static struct recorder *recorder;
-static char dir[64], file[128];
+static char dir[TEMPORARY_MAX], file[TEMPORARY_MAX + 64];
 static bool stopped;
 
 /* ---- one recording ------------------------------------------------------------------------ */
@@ -35,8 +35,7 @@ static inline void decorate(struct port **port)
 
 static inline void set_up(void)
 {
-	strcpy(dir, "/tmp/test-recorder-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/trace", dir);
 	rig_setup();
 	rig.decorate = decorate;
@@ -93,11 +92,6 @@ static inline void stop(void)
 	ck_assert(!recorder_stats(recorder).recording);
 }
 
-static inline int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	return remove(path);
-}
-
 static inline void tear_down(void)
 {
 	if (rig.frontend)
@@ -105,7 +99,7 @@ static inline void tear_down(void)
 	stop();
 	recorder = recorder_free(recorder);
 	rig_end();
-	nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+	temporary_remove(dir);
 }
 
 /* ---- what is in a file -------------------------------------------------------------------- */

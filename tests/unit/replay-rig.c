@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "tests/lib/temporary.h"
 #include "tests/unit/replay-rig.h"
 
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/util/log.h"
 
@@ -16,7 +17,7 @@ int (*make_origin)(char *error);
 struct report report;
 char *json;
 
-static char path[32];
+static char dir[TEMPORARY_MAX], path[TEMPORARY_MAX + 16];
 static char error[CATALOG_ERROR_MAX];
 static struct trace_writer *writer;
 static uint64_t now, n_records;
@@ -48,7 +49,6 @@ void end_trace(void)
 
 static void begin_trace(void)
 {
-	unlink(path);
 	now = 77 * NSEC_PER_SEC;
 	n_records = 0;
 	ck_assert_int_eq(trace_writer_new(&writer, path, error), 0);
@@ -124,18 +124,14 @@ static int make_synthetic(char *why)
 
 void replay_setup(void)
 {
-	int fd;
-
 	log_set_level(LOG_CRIT);
-	strcpy(path, "/tmp/test-replay-XXXXXX");
-	fd = mkstemp(path);
-	ck_assert_int_ge(fd, 0);
-	close(fd);
+	temporary_dir(dir, TEMPORARY_DISK);
+	snprintf(path, sizeof(path), "%s/trace", dir);
 	wish = (struct replay_config){
 		.speed = 1,
 		.virtual_time = true,
 		.trace = path,
-		.cache_dir = "/var/tmp",
+		.cache_dir = dir,
 		.buffers = 16 * MIB,
 		.readahead_max = 1 * MIB,
 		.check = true,
@@ -153,7 +149,7 @@ void replay_teardown(void)
 	memset(&report, 0, sizeof(report));
 	free(json);
 	json = NULL;
-	unlink(path);
+	temporary_remove(dir);
 }
 
 void rule(const char *text)

@@ -12,6 +12,7 @@
 
 #include "fetchers/auth-file.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define A_B	 "\"auth\":\"YTpi\""	 /* a:b */
@@ -87,11 +88,11 @@ END_TEST
 
 /* ---- places ----------------------------------------------------------------------------- */
 
-static char dir[64];
+static char dir[TEMPORARY_MAX];
 
 static void put(const char *name, const char *text)
 {
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -105,10 +106,9 @@ static void start(void)
 {
 	static const char *const dirs[] = { "docker", "run",  "run/containers",
 					    "cred",   "home", "home/.docker" };
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 
-	snprintf(dir, sizeof(dir), "/tmp/test-auth-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	for (int i = 0; i < N(dirs); i++) {
 		snprintf(path, sizeof(path), "%s/%s", dir, dirs[i]);
 		ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -126,10 +126,7 @@ static void start(void)
 
 static void stop(void)
 {
-	char command[96];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 /* Who we are, by the usual places. Static. */
@@ -151,7 +148,7 @@ static const char *user(void)
 /* "user:x" for each, the first wins: so they are made from the last to the first. */
 START_TEST(places_in_their_order)
 {
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 
 	ck_assert_str_eq(user(), "nobody");
 	put("home/.docker/config.json", "{\"auths\":{\"h\":{\"auth\":\"aG9tZTp4\"}}}");
@@ -175,7 +172,7 @@ END_TEST
 START_TEST(named_files_must_exist)
 {
 	struct auth_credentials c = { 0 };
-	char path[128], why[AUTH_WHY_MAX];
+	char path[TEMPORARY_MAX + 64], why[AUTH_WHY_MAX];
 
 	snprintf(path, sizeof(path), "%s/none", dir);
 	ck_assert_int_eq(auth_file_load(&c, path, "h", "r", why), -ENOENT);

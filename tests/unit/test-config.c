@@ -3,7 +3,6 @@
 
 #include <check.h>
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -14,6 +13,7 @@
 #include "daemon/config-value.h"
 #include "daemon/util/log.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 #include "tests/unit/fake-registry.h"
 
 static struct config *config;
@@ -537,11 +537,11 @@ END_TEST
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static char dir[PATH_MAX];
+static char dir[TEMPORARY_MAX];
 
 static void write_text(const char *name, const char *text)
 {
-	char path[PATH_MAX + 64];
+	char path[TEMPORARY_MAX + 64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
@@ -553,11 +553,9 @@ static void write_text(const char *name, const char *text)
 
 START_TEST(test_files)
 {
-	const char *tmp = getenv("TMPDIR");
-	char file[PATH_MAX + 16], path[PATH_MAX + 64];
+	char file[TEMPORARY_MAX + 16], path[TEMPORARY_MAX + 64];
 
-	snprintf(dir, sizeof(dir), "%s/test-config-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/c.conf", dir);
 	ck_assert_int_eq(config_load(config, file, error), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(error, "c.conf: No such file"));
@@ -591,8 +589,7 @@ START_TEST(test_files)
 	/* A directory where the file should be. */
 	ck_assert_int_eq(config_load(config, dir, error), -EISDIR);
 
-	snprintf(path, sizeof(path), "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(path), 0);
+	temporary_remove(dir);
 }
 END_TEST
 

@@ -42,7 +42,6 @@ static void verdict_of(const TTest *test, char *text, size_t n)
 		failures = srunner_failures(runner);
 		if (srunner_ntests_failed(runner))
 			dprintf(fds[1], "%s", tr_msg(failures[0]));
-		emu_tidy();
 		_exit(0);
 	}
 	close(fds[1]);

@@ -4,7 +4,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -17,28 +16,23 @@
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
-static char dir[PATH_MAX];
-static char file[PATH_MAX + 16];
+static char dir[TEMPORARY_MAX];
+static char file[TEMPORARY_MAX + 16];
 static char error[IMAGES_ERROR_MAX];
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	log_set_level(-1);
-	snprintf(dir, sizeof(dir), "%s/test-images-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/images.db", dir);
 	*error = '\0';
 }
 
 static void teardown(void)
 {
-	char command[PATH_MAX + 16];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 static struct images *open_images(enum images_access access)
@@ -119,7 +113,7 @@ static struct images_image *get(struct images *images, const char *name)
 
 static bool exists(const char *tail)
 {
-	char path[PATH_MAX + 64];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s%s", file, tail);
 	return access(path, F_OK) == 0;
@@ -464,7 +458,7 @@ END_TEST
 START_TEST(test_where_the_disk_refuses)
 {
 	struct images *images;
-	char path[PATH_MAX + 64];
+	char path[TEMPORARY_MAX + 64];
 
 	ck_assert_int_eq(images_open(&images, "/proc/self", IMAGES_WRITE, error), -ENOENT);
 	ck_assert_ptr_nonnull(strstr(error, "/proc/self/images.db"));

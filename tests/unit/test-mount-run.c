@@ -19,28 +19,24 @@
 #include "daemon/ctl/mount-wait.h"
 #include "daemon/util/cleanup.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
-static char dir[PATH_MAX];
+static char dir[TEMPORARY_MAX];
 static struct mount_run run;
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-	char inner[PATH_MAX + 8];
+	char inner[TEMPORARY_MAX + 8];
 
-	snprintf(dir, sizeof(dir), "%s/test-mount-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(inner, sizeof(inner), "%s/run", dir);
 	ck_assert_int_eq(mount_run_open(&run, inner), 0);
 }
 
 static void teardown(void)
 {
-	char command[PATH_MAX + 16];
-
 	mount_run_close(&run);
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 /* Text of a record is not const. */

@@ -12,6 +12,7 @@
 
 #include "daemon/util/cleanup.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 /* A bound datagram socket; name as in $NOTIFY_SOCKET, which is set to it. */
 static int listen_as(const char *name)
@@ -20,6 +21,7 @@ static int listen_as(const char *name)
 	socklen_t n = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(name));
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
+	ck_assert_uint_lt(strlen(name), sizeof(at.sun_path));
 	memcpy(at.sun_path, name, strlen(name));
 	if (*name == '@')
 		at.sun_path[0] = '\0';
@@ -40,20 +42,20 @@ static void expect_datagram(int fd, const char *want)
 
 START_TEST(test_abstract_and_path_sockets)
 {
-	char name[64];
+	char dir[TEMPORARY_MAX], name[TEMPORARY_MAX + 16];
 
+	temporary_dir(dir, TEMPORARY_ANY);
 	for (int i = 0; i < 2; i++) {
 		_cleanup_close_ int fd = -1;
 
-		snprintf(name, sizeof(name), i ? "@test-notify-%d" : "/tmp/test-notify-%d",
-			 (int)getpid());
+		snprintf(name, sizeof(name), "%s%s/socket", i ? "@" : "", dir);
 		fd = listen_as(name);
 		ck_assert_int_eq(notify_ready(-1), 0);
 		expect_datagram(fd, "READY=1");
 		ck_assert_int_eq(notify_stopping(), 0);
 		expect_datagram(fd, "STOPPING=1");
-		unlink(name);
 	}
+	temporary_remove(dir);
 }
 END_TEST
 

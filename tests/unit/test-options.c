@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <syslog.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "daemon/util/log.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 #include "tests/unit/fake-registry.h"
 
 #define SOURCE "--source", "https://h/{cookie}"
@@ -18,29 +20,38 @@
 static struct config *config;
 static struct options options;
 static char output[16384]; /* what the last run printed on both streams */
-static char file[64];
+static char dir[TEMPORARY_MAX], file[TEMPORARY_MAX + 16];
+
+static void write_file(const char *text)
+{
+	FILE *f = fopen(file, "we");
+
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	ck_assert_int_eq(fclose(f), 0);
+}
 
 static void setup(void)
 {
 	log_set_level(-1);
 	config = NULL;
 	memset(&options, 0x55, sizeof(options));
-	strcpy(file, "/tmp/test-options-XXXXXX");
-	close(mkstemp(file));
+	temporary_dir(dir, TEMPORARY_ANY);
+	snprintf(file, sizeof(file), "%s/conf", dir);
+	write_file("");
 }
 
 static void teardown(void)
 {
 	config_free(config);
-	unlink(file);
+	temporary_remove(dir);
 }
 
 /* Parses into a fresh configuration, with stdout and stderr caught. */
 static enum options_action run_words(const char *const *argv)
 {
 	int out = dup(STDOUT_FILENO), err = dup(STDERR_FILENO);
-	char name[] = "/tmp/test-options-out-XXXXXX";
-	int fd = mkstemp(name), argc = 0;
+	int fd = memfd_create("output", MFD_CLOEXEC), argc = 0;
 	enum options_action action;
 	ssize_t n;
 
@@ -60,7 +71,6 @@ static enum options_action run_words(const char *const *argv)
 	n = pread(fd, output, sizeof(output) - 1, 0);
 	output[n < 0 ? 0 : n] = '\0';
 	close(fd);
-	unlink(name);
 	return action;
 }
 
@@ -70,15 +80,6 @@ static enum options_action run_words(const char *const *argv)
 
 #define ck_assert_output(text) \
 	ck_assert_msg(strstr(output, text) != NULL, "no '%s' in: %s", text, output)
-
-static void write_file(const char *text)
-{
-	FILE *f = fopen(file, "we");
-
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	ck_assert_int_eq(fclose(f), 0);
-}
 
 START_TEST(test_a_source_is_enough)
 {

@@ -372,7 +372,7 @@ END_TEST
 /* Each allocation in turn; what can do without one (the timer) does. */
 START_TEST(recording_without_memory_does_not_begin)
 {
-	char error[RECORDER_ERROR_MAX], text[256];
+	char error[RECORDER_ERROR_MAX], text[TEMPORARY_MAX + 128];
 	unsigned int n;
 
 	snprintf(text, sizeof(text), "%s: Cannot allocate memory", file);

@@ -358,7 +358,7 @@ START_TEST(every_recording_names_its_objects_anew)
 	struct emu_mount *mount = rig_mount(rig_serve("blob", 64 * MIB));
 
 	for (uint64_t i = 1; i < 5; i++) {
-		char name[160];
+		char name[TEMPORARY_MAX + 80];
 
 		start();
 		ck_assert_int_eq(rig_finish(emu_read_pages(mount, i * 8 * MIB, 4096)), 0);
@@ -395,7 +395,7 @@ END_TEST
 
 START_TEST(only_one_recording_at_a_time)
 {
-	char error[RECORDER_ERROR_MAX] = "", text[256];
+	char error[RECORDER_ERROR_MAX] = "", text[TEMPORARY_MAX + 128];
 
 	start();
 	snprintf(text, sizeof(text), "%s: this recording has not ended yet", file);
@@ -434,7 +434,7 @@ END_TEST
 
 START_TEST(file_is_its_owners_and_new)
 {
-	char name[160];
+	char name[TEMPORARY_MAX + 80], target[TEMPORARY_MAX + 32];
 	struct stat st;
 
 	umask(0);
@@ -444,13 +444,14 @@ START_TEST(file_is_its_owners_and_new)
 	ck_assert_uint_eq(st.st_mode & 07777, 0600);
 	/* Not through a link, even where that leads nowhere. */
 	snprintf(name, sizeof(name), "%s.1", file);
-	ck_assert_int_eq(symlink("/tmp/test-recorder-must-not-be-made", name), 0);
+	snprintf(target, sizeof(target), "%s/must-not-be-made", dir);
+	ck_assert_int_eq(symlink(target, name), 0);
 	start();
 	stop();
 	snprintf(name, sizeof(name), "%s.2", file);
 	ck_assert_str_eq(recorder_stats(recorder).path, name);
 	see_whole(name);
-	ck_assert_int_ne(access("/tmp/test-recorder-must-not-be-made", F_OK), 0);
+	ck_assert_int_ne(access(target, F_OK), 0);
 }
 END_TEST
 

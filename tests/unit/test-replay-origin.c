@@ -4,16 +4,14 @@
  */
 #include <check.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 #include "tests/unit/replay-liar.h"
 #include "tests/unit/replay-rig.h"
 
-static char dir[] = "/tmp/test-replay-dir-XXXXXX";
+static char dir[TEMPORARY_MAX];
 
 static int make_directory(char *error)
 {
@@ -28,11 +26,10 @@ static int make_recorded(char *error)
 /* A file "a" of half a MiB with other bytes than the synthetic ones, and a trace of it. */
 static void begin_files(void)
 {
-	char file[64], locator[64];
+	char file[TEMPORARY_MAX + 16], locator[TEMPORARY_MAX + 16];
 	FILE *out;
 
-	strcpy(strrchr(dir, '-'), "-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/a", dir);
 	snprintf(locator, sizeof(locator), "file:%s/a", dir);
 	out = fopen(file, "we");
@@ -49,21 +46,11 @@ static void begin_files(void)
 		put_read(2 + i, 1, i * 64 * KIB, 64 * KIB);
 }
 
-static void remove_files(void)
-{
-	char file[64];
-
-	snprintf(file, sizeof(file), "%s/a", dir);
-	unlink(file);
-	rmdir(dir);
-}
-
 START_TEST(the_files_of_a_directory_are_read_and_compared)
 {
 	begin_files();
 	make_origin = make_directory;
 	replay();
-	remove_files();
 	ck_good();
 	ck_assert_uint_eq(report.here.reads, 8);
 	ck_assert_uint_eq(report.checked_bytes, 512 * KIB);
@@ -75,7 +62,6 @@ START_TEST(recorded_locators_are_read_and_compared)
 	begin_files();
 	make_origin = make_recorded;
 	replay();
-	remove_files();
 	ck_good();
 	ck_assert_uint_eq(report.checked_bytes, 512 * KIB);
 }
@@ -89,7 +75,6 @@ START_TEST(a_wrong_byte_is_found_by_reading_again)
 	decorator = make_liar;
 	make_origin = make_directory;
 	replay();
-	remove_files();
 	ck_assert_uint_eq(report.wrong_reads, 1);
 	ck_assert_uint_eq(report.wrong_bytes, 1);
 	ck_finding("erofs,v/a: READ of 65536 bytes at 262144: 1 are not the origin's, the first at "
@@ -99,18 +84,25 @@ END_TEST
 
 START_TEST(a_file_that_is_not_there_fails_the_open)
 {
+	char file[TEMPORARY_MAX + 16];
+
 	begin_files();
-	remove_files();
-	ck_assert_int_eq(mkdir(dir, 0700), 0);
+	snprintf(file, sizeof(file), "%s/a", dir);
+	ck_assert_int_eq(unlink(file), 0);
 	make_origin = make_directory;
 	replay();
-	rmdir(dir);
 	ck_assert_uint_eq(report.here.opens_failed, 1);
 	ck_assert_uint_eq(report.undelivered, 8);
 	ck_assert_uint_eq(report.wrong_answers, 1);
 	ck_finding("erofs,v/a: OPEN: failed, as it did not in the trace: No such file");
 }
 END_TEST
+
+static void teardown(void)
+{
+	replay_teardown();
+	temporary_remove(dir);
+}
 
 int main(void)
 {
@@ -121,7 +113,7 @@ int main(void)
 		return skip_all("valgrind 3.19 has no openat2(2)");
 	s = suite_create("replay-origin");
 	t = tcase_create("origins");
-	tcase_add_checked_fixture(t, replay_setup, replay_teardown);
+	tcase_add_checked_fixture(t, replay_setup, teardown);
 	tcase_add_test(t, the_files_of_a_directory_are_read_and_compared);
 	tcase_add_test(t, recorded_locators_are_read_and_compared);
 	tcase_add_test(t, a_wrong_byte_is_found_by_reading_again);

@@ -8,19 +8,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "daemon/replay/pattern.h"
 #include "daemon/replay/replay.h"
 #include "daemon/trace/file.h"
 #include "daemon/util/log.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define SEEDS	64
 #define RECORDS 300
 #define MIB	((uint64_t)1024 * 1024)
 
-static char path[] = "/tmp/test-replay-random-XXXXXX";
+static char dir[TEMPORARY_MAX], path[TEMPORARY_MAX + 16];
 static char error[CATALOG_ERROR_MAX];
 static uint64_t seed, drawn;
 
@@ -88,7 +88,6 @@ static void write_trace(void)
 	struct trace_writer *writer;
 	uint64_t now = 1;
 
-	unlink(path);
 	ck_assert_int_eq(trace_writer_new(&writer, path, error), 0);
 	for (unsigned int i = 0; i < RECORDS; i++) {
 		char cookie[16], volume[16];
@@ -131,7 +130,7 @@ START_TEST(any_trace_comes_to_an_end)
 		.virtual_time = true,
 		.trace = path,
 		.speed = _i % 2,
-		.cache_dir = "/var/tmp",
+		.cache_dir = dir,
 		.buffers = 16 * MIB,
 		.readahead_max = MIB,
 		.check = true,
@@ -139,13 +138,15 @@ START_TEST(any_trace_comes_to_an_end)
 	};
 
 	log_set_level(LOG_CRIT);
+	temporary_dir(dir, TEMPORARY_DISK);
+	snprintf(path, sizeof(path), "%s/trace", dir);
 	seed = (uint64_t)_i + 1;
 	if (_i % 4 >= 2)
 		ck_assert_int_eq(script_parse(&script, "s", faults, sizeof(faults) - 1, error), 0);
 	write_trace();
 	replay(&config);
 	script_deinit(&script);
-	unlink(path);
+	temporary_remove(dir);
 }
 END_TEST
 
@@ -154,8 +155,6 @@ int main(void)
 	Suite *s = suite_create("replay-random");
 	TCase *t = tcase_create("traces");
 
-	if (mkstemp(path) < 0)
-		return EXIT_FAILURE;
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, any_trace_comes_to_an_end, 0, SEEDS);
 	suite_add_tcase(s, t);

@@ -7,7 +7,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,8 +18,9 @@
 
 #include "proto/cachename.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
-static char base[PATH_MAX];
+static char base[TEMPORARY_MAX];
 static int base_fd = -1; /* holds the cache root "root" and what lies beside it */
 static int root = -1;
 
@@ -82,10 +82,7 @@ static void assert_scrub(int expected, unsigned int volumes, unsigned int object
 
 static void setup(void)
 {
-	const char *parent = getenv("TMPDIR");
-
-	snprintf(base, sizeof(base), "%s/scrub-XXXXXX", parent ? parent : ".");
-	ck_assert_ptr_nonnull(mkdtemp(base));
+	temporary_dir(base, TEMPORARY_DISK);
 	base_fd = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	ck_assert_int_eq(mkdirat(base_fd, "root", 0700), 0);
 	root = openat(base_fd, "root", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -94,12 +91,9 @@ static void setup(void)
 
 static void teardown(void)
 {
-	char command[PATH_MAX + 16];
-
 	close(root);
 	close(base_fd);
-	snprintf(command, sizeof(command), "rm -rf '%s'", base);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(base);
 }
 
 /* ---- what the kernel does not heal ------------------------------------------------------- */
@@ -300,18 +294,12 @@ END_TEST
 
 static bool have_attributes(void)
 {
-	const char *parent = getenv("TMPDIR");
-	char path[PATH_MAX];
+	char path[TEMPORARY_MAX];
 	bool have;
-	int fd;
 
-	snprintf(path, sizeof(path), "%s/scrub-XXXXXX", parent ? parent : ".");
-	fd = mkstemp(path);
-	have = fd >= 0 && fsetxattr(fd, CACHENAME_XATTR, "x", 1, 0) == 0;
-	if (fd >= 0) {
-		unlink(path);
-		close(fd);
-	}
+	temporary_dir(path, TEMPORARY_DISK);
+	have = setxattr(path, CACHENAME_XATTR, "x", 1, 0) == 0;
+	temporary_remove(path);
 	return have;
 }
 

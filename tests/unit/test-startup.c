@@ -19,17 +19,16 @@
 #include "daemon/kernel/holder.h"
 #include "daemon/kernel/kconfig.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 static const struct cf_limits limits = CF_LIMITS_DEFAULT;
 static char base[PATH_MAX];
 
 static void setup(void)
 {
-	const char *parent = getenv("TMPDIR");
-	char relative[PATH_MAX];
+	char relative[TEMPORARY_MAX];
 
-	snprintf(relative, sizeof(relative), "%s/startup-XXXXXX", parent ? parent : ".");
-	ck_assert_ptr_nonnull(mkdtemp(relative));
+	temporary_dir(relative, TEMPORARY_DISK);
 	ck_assert_ptr_nonnull(realpath(relative, base));
 }
 

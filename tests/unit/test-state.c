@@ -4,7 +4,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <signal.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -17,9 +16,10 @@
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
-static char dir[PATH_MAX];
-static char file[PATH_MAX + 16];
+static char dir[TEMPORARY_MAX];
+static char file[TEMPORARY_MAX + 16];
 
 /* What SQLite calls lands here: the syncs of a step can be counted. */
 static unsigned int syncs;
@@ -40,20 +40,14 @@ int fsync(int fd)
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
 	log_set_level(-1);
-	snprintf(dir, sizeof(dir), "%s/test-state-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/state.db", dir);
 }
 
 static void teardown(void)
 {
-	char command[PATH_MAX + 16];
-
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 static struct state *open_state(void)
@@ -91,7 +85,7 @@ static int64_t get(struct state *state, const char *cookie)
 
 static bool exists(const char *tail)
 {
-	char path[PATH_MAX + 64];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s%s", file, tail);
 	return access(path, F_OK) == 0;
@@ -353,7 +347,7 @@ static void expect_memory(const char *where)
 
 START_TEST(test_kept_in_memory_where_the_disk_refuses)
 {
-	char path[PATH_MAX + 64];
+	char path[TEMPORARY_MAX + 64];
 
 	expect_memory(NULL);
 	expect_memory("/proc/self"); /* refuses new files, also to root */
@@ -373,7 +367,7 @@ END_TEST
 
 START_TEST(test_state_directory_is_made)
 {
-	char path[PATH_MAX + 64], db[PATH_MAX + 96];
+	char path[TEMPORARY_MAX + 64], db[TEMPORARY_MAX + 96];
 	struct state *state;
 
 	snprintf(path, sizeof(path), "%s/new", dir);

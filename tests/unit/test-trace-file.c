@@ -14,6 +14,7 @@
 
 #include "daemon/util/cleanup.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 #include "tests/unit/trace-raw.h"
 
 /* ---- a disk with moods ------------------------------------------------------------------- */
@@ -66,15 +67,12 @@ ssize_t write(int fd, const void *buf, size_t n)
 
 /* ---- files ------------------------------------------------------------------------------- */
 
-static char dir[PATH_MAX], file[PATH_MAX + 16];
+static char dir[TEMPORARY_MAX], file[TEMPORARY_MAX + 16];
 static char error[TRACE_ERROR_MAX];
 
 static void setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(dir, sizeof(dir), "%s/test-trace-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/x.trace", dir);
 }
 

@@ -4,7 +4,8 @@
 _cachefillctl_commands()
 {
 	case $1 in
-	'') echo trace mount umount mounts ;;
+	'') echo trace mount umount mounts als ;;
+	als) echo add ls rm ;;
 	trace) echo verify show stats plot plan cut merge anonymise replay ;;
 	esac
 }
@@ -19,6 +20,10 @@ _cachefillctl_options()
 		;;
 	umount) echo --all --lazy --run-dir --help ;;
 	mounts) echo --json --run-dir --help ;;
+	als) echo --help ;;
+	als-add) echo --name --dir --config --state-dir --run-dir --help ;;
+	als-ls) echo --json --dir --config --state-dir --run-dir --help ;;
+	als-rm) echo --all --lazy --dir --config --state-dir --run-dir --help ;;
 	trace-verify) echo --lenient --help ;;
 	trace-show) echo --json --kind --from --to --object --help ;;
 	trace-stats) echo --json --top --from --to --object --help ;;
@@ -46,7 +51,7 @@ _cachefillctl_value()
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
 	-o | --output | --config | --script | --trace) _filedir ;;
-	--cache-dir | --state-dir | --run-dir | --writable) _filedir -d ;;
+	--cache-dir | --dir | --state-dir | --run-dir | --writable) _filedir -d ;;
 	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
 	--io) mapfile -t COMPREPLY < <(compgen -W 'uring poll' -- "$2") ;;
 	--origin)
@@ -54,7 +59,7 @@ _cachefillctl_value()
 		mapfile -t -O "${#COMPREPLY[@]}" COMPREPLY < <(
 			compgen -W 'synthetic recorded' -- "$2")
 		;;
-	--from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
+	--name | --from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
 	--latency | --bandwidth | --buffers | --readahead-max) ;;
 	--open-deadline | --read-deadline | --max-requests | --read-ahead) ;;
 	--options)

@@ -40,6 +40,11 @@ static int path_of(char *ret, const char *dir, const char *name, const char *dig
 	return n < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 
+int als_tree_diff(const char *dir, const char *name, const char *digest, char *ret)
+{
+	return path_of(ret, dir, name, digest, "diff");
+}
+
 /* ---- making ------------------------------------------------------------------------------- */
 
 static int make_dir(const char *path, char *error)
@@ -49,8 +54,7 @@ static int make_dir(const char *path, char *error)
 	return fail(error, path, -errno);
 }
 
-/* With its parents: an own directory of somebody may be a few levels away. */
-static int make_dirs(const char *path, char *error)
+int als_tree_make(const char *path, char *error)
 {
 	char part[PATH_MAX];
 	int r = 0;
@@ -99,7 +103,7 @@ int als_tree_prepare(const char *dir, const char *name, const char *digest, char
 		r = path_of(ret_diff, dir, name, digest, "diff");
 	if (r < 0)
 		return fail(error, dir, r);
-	r = make_dirs(path, error);
+	r = als_tree_make(path, error);
 	if (r == 0)
 		r = make_dir(ret_diff, error);
 	if (r == 0)

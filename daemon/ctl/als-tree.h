@@ -20,6 +20,11 @@
 
 enum { ALS_ERROR_MAX = 1024 };
 
+/* The directory itself, with its parents. */
+int als_tree_make(const char *dir, char *error);
+/* Where the files of a layer are, PATH_MAX bytes; -ENAMETOOLONG. */
+int als_tree_diff(const char *dir, const char *name, const char *digest, char *ret);
+
 /* Makes everything but info; `ret_diff` of PATH_MAX is where to mount the layer. */
 int als_tree_prepare(const char *dir, const char *name, const char *digest, char *ret_diff,
 		     char *error);

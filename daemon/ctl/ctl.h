@@ -84,3 +84,9 @@ int ctl_mounts(int argc, char *argv[]);
 /* By the names mount.cachefill and umount.cachefill; they return statuses of mount(8). */
 int ctl_mount_helper(int argc, char *argv[]);
 int ctl_umount_helper(int argc, char *argv[]);
+
+/* Layers for podman: `cachefillctl als`. */
+int ctl_als(int argc, char *argv[]);
+int ctl_als_add(int argc, char *argv[]);
+int ctl_als_ls(int argc, char *argv[]);
+int ctl_als_rm(int argc, char *argv[]);

@@ -11,6 +11,7 @@ static const struct ctl_command commands[] = {
 	  ctl_mount },
 	{ "umount", "[OPTION]... DIR...", "undo that", ctl_umount },
 	{ "mounts", "[--json]", "list the images that are mounted", ctl_mounts },
+	{ "als", "COMMAND ...", "let podman find the layers of images", ctl_als },
 	{ NULL },
 };
 

@@ -143,7 +143,7 @@ END_TEST
 
 START_TEST(info_is_what_podman_reads)
 {
-	struct als_info info = { DIGEST("a"), DIGEST("b"), 5, 7, 2 }, again;
+	struct als_info info = { (char *)DIGEST("a"), (char *)DIGEST("b"), 5, 7, 2 }, again;
 	char *text = als_info_format(&info);
 
 	ck_assert_str_eq(text, "{\"compressed-diff-digest\":\"" DIGEST(
@@ -276,7 +276,7 @@ static void prepare(const char *name, const char *digest)
 
 static void publish(const char *name, const char *digest)
 {
-	struct als_info info = { (char *)digest, DIGEST("f"), 5, 7, 2 };
+	struct als_info info = { (char *)digest, (char *)DIGEST("f"), 5, 7, 2 };
 
 	prepare(name, digest);
 	ck_assert_msg(als_tree_publish(dir, name, &info, error) == 0, "%s", error);

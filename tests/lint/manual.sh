@@ -63,23 +63,23 @@ commands() {
 	"$ctl" "$@" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
 }
 
-# page_of COMMAND: its own page, or its section of the common one
+# page_of GROUP COMMAND: its own page, or its section of the common one
 page_of() {
-	if [ -e "man/cachefillctl-trace-$1.1" ]; then
-		cat "man/cachefillctl-trace-$1.1"
+	if [ -e "man/cachefillctl-$1-$2.1" ]; then
+		cat "man/cachefillctl-$1-$2.1"
 	else
-		awk -v name="$1" '/^\.S[sh] /{ on = $1 == ".Ss" && $2 == name } on' \
-			man/cachefillctl-trace.1
+		awk -v name="$2" '/^\.S[sh] /{ on = $1 == ".Ss" && $2 == name } on' \
+			"man/cachefillctl-$1.1"
 	fi
 }
 
-# zsh_of COMMAND: its arm of the case, and the lists that it shares with others
+# zsh_of GROUP COMMAND: its arm of the case, and the lists that it shares with others
 zsh_of() {
 	local arm list
-	arm=$(sed -n "/^\ttrace-$1)/,/;;/p" "$zsh")
+	arm=$(sed -n "/^\t$1-$2)/,/;;/p" "$zsh")
 	echo "$arm"
 	for list in $(grep -oE '\$[a-z]+' <<< "$arm" | tr -d '$'); do
-		sed -n "/^\t$list=(/,/^\t)/p" "$zsh"
+		sed -n "/^_cachefillctl_of_$1()/,/^}/p" "$zsh" | sed -n "/^\t$list=(/,/^\t)/p"
 	done
 }
 
@@ -87,28 +87,29 @@ options_of_text() {
 	grep -oE -- '--[a-z][a-z-]+' || :
 }
 
-commands trace > "$work/help"
-sed -n 's/^\.Nm Cm trace \([a-z]*\).*/\1/p' man/cachefillctl.1 > "$work/man"
-_cachefillctl_commands trace | tr ' ' '\n' > "$work/bash"
-sed -n "s/.*'1:trace command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
-for place in man bash zsh; do same "commands of cachefillctl trace" help $place; done
-
 "$ctl" --help | options_of_help > "$work/help"
 options_of_page < man/cachefillctl.1 > "$work/man"
 _cachefillctl_options '' | tr ' ' '\n' > "$work/bash"
 sed -n '/^_cachefillctl()/,$p' "$zsh" | options_of_text > "$work/zsh"
 for place in man bash zsh; do same "options of cachefillctl" help $place; done
 
-while read -r name; do
-	"$ctl" trace "$name" --help | options_of_help > "$work/help"
-	# What all have is said once.
-	{ page_of "$name" | options_of_page; echo --help; } > "$work/man"
-	_cachefillctl_options "trace-$name" | tr ' ' '\n' > "$work/bash"
-	zsh_of "$name" | options_of_text > "$work/zsh"
-	for place in man bash zsh; do
-		same "options of cachefillctl trace $name" help $place
-	done
-done < <(commands trace)
+for group in trace als; do
+	commands $group > "$work/help"
+	sed -n "s/^\.Nm Cm $group \([a-z]*\).*/\1/p" man/cachefillctl.1 > "$work/man"
+	_cachefillctl_commands $group | tr ' ' '\n' > "$work/bash"
+	sed -n "s/.*'1:$group command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
+	for place in man bash zsh; do same "commands of cachefillctl $group" help $place; done
+	while read -r name; do
+		"$ctl" $group "$name" --help | options_of_help > "$work/help"
+		# What all have is said once.
+		{ page_of $group "$name" | options_of_page; echo --help; } > "$work/man"
+		_cachefillctl_options "$group-$name" | tr ' ' '\n' > "$work/bash"
+		zsh_of $group "$name" | options_of_text > "$work/zsh"
+		for place in man bash zsh; do
+			same "options of cachefillctl $group $name" help $place
+		done
+	done < <(commands $group)
+done
 
 # Commands without commands of their own: each is a section of a page, and a function.
 commands > "$work/help"

@@ -14,10 +14,12 @@
 #include "daemon/config.h"
 #include "daemon/engine/engine.h"
 #include "daemon/frontend/cachefiles.h"
+#include "daemon/image-catalog.h"
 #include "daemon/kernel/startup.h"
 #include "daemon/loop/loop.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/origins.h"
 #include "daemon/privileges.h"
 #include "daemon/record/recorder.h"
 #include "daemon/state.h"
@@ -29,8 +31,9 @@ struct daemon {
 	struct options options;
 	struct loop *loop;
 	struct state *state;
-	struct fetcher **fetchers;	      /* one per source */
-	struct engine_source_config *sources; /* the same */
+	struct origins *origins;
+	struct image_catalog *images;
+	struct engine_source_config *sources; /* one per source of the configuration */
 	struct engine_config engine_config;
 	struct engine *engine;
 	struct recorder *recorder; /* NULL: no trace is configured */
@@ -47,6 +50,11 @@ static void config_freep(struct config **config)
 }
 
 /* ---- recording ---------------------------------------------------------------------------- */
+
+static void record_source(void *arg, uint32_t number, const struct engine_source_config *source)
+{
+	recorder_source(arg, number, source->name, source->place);
+}
 
 static void record_handle(void *arg, uint32_t object_id, struct object *object)
 {
@@ -75,9 +83,7 @@ static int daemon_record(struct daemon *d)
 		log_error("cannot record into %s", error);
 		return err;
 	}
-	for (size_t i = 0; i < d->config->n_sources; i++)
-		recorder_source(d->recorder, (uint32_t)i, d->sources[i].name,
-				d->config->sources[i].rule.locator);
+	engine_each_source(d->engine, record_source, d->recorder);
 	if (d->frontend)
 		frontend_visit(d->frontend, &visitor, d->recorder);
 	return 0;
@@ -169,10 +175,8 @@ static void daemon_free(struct daemon *d)
 		loop_run(d->loop);
 	}
 	recorder_free(d->recorder);
-	for (size_t i = 0; d->fetchers && i < d->config->n_sources; i++)
-		if (d->fetchers[i])
-			d->fetchers[i]->ops->free(d->fetchers[i]);
-	free(d->fetchers);
+	image_catalog_free(d->images);
+	origins_free(d->origins);
 	free(d->sources);
 	state_close(d->state);
 	if (d->loop) {
@@ -205,33 +209,30 @@ static int daemon_make_loop(struct daemon *d)
 
 static int daemon_make_source(struct daemon *d, size_t i)
 {
-	const struct config_source *c = &d->config->sources[i];
-	const struct fetcher_class *class = fetcher_class_find(c->rule.locator);
-	char error[FETCH_ERROR_MAX] = "";
-	int err = -EPROTONOSUPPORT;
+	char error[ORIGINS_ERROR_MAX];
+	struct origin origin;
+	int err = origins_get(d->origins, i, &origin, error);
 
-	if (class)
-		err = class->create(&d->fetchers[i], d->loop, c->rule.locator, c->params, error);
-	if (err < 0) {
-		log_error("source \"%s\": %s%s%s", c->name, error, *error ? ": " : "",
-			  strerror(-err));
-		return err;
-	}
-	d->sources[i] = (struct engine_source_config){
-		.name = c->name,
-		.rule = c->rule,
-		.fetcher = d->fetchers[i],
-		.open_deadline = c->open_deadline_ms * NSEC_PER_MSEC,
-		.read_deadline = c->read_deadline_ms * NSEC_PER_MSEC,
-		.positive_ttl = c->positive_ttl_ms * NSEC_PER_MSEC,
-		.negative_ttl = c->negative_ttl_ms * NSEC_PER_MSEC,
-		.max_requests = c->max_requests,
-		.revalidate = c->revalidate,
-		.refuse_compressed = c->compressed == COMPRESSED_REFUSE,
-	};
-	if (!c->for_keys)
-		d->sources[i].rule.locator = NULL;
-	return 0;
+	if (err < 0)
+		log_error("%s", error);
+	else
+		d->sources[i] = image_catalog_source(&origin);
+	return err;
+}
+
+static int daemon_make_sources(struct daemon *d)
+{
+	const struct config *c = d->config;
+	int err = origins_new(&d->origins, d->loop, c);
+
+	d->sources = calloc(c->n_sources + 1, sizeof(*d->sources));
+	if (!d->sources)
+		return -ENOMEM;
+	for (size_t i = 0; err == 0 && i < c->n_sources; i++)
+		err = daemon_make_source(d, i);
+	if (err == 0)
+		err = image_catalog_new(&d->images, c->state_dir, c->image_domain, d->origins);
+	return err;
 }
 
 static int daemon_make_engine(struct daemon *d)
@@ -239,12 +240,8 @@ static int daemon_make_engine(struct daemon *d)
 	const struct config *c = d->config;
 	int err = c->trace ? recorder_new(&d->recorder, d->loop) : 0;
 
-	d->fetchers = calloc(c->n_sources, sizeof(*d->fetchers));
-	d->sources = calloc(c->n_sources, sizeof(*d->sources));
-	if (err < 0 || !d->fetchers || !d->sources)
-		return -ENOMEM;
-	for (size_t i = 0; err == 0 && i < c->n_sources; i++)
-		err = daemon_make_source(d, i);
+	if (err == 0)
+		err = daemon_make_sources(d);
 	if (err < 0)
 		return err;
 	d->engine_config = (struct engine_config){
@@ -252,6 +249,8 @@ static int daemon_make_engine(struct daemon *d)
 		.state = d->state,
 		.sources = d->sources,
 		.n_sources = c->n_sources,
+		.n_spare = IMAGE_CATALOG_SPARE,
+		.catalog = image_catalog_of(d->images),
 		.buffers = c->buffers,
 		.readahead_max = c->readahead_max,
 		.names_max = c->names_max,
@@ -338,8 +337,9 @@ static int daemon_run(struct daemon *d, const struct startup_config *startup)
 
 	if (status != EXIT_SUCCESS)
 		return status;
-	log_info("serving %s from %zu source%s", startup->cache_dir, d->config->n_sources,
-		 d->config->n_sources == 1 ? "" : "s");
+	log_info("serving %s from %zu source%s, and images in domain %s", startup->cache_dir,
+		 d->config->n_sources, d->config->n_sources == 1 ? "" : "s",
+		 d->config->image_domain);
 	notify_ready(d->options.notify_fd);
 	err = loop_run(d->loop);
 	if (err < 0) {

@@ -347,6 +347,11 @@ size_t origins_count(const struct origins *o)
 	return o->n;
 }
 
+size_t origins_configured(const struct origins *o)
+{
+	return o->config->n_sources;
+}
+
 int origins_get(struct origins *o, size_t number, struct origin *ret, char *error)
 {
 	struct place *place = &o->places[number];

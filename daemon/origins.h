@@ -53,4 +53,5 @@ int origins_find(struct origins *origins, const char *locator, struct origin *re
 /* One of those that exist: sources of the configuration, and implicit ones so far. Makes its
  * fetcher. What making it says, with a sentence in error. */
 size_t origins_count(const struct origins *origins);
+size_t origins_configured(const struct origins *origins);
 int origins_get(struct origins *origins, size_t number, struct origin *ret, char *error);

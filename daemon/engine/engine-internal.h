@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What engine.c, opening.c, remember.c and whois.c share: the engine itself.
+ * What engine.c, known.c, opening.c, remember.c and whois.c share: the engine itself.
  */
 #pragma once
 
 #include "daemon/engine/object.h"
 #include "daemon/engine/opening.h"
 #include "daemon/engine/sched.h"
+#include "daemon/state.h"
 
 struct engine {
 	const struct engine_config *config;
@@ -22,9 +23,25 @@ struct engine {
 	void *drained_arg;
 };
 
+/* An object that is open already, with one more reference, or NULL. The kernel lost our
+ * descriptor, not the object: a reopen is never refused. */
+struct object *engine_find_object(struct engine *engine, struct bytes volume, struct bytes cookie);
+
 /* Puts a new object into the table; 0 or -ENOMEM, -EINVAL. */
 int engine_add_object(struct engine *engine, struct object **ret, struct source *source,
 		      const struct object_params *params);
+
+/*
+ * Opens what the catalog knows; answers itself. 0; -ENOENT without an answer: it does not know the
+ * key; any other error is the answer.
+ */
+int engine_open_known(struct engine *engine, struct engine_open *open);
+
+/* What is cached is an object of the catalog, and nothing that a rule could mean. */
+bool engine_is_content(const struct state_object *record);
+
+/* Says why, with the keys. */
+void engine_open_log(const struct engine_open *open, const char *why);
 
 /* What is known of a key now; what cannot be remembered is forgotten. */
 void engine_remember(struct engine *engine, const struct engine_open *open,

@@ -64,6 +64,30 @@ struct engine *engine_free(struct engine *e)
 	return NULL;
 }
 
+int engine_add_source(struct engine *e, const struct engine_source_config *source,
+		      uint32_t *ret_number)
+{
+	struct engine_observer *observer = e->sched.observer;
+	uint32_t number = (uint32_t)e->sched.n_sources;
+
+	if (number == e->config->n_sources + e->config->n_spare)
+		return -ENOSPC;
+	sched_add_source(&e->sched, source);
+	if (observer)
+		observer->added(observer, number, source);
+	*ret_number = number;
+	return 0;
+}
+
+void engine_each_source(const struct engine *e,
+			void (*visit)(void *arg, uint32_t number,
+				      const struct engine_source_config *source),
+			void *arg)
+{
+	for (size_t i = 0; i < e->sched.n_sources; i++)
+		visit(arg, (uint32_t)i, e->sched.sources[i].config);
+}
+
 /* ---- shutdown ----------------------------------------------------------------------------- */
 
 /* The end of every look and flight leads here. */
@@ -98,9 +122,7 @@ void engine_shutdown(struct engine *e, void (*done)(void *), void *arg)
 
 /* ---- open --------------------------------------------------------------------------------- */
 
-/* An object that is open already, with one more reference, or NULL. The kernel lost our
- * descriptor, not the object: a reopen is never refused. */
-static struct object *engine_find_object(struct engine *e, struct bytes volume, struct bytes cookie)
+struct object *engine_find_object(struct engine *e, struct bytes volume, struct bytes cookie)
 {
 	size_t len = object_key_len(volume, cookie);
 	uint8_t key[KEY_MAX];
@@ -166,7 +188,7 @@ void engine_open_answer(struct engine_open *open, int err, struct object *object
 	loop_defer(e->config->loop, &open->answer);
 }
 
-static void open_log(const struct engine_open *open, const char *why)
+void engine_open_log(const struct engine_open *open, const char *why)
 {
 	char v[512], c[512];
 
@@ -199,7 +221,7 @@ static int open_known(struct engine *e, struct engine_open *open, struct source 
 	if (source->config->revalidate)
 		return opening_start(e, open, source, locator, identity, whole);
 	if (whole && source->config->refuse_compressed) {
-		open_log(open, "a compressed image, and the configuration refuses those");
+		engine_open_log(open, "a compressed image, and the configuration refuses those");
 		return -EOPNOTSUPP;
 	}
 	err = engine_add_object(e, &o, source, &params);
@@ -220,7 +242,7 @@ static int open_resolved(struct engine *e, struct engine_open *open, struct sour
 	if (!record)
 		return -ENOMEM;
 	err = state_get(e->config->state, open->volume, open->cookie, record);
-	if (err < 0)
+	if (err < 0 || engine_is_content(record))
 		return opening_start(e, open, source, locator, NULL, false);
 	identity.size = record->size;
 	memcpy(identity.validator, record->validator, sizeof(record->validator));
@@ -235,9 +257,10 @@ static int open_absent(struct engine *e, const struct engine_open *open, const s
 {
 	e->sched.stats.remembered_absent++;
 	if (name->hits == 1)
-		open_log(open,
-			 "the origin had no such object when it was asked last; that is remembered "
-			 "for a while (negative-ttl)");
+		engine_open_log(
+			open,
+			"the origin had no such object when it was asked last; that is remembered "
+			"for a while (negative-ttl)");
 	return -ENOENT;
 }
 
@@ -261,6 +284,7 @@ static int open_start(struct engine *e, struct engine_open *open)
 	struct object *o;
 	struct name name;
 	size_t rule = 0;
+	int err;
 
 	if (e->shutdown)
 		return -ESHUTDOWN;
@@ -271,12 +295,15 @@ static int open_start(struct engine *e, struct engine_open *open)
 		engine_open_answer(open, 0, o);
 		return 0;
 	}
+	err = engine_open_known(e, open);
+	if (err != -ENOENT)
+		return err;
 	if (names_find(e->names, loop_now(e->config->loop), open->volume, open->cookie, &name))
 		return open_remembered(e, open, &name);
 	verdict = resolve_key(e->rules, e->config->n_sources, open->volume, open->cookie, &rule,
 			      locator);
 	if (verdict != RESOLVE_OK) {
-		open_log(open, resolve_verdict_text(verdict));
+		engine_open_log(open, resolve_verdict_text(verdict));
 		return -ENOENT;
 	}
 	return open_resolved(e, open, &e->sched.sources[rule], locator);

@@ -38,9 +38,10 @@ struct state;
 /* A `source` of the configuration: a rule, and the fetcher that serves what it matches. */
 struct engine_source_config {
 	const char *name;
-	struct resolve_rule rule;
-	struct fetcher *fetcher; /* freed by the caller after engine_free() */
-	uint64_t open_deadline;	 /* ns from the start of a request to its answer */
+	const char *place;	  /* where it fetches from, for the observer: a template */
+	struct resolve_rule rule; /* without a locator: no key is looked for there */
+	struct fetcher *fetcher;  /* freed by the caller after engine_free() */
+	uint64_t open_deadline;	  /* ns from the start of a request to its answer */
 	uint64_t read_deadline;
 	uint64_t positive_ttl;	   /* ns: what a key means is remembered for this long */
 	uint64_t negative_ttl;	   /* ns: so is that the origin has no such object */
@@ -63,12 +64,37 @@ enum engine_class {
 	ENGINE_AHEAD,
 };
 
+/* What an object is whose cookie names its content. Text is borrowed until the next call. */
+struct engine_known {
+	const char *locator;
+	struct fetch_identity identity;
+	bool whole;		 /* compressed: as in struct state_object */
+	uint32_t source;	 /* its limits: of engine_config.sources, or that was added */
+	struct fetcher *fetcher; /* of the source, or one in front of it; it outlives the object */
+};
+
+/*
+ * Objects that are known without an origin: it is asked before all else at each open, and what it
+ * says is never checked at the origin, and never remembered. A cookie of its means the same bytes
+ * for ever: where they lie may change, and what is cached of them stays.
+ */
+struct engine_catalog {
+	/*
+	 * 0; -ENOENT: it knows nothing, and the rules are asked; any other error, which it has
+	 * logged, is how the open ends. It may call engine_add_source(), and nothing else.
+	 */
+	int (*find)(struct engine_catalog *catalog, struct engine *engine, struct bytes volume,
+		    struct bytes cookie, struct engine_known *ret);
+};
+
 /* Text and arrays are borrowed for the engine's life. */
 struct engine_config {
 	struct loop *loop;
 	struct state *state;
 	const struct engine_source_config *sources;
 	size_t n_sources;
+	size_t n_spare;			  /* more, that engine_add_source() may add */
+	struct engine_catalog *catalog;	  /* or NULL */
 	uint64_t buffers;		  /* bytes */
 	uint64_t readahead_max;		  /* bytes */
 	uint64_t names_max;		  /* bytes of names that are remembered; 0: none are */
@@ -76,6 +102,19 @@ struct engine_config {
 };
 
 int engine_new(struct engine **ret, const struct engine_config *config);
+
+/*
+ * One more source, for the engine's life: nothing matches it but what the catalog gives to it. Its
+ * number is that of those before it and one. -ENOSPC: there are n_spare already.
+ */
+int engine_add_source(struct engine *engine, const struct engine_source_config *source,
+		      uint32_t *ret_number);
+
+/* All sources that there are now, by number. visit() must not call the engine. */
+void engine_each_source(const struct engine *engine,
+			void (*visit)(void *arg, uint32_t number,
+				      const struct engine_source_config *source),
+			void *arg);
 
 /* After engine_shutdown() is done. Takes NULL, returns NULL. */
 struct engine *engine_free(struct engine *engine);
@@ -94,6 +133,9 @@ void engine_shutdown(struct engine *engine, void (*done)(void *), void *arg);
  * Every member is set.
  */
 struct engine_observer {
+	/* There is one more source. */
+	void (*added)(struct engine_observer *observer, uint32_t source,
+		      const struct engine_source_config *config);
 	/* An object exists now, with its pinned identity. */
 	void (*opened)(struct engine_observer *observer, struct object *object);
 	/*
@@ -249,6 +291,7 @@ struct engine_stats {
 	uint64_t fetches, fetch_bytes; /* ranged reads at the origins, and what they brought */
 	uint64_t looks;
 	uint64_t remembered, remembered_absent; /* opens: key found in memory; and failed by it */
+	uint64_t known;				/* opens: found in the catalog */
 	uint64_t stored_bytes;
 	uint64_t objects; /* open now */
 };

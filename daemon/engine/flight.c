@@ -155,7 +155,7 @@ bool flight_extend(struct object *object, enum flight_class class, uint64_t from
 void flight_start(struct flight *f, void *buf)
 {
 	struct object *o = f->object;
-	struct fetcher *fetcher = o->source->config->fetcher;
+	struct fetcher *fetcher = o->fetcher;
 
 	f->state = FLIGHT_FETCHING;
 	f->begun = loop_now(o->sched->loop);
@@ -351,7 +351,7 @@ static void flight_pump(struct flight *f)
 
 void flight_cancel(struct flight *f)
 {
-	struct fetcher *fetcher = f->object->source->config->fetcher;
+	struct fetcher *fetcher = f->object->fetcher;
 
 	if (!f->err)
 		f->err = -ECANCELED;

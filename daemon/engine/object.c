@@ -26,7 +26,7 @@ static struct object *object_free(struct object *o)
 		return NULL;
 	assert(TAILQ_EMPTY(&o->demands) && TAILQ_EMPTY(&o->flights));
 	if (o->remote)
-		o->source->config->fetcher->ops->detach(o->remote);
+		o->fetcher->ops->detach(o->remote);
 	object_drop_head(o);
 	loop_timer_cancel(&o->quiet);
 	residency_clear(&o->residency);
@@ -57,7 +57,6 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 {
 	size_t key_len = object_key_len(p->volume, p->cookie);
 	_cleanup_(object_freep) struct object *o = calloc(1, sizeof(*o) + key_len);
-	struct fetcher *fetcher = source->config->fetcher;
 	int err;
 
 	if (!o)
@@ -65,6 +64,7 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	o->engine = engine;
 	o->sched = sched;
 	o->source = source;
+	o->fetcher = p->fetcher ? p->fetcher : source->config->fetcher;
 	o->size = p->identity->size;
 	o->refs = 1;
 	o->whole = o->compressed = p->whole;
@@ -83,7 +83,7 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 		return -ENOMEM;
 	err = residency_init(&o->residency, o->size);
 	if (err == 0)
-		err = fetcher->ops->attach(fetcher, &o->remote, o->locator, p->identity);
+		err = o->fetcher->ops->attach(o->fetcher, &o->remote, o->locator, p->identity);
 	if (err < 0)
 		return err;
 	*ret = steal(&o);

@@ -17,6 +17,7 @@ struct object {
 	struct engine *engine;
 	struct sched *sched;
 	struct source *source;
+	struct fetcher *fetcher;     /* of the source, or one in front of it */
 	struct fetch_object *remote; /* owned */
 	char *name;		     /* owned, printable */
 	char *locator;		     /* owned */
@@ -60,6 +61,7 @@ struct object_params {
 	struct bytes volume, cookie;
 	const char *locator;
 	const struct fetch_identity *identity;
+	struct fetcher *fetcher; /* NULL: that of the source */
 	bool whole;
 };
 

@@ -67,8 +67,7 @@ static void opening_hand_head(struct opening *p, struct object *o)
 {
 	size_t filled = p->look.head_filled;
 
-	/* It may have some already: another open of the same key has looked as well. */
-	if (!p->look.head || filled == 0 || o->head)
+	if (!p->look.head || filled == 0)
 		return;
 	if (filled == o->size) {
 		o->head_len = (size_t)round_up_u64(filled, CACHE_BLOCK);
@@ -188,6 +187,13 @@ static void opening_looked(struct fetch_look *look, int err)
 		engine_remember_absent(p->engine, p->open, p->source);
 	if (err < 0) {
 		opening_fall_back(p, err, look->error);
+		opening_free(p);
+		return;
+	}
+	/* Somebody else was faster. What is open pins the version, whatever was seen here. */
+	o = engine_find_object(p->engine, p->open->volume, p->open->cookie);
+	if (o) {
+		opening_answer(p, 0, o);
 		opening_free(p);
 		return;
 	}

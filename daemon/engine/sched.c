@@ -102,24 +102,29 @@ static void sched_run(struct loop_deferred *run)
 	s->ran(s);
 }
 
+void sched_add_source(struct sched *s, const struct engine_source_config *config)
+{
+	struct source *source = &s->sources[s->n_sources++];
+
+	source->config = config;
+	TAILQ_INIT(&source->looks);
+	for (int class = 0; class < FLIGHT_CLASSES; class ++)
+		TAILQ_INIT(&source->queue[class]);
+}
+
 int sched_init(struct sched *s, const struct engine_config *config)
 {
 	*s = (struct sched){
 		.loop = config->loop,
 		.observer = config->observer,
-		.n_sources = config->n_sources,
 		.run = { .run = sched_run },
 		.idle = { .fire = sched_idle },
-		.sources = calloc(config->n_sources ? config->n_sources : 1, sizeof(struct source)),
+		.sources = calloc(config->n_sources + config->n_spare + 1, sizeof(struct source)),
 	};
 	if (!s->sources)
 		return -ENOMEM;
-	for (size_t i = 0; i < s->n_sources; i++) {
-		s->sources[i].config = &config->sources[i];
-		TAILQ_INIT(&s->sources[i].looks);
-		for (int class = 0; class < FLIGHT_CLASSES; class ++)
-			TAILQ_INIT(&s->sources[i].queue[class]);
-	}
+	for (size_t i = 0; i < config->n_sources; i++)
+		sched_add_source(s, &config->sources[i]);
 	return bufpool_new(&s->pool, config->buffers);
 }
 

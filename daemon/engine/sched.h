@@ -34,7 +34,7 @@ struct sched {
 	struct loop *loop;
 	struct engine_observer *observer; /* or NULL */
 	struct bufpool *pool;		  /* owned */
-	struct source *sources;		  /* owned */
+	struct source *sources;		  /* owned; room for those that may be added */
 	size_t n_sources, next;
 	struct loop_deferred run;
 	void (*ran)(struct sched *sched); /* whatever could start has been started */
@@ -44,6 +44,8 @@ struct sched {
 };
 
 int sched_init(struct sched *sched, const struct engine_config *config);
+/* At sources[n_sources], which has room. */
+void sched_add_source(struct sched *sched, const struct engine_source_config *config);
 void sched_clear(struct sched *sched);
 
 void sched_enqueue(struct sched *sched, struct flight *flight);

@@ -8,7 +8,8 @@
 
 /* ---- what there is ------------------------------------------------------------------------ */
 
-void recorder_source(struct recorder *r, uint32_t number, const char *name, const char *locator)
+static void source_put(struct recorder *r, uint32_t number, const char *name, const char *locator,
+		       bool (*put)(struct recorder *r, struct trace_record *record))
 {
 	char shown[LOCATOR_MAX];
 	struct trace_record record = {
@@ -19,7 +20,12 @@ void recorder_source(struct recorder *r, uint32_t number, const char *name, cons
 	};
 
 	if (recorder_is_on(r))
-		recorder_put_first(r, &record);
+		put(r, &record);
+}
+
+void recorder_source(struct recorder *r, uint32_t number, const char *name, const char *locator)
+{
+	source_put(r, number, name, locator, recorder_put_first);
 }
 
 /* Once per recording, before the first record with its number; again where that was lost. */
@@ -97,6 +103,12 @@ static struct recorder *recorder_of(struct engine_observer *observer)
 	return container_of(observer, struct recorder, observer);
 }
 
+static void recorder_added(struct engine_observer *observer, uint32_t number,
+			   const struct engine_source_config *config)
+{
+	source_put(recorder_of(observer), number, config->name, config->place, recorder_put);
+}
+
 static void recorder_opened(struct engine_observer *observer, struct object *o)
 {
 	struct recorder *r = recorder_of(observer);
@@ -157,6 +169,7 @@ static void recorder_stored(struct engine_observer *observer, struct object *o,
 void recorder_observe(struct recorder *r)
 {
 	r->observer = (struct engine_observer){
+		.added = recorder_added,
 		.opened = recorder_opened,
 		.looked = recorder_looked,
 		.fetched = recorder_fetched,

@@ -220,6 +220,8 @@ static int config_source_take(struct replay_origin *origin, size_t i, char *erro
 
 	source->name = c->name;
 	source->rule = c->rule;
+	if (!c->for_keys)
+		source->rule.locator = NULL;
 	source->open_deadline = c->open_deadline_ms * NSEC_PER_MSEC;
 	source->read_deadline = c->read_deadline_ms * NSEC_PER_MSEC;
 	source->max_requests = c->max_requests;
@@ -268,6 +270,10 @@ int origin_config_new(struct replay_origin **ret, struct loop *loop, struct cata
 	}
 	origin->config = config;
 	origin->local = true;
+	if (config->n_sources == 0) {
+		snprintf(error, CATALOG_ERROR_MAX, "%.400s has no source", file);
+		return -EINVAL;
+	}
 	for (size_t i = 0; err == 0 && i < config->n_sources; i++)
 		err = config_source_take(origin, i, error);
 	if (err == 0)

@@ -39,6 +39,7 @@ static inline void set_up(void)
 	snprintf(file, sizeof(file), "%s/trace", dir);
 	rig_setup();
 	rig.decorate = decorate;
+	rig.config.n_spare = 1;
 }
 
 static inline void set_up_and_begin(void)

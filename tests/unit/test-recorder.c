@@ -66,6 +66,26 @@ START_TEST(recording_counts_what_the_kernel_has_counted)
 }
 END_TEST
 
+START_TEST(sources_that_are_added_are_named)
+{
+	struct engine_source_config source = rig.source;
+	uint32_t number;
+
+	source.name = "added";
+	source.place = "fake://user:secret@h/";
+	start();
+	ck_assert_int_eq(engine_add_source(rig.engine, &source, &number), 0);
+	ck_assert_uint_eq(number, 1);
+	ck_assert_int_eq(engine_add_source(rig.engine, &source, &number), -ENOSPC);
+	stop();
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE], 2);
+	ck_assert_uint_eq(nth(TRACE_SOURCE, 1)->source, 1);
+	ck_assert(text_is(nth(TRACE_SOURCE, 1)->text, "added"));
+	ck_assert(text_is(nth(TRACE_SOURCE, 1)->locator, "fake://h/"));
+}
+END_TEST
+
 START_TEST(records_hold_what_was_said)
 {
 	struct fake_origin *blob = rig_serve("blob", 8 * MIB + 1), *none = rig_serve("none", 1);
@@ -536,6 +556,7 @@ static TCase *tests(void)
 	tcase_set_timeout(tcase, 120);
 	tcase_add_checked_fixture(tcase, set_up_and_begin, tear_down);
 	tcase_add_test(tcase, recording_counts_what_the_kernel_has_counted);
+	tcase_add_test(tcase, sources_that_are_added_are_named);
 	tcase_add_test(tcase, records_hold_what_was_said);
 	tcase_add_test(tcase, times_are_those_of_the_loop);
 	tcase_add_test(tcase, look_that_is_given_up_is_recorded_once);

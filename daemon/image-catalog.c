@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/image-catalog.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/images/follow.h"
+#include "daemon/util/cleanup.h"
+#include "daemon/util/log.h"
+
+struct image_catalog {
+	struct engine_catalog base;
+	struct images_follow *images; /* owned */
+	struct origins *origins;
+	char *volume;		     /* owned */
+	struct images_object object; /* owned: what was found last */
+	size_t n_configured, n_added;
+	struct engine_source_config added[IMAGE_CATALOG_SPARE]; /* by number, behind n_configured */
+};
+
+struct engine_source_config image_catalog_source(const struct origin *origin)
+{
+	const struct config_source *c = origin->source;
+	struct engine_source_config source = {
+		.name = c->name,
+		.place = c->rule.locator,
+		.rule = c->rule,
+		.fetcher = origin->fetcher,
+		.open_deadline = c->open_deadline_ms * NSEC_PER_MSEC,
+		.read_deadline = c->read_deadline_ms * NSEC_PER_MSEC,
+		.positive_ttl = c->positive_ttl_ms * NSEC_PER_MSEC,
+		.negative_ttl = c->negative_ttl_ms * NSEC_PER_MSEC,
+		.max_requests = c->max_requests,
+		.revalidate = c->revalidate,
+		.refuse_compressed = c->compressed == COMPRESSED_REFUSE,
+	};
+
+	if (!c->for_keys)
+		source.rule.locator = NULL;
+	return source;
+}
+
+/* Implicit origins and added sources have the same numbers: both are given in the same order. */
+static int add_sources(struct image_catalog *c, struct engine *engine, uint32_t number)
+{
+	char error[ORIGINS_ERROR_MAX];
+	struct origin origin;
+	uint32_t added;
+	int err = 0;
+
+	while (err == 0 && c->n_configured + c->n_added <= number) {
+		err = origins_get(c->origins, c->n_configured + c->n_added, &origin, error);
+		if (err < 0)
+			break;
+		c->added[c->n_added] = image_catalog_source(&origin);
+		err = engine_add_source(engine, &c->added[c->n_added], &added);
+		if (err == 0)
+			c->n_added++;
+	}
+	return err;
+}
+
+static int fail(struct bytes cookie, const char *why, int err)
+{
+	char c[512];
+
+	log_error("image object %s: cannot open: %s", bytes_print(cookie, c, sizeof(c)), why);
+	/* The rules are not for what the store knows. */
+	return err == -ENOENT ? -EIO : err;
+}
+
+static int catalog_find(struct engine_catalog *base, struct engine *engine, struct bytes volume,
+			struct bytes cookie, struct engine_known *ret)
+{
+	struct image_catalog *c = container_of(base, struct image_catalog, base);
+	char error[ORIGINS_ERROR_MAX];
+	struct images_object object;
+	struct origin origin;
+	int err;
+
+	if (!bytes_equal(volume, bytes_str(c->volume)))
+		return -ENOENT;
+	err = images_follow_find(c->images, cookie, &object);
+	if (err < 0)
+		return err;
+	images_object_end(&c->object);
+	c->object = object;
+	if (strlen(object.validator) >= sizeof(ret->identity.validator))
+		return fail(cookie, "the validator on record is too long", -EINVAL);
+	err = origins_find(c->origins, object.locator, &origin, error);
+	if (err < 0)
+		return fail(cookie, error, err);
+	err = add_sources(c, engine, origin.number);
+	if (err < 0)
+		return fail(cookie, strerror(-err), err);
+	*ret = (struct engine_known){
+		.locator = object.locator,
+		.identity.size = object.size,
+		.whole = object.whole,
+		.source = origin.number,
+		.fetcher = origin.fetcher,
+	};
+	strcpy(ret->identity.validator, object.validator);
+	return 0;
+}
+
+static void catalogp(struct image_catalog **catalog)
+{
+	image_catalog_free(*catalog);
+}
+
+int image_catalog_new(struct image_catalog **ret, const char *state_dir, const char *domain,
+		      struct origins *origins)
+{
+	_cleanup_(catalogp) struct image_catalog *c = calloc(1, sizeof(*c));
+	int err;
+
+	if (!c)
+		return -ENOMEM;
+	c->base.find = catalog_find;
+	c->origins = origins;
+	c->n_configured = origins_configured(origins);
+	if (asprintf(&c->volume, "erofs,%s", domain) < 0) {
+		c->volume = NULL;
+		return -ENOMEM;
+	}
+	err = images_follow_new(&c->images, state_dir);
+	if (err == 0)
+		*ret = steal(&c);
+	return err;
+}
+
+struct image_catalog *image_catalog_free(struct image_catalog *c)
+{
+	if (!c)
+		return NULL;
+	images_follow_free(c->images);
+	images_object_end(&c->object);
+	free(c->volume);
+	free(c);
+	return NULL;
+}
+
+struct engine_catalog *image_catalog_of(struct image_catalog *catalog)
+{
+	return &catalog->base;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store as the daemon sees it, which starts before there is one and runs on while it is made,
+ * damaged, or replaced. Without a store that can be read there are no images; that is said once,
+ * and is tried again when the file is another one or has been changed.
+ */
+#pragma once
+
+#include "daemon/images/images.h"
+
+struct images_follow;
+
+/* Opens nothing yet. -ENOMEM. */
+int images_follow_new(struct images_follow **ret, const char *dir);
+/* Takes NULL, returns NULL. */
+struct images_follow *images_follow_free(struct images_follow *follow);
+
+/* 0, and *ret is the caller's, for images_object_end(); -ENOENT: there is no such object, or no
+ * store that can be read; -ENOMEM. */
+int images_follow_find(struct images_follow *follow, struct bytes cookie,
+		       struct images_object *ret);

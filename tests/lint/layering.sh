@@ -30,6 +30,7 @@ daemon/engine/resolve.*	daemon/engine/resolve.h
 daemon/engine/*		daemon/engine/* daemon/names/names.h daemon/loop/* daemon/state.h fetchers/fetcher.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
+daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/replay/*		daemon/replay/* daemon/config*.h daemon/engine/*.h daemon/frontend/* daemon/kernel/port.h daemon/loop/loop.h daemon/record/recorder.h daemon/state.h daemon/trace/* fetchers/fetcher.h fetchers/common.h proto/*
 daemon/ctl/mount-command.*	daemon/ctl/* daemon/config.h daemon/images/images.h
@@ -53,7 +54,7 @@ liburing.h	daemon/loop/loop-uring.c
 sqlite3.h	daemon/database.h
 libmount/*	daemon/ctl/mount-utab.c
 curl/*		fetchers/http* fetchers/s3*
-openssl/*	fetchers/oci-digest.c
+openssl/*	fetchers/oci-digest.c daemon/util/sha256.c
 '
 
 faults=0

@@ -10,6 +10,7 @@
 
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
+#include "fetchers/tarmap.h"
 
 struct place {
 	const struct config_source *source;
@@ -214,13 +215,15 @@ static int make_fetcher(struct origins *o, struct place *place, char *error)
 	return err;
 }
 
-/* The fetcher of tar layers is put in front of its origin's here. */
+/* Of tar layers, in front of the fetcher that is there. */
 static int make_tarmap(struct origins *o, struct place *place, char *error)
 {
-	(void)o;
-	(void)place;
-	snprintf(error, ORIGINS_ERROR_MAX, "tar layers cannot be served by this version");
+#ifdef HAVE_TARMAP
+	return tarmap_new(&place->tarmap, o->loop, place->fetcher) < 0 ? no_memory(error) : 0;
+#else
+	snprintf(error, ORIGINS_ERROR_MAX, "no fetcher for tar layers was built in");
 	return -EPROTONOSUPPORT;
+#endif
 }
 
 /* ---- places ------------------------------------------------------------------------------ */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "tests/contract/kinds-internal.h"
 #include "tests/contract/s3-oracle.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/registry.h"
@@ -34,39 +35,55 @@ static unsigned int *version_of(const char *name)
 	return &versions[i].n;
 }
 
-static void file_start(void)
+const char *file_dir(void)
+{
+	return dir;
+}
+
+void file_start(void)
 {
 	memset(versions, 0, sizeof(versions));
 	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(dir_template, sizeof(dir_template), "file:%s/{cookie}", dir);
 }
 
-static void file_stop(void)
+void file_stop(void)
 {
 	temporary_remove(dir);
 }
 
-static uint64_t file_key(const char *name)
+void file_next_version(const char *name)
+{
+	++*version_of(name);
+}
+
+uint64_t file_key(const char *name)
 {
 	return pattern_key(name) + *version_of(name);
 }
 
 /* By rename, as files are meant to be replaced. */
-static void file_put(const char *name, uint64_t size)
+void file_write(const char *name, const void *bytes, size_t size)
 {
 	char path[TEMPORARY_MAX + 64], fresh[TEMPORARY_MAX + 80];
-	char *bytes = malloc(size + 1);
 	int fd;
 
-	++*version_of(name);
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
 	snprintf(fresh, sizeof(fresh), "%s.new", path);
-	pattern_fill(bytes, size, file_key(name), 0);
 	fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 	ck_assert_int_ge(fd, 0);
 	ck_assert_int_eq(write(fd, bytes, size), (ssize_t)size);
 	close(fd);
 	ck_assert_int_eq(rename(fresh, path), 0);
+}
+
+static void file_put(const char *name, uint64_t size)
+{
+	char *bytes = malloc(size + 1);
+
+	file_next_version(name);
+	pattern_fill(bytes, size, file_key(name), 0);
+	file_write(name, bytes, size);
 	free(bytes);
 }
 
@@ -253,5 +270,20 @@ const struct kind kinds[] = {
 #endif
 	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
 	  .works = oracle_installed },
+#ifdef HAVE_TARMAP
+	{ "tarmap", file_start, file_stop, tarmap_put, tarmap_remove, file_key, tarmap_template,
+	  .decorator = &tarmap_test_class, .locator = tarmap_locator },
+#endif
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);
+
+const struct fetcher_class *kind_class(const struct kind *kind)
+{
+	/* They decorate files. */
+	if (kind->decorator)
+		return fetcher_class_find("file:") ? kind->decorator : NULL;
+	for (const struct fetcher_class *const *c = fetcher_classes; *c; c++)
+		if (strcmp((*c)->name, kind->class) == 0)
+			return *c;
+	return NULL;
+}

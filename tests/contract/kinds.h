@@ -25,7 +25,15 @@ struct kind {
 	/* What is replaced can still be read by who knows its identity. */
 	bool keeps_versions;
 	bool (*works)(void); /* on this host; NULL: always */
+	/* For decorators: a class that is not in the registry, makes them and what they decorate.
+	 */
+	const struct fetcher_class *decorator;
+	/* The locator of an object, where that is more than the template with its name. */
+	const char *(*locator)(const char *name);
 };
+
+/* The class of a row; NULL: it was not built in. */
+const struct fetcher_class *kind_class(const struct kind *kind);
 
 extern const struct kind kinds[];
 extern const unsigned int n_kinds;

@@ -27,7 +27,7 @@ static void start(unsigned int row, enum loop_backend backend)
 {
 	kind = &kinds[row];
 	kind->start();
-	host_start(&host, backend, kind->template(), kind->params);
+	host_start_class(&host, backend, kind_class(kind), kind->template(), kind->params);
 }
 
 static void stop(void)
@@ -50,11 +50,12 @@ FIXTURE(1)
 FIXTURE(2)
 FIXTURE(3)
 FIXTURE(4)
+FIXTURE(5)
 
 static void (*const fixtures[][2])(void) = {
 	{ start_uring_0, start_poll_0 }, { start_uring_1, start_poll_1 },
 	{ start_uring_2, start_poll_2 }, { start_uring_3, start_poll_3 },
-	{ start_uring_4, start_poll_4 },
+	{ start_uring_4, start_poll_4 }, { start_uring_5, start_poll_5 },
 };
 
 /* The locator of an object, from the template of its row. Static. */
@@ -63,6 +64,8 @@ static const char *locator_of(const char *name)
 	static char locator[256];
 	const char *template = kind->template();
 
+	if (kind->locator)
+		return kind->locator(name);
 	snprintf(locator, sizeof(locator), "%.*s%s", (int)(strchr(template, '{') - template),
 		 template, name);
 	return locator;
@@ -247,7 +250,7 @@ END_TEST
 
 START_TEST(attach_keeps_its_own_copies)
 {
-	char locator[256];
+	char locator[1024];
 	struct fetch_identity identity;
 	struct fetch_object *object;
 	struct host_look look;
@@ -486,9 +489,8 @@ START_TEST(done_may_free_everything)
 	while (!freed)
 		host_turn(&host);
 	/* A second instance on the same loop, for the fixture to free. */
-	ck_assert_int_eq(fetcher_class_find(kind->template())
-				 ->create(&host.fetcher, host.loop, kind->template(),
-					  kind->params ? kind->params : none, error),
+	ck_assert_int_eq(kind_class(kind)->create(&host.fetcher, host.loop, kind->template(),
+						  kind->params ? kind->params : none, error),
 			 0);
 }
 END_TEST
@@ -559,7 +561,7 @@ START_TEST(identity_outlives_the_instance)
 	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 0), 0);
 	identity = look.look.identity;
 	host_stop(&host);
-	host_start(&host, LOOP_POLL, kind->template(), kind->params);
+	host_start_class(&host, LOOP_POLL, kind_class(kind), kind->template(), kind->params);
 	object = host_attach(&host, locator_of("blob"), &identity);
 	ck_assert_int_eq(host_read(&host, &read, object, 4096, 4096), 0);
 	check_bytes(&read, "blob", 4096);
@@ -670,16 +672,13 @@ END_TEST
 /* valgrind (3.19) has no openat2(2), without which the file fetcher opens nothing. */
 static bool enabled(const struct kind *k)
 {
-	if (under_valgrind() && strcmp(k->class, "file") == 0)
+	if (under_valgrind() && (strcmp(k->class, "file") == 0 || k->decorator))
 		return false;
 	if (k->works && !k->works()) {
 		printf("# %s: its server is not installed here\n", k->class);
 		return false;
 	}
-	for (const struct fetcher_class *const *c = fetcher_classes; *c; c++)
-		if (strcmp((*c)->name, k->class) == 0)
-			return true;
-	return false;
+	return kind_class(k) != NULL;
 }
 
 /* Nor does it see what the kernel writes by io_uring. */
@@ -695,7 +694,7 @@ static bool uring_works(void)
 
 static TCase *case_for(unsigned int row, int poll)
 {
-	static char names[10][32];
+	static char names[sizeof(fixtures) / sizeof(fixtures[0]) * 2][32];
 	static unsigned int n;
 	TCase *tc;
 

@@ -11,12 +11,20 @@
 void host_start(struct host *host, enum loop_backend backend, const char *template,
 		const struct fetcher_param *params)
 {
-	static const struct fetcher_param none[1];
 	const struct fetcher_class *class = fetcher_class_find(template);
+
+	ck_assert_msg(class != NULL, "no fetcher for %s", template);
+	host_start_class(host, backend, class, template, params);
+}
+
+void host_start_class(struct host *host, enum loop_backend backend,
+		      const struct fetcher_class *class, const char *template,
+		      const struct fetcher_param *params)
+{
+	static const struct fetcher_param none[1];
 	char error[FETCH_ERROR_MAX] = "";
 
 	*host = (struct host){ 0 };
-	ck_assert_msg(class != NULL, "no fetcher for %s", template);
 	ck_assert_int_eq(loop_new(&host->loop, backend), 0);
 	ck_assert_msg(class->create(&host->fetcher, host->loop, template, params ? params : none,
 				    error) == 0,

@@ -19,6 +19,11 @@ struct host {
 void host_start(struct host *host, enum loop_backend backend, const char *template,
 		const struct fetcher_param *params);
 
+/* As that, with a class that need not be in the registry. */
+void host_start_class(struct host *host, enum loop_backend backend,
+		      const struct fetcher_class *class, const char *template,
+		      const struct fetcher_param *params);
+
 /* Looks whether something still happens, then frees the instance and the loop. */
 void host_stop(struct host *host);
 

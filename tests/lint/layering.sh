@@ -46,6 +46,8 @@ fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/
 fetchers/oci*		fetchers/oci* fetchers/auth-file.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/auth-file*	fetchers/auth-file.h
 fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/tarmap*	fetchers/tarmap.h fetchers/indexed.h fetchers/fetcher.h proto/tarmap.h
+fetchers/index*		fetchers/index* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 '
 

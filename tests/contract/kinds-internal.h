@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Rows of kinds.c that are files of a directory, and those that decorate such files.
+ */
+#pragma once
+
+#include "tests/contract/kinds.h"
+
+const char *file_dir(void);
+void file_start(void);
+void file_stop(void);
+/* Counts one more version of an object; file_key() is different afterwards. */
+void file_next_version(const char *name);
+uint64_t file_key(const char *name);
+/* Makes or replaces a file of the directory. */
+void file_write(const char *name, const void *bytes, size_t size);
+
+#ifdef HAVE_TARMAP
+extern const struct fetcher_class tarmap_test_class;
+void tarmap_put(const char *name, uint64_t size);
+void tarmap_remove(const char *name);
+const char *tarmap_template(void);
+const char *tarmap_locator(const char *name);
+#endif

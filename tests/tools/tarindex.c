@@ -4,6 +4,7 @@
  *
  *	tarindex ARCHIVE VALIDATOR IMAGE MAP	writes both files, prints sizes, names, and the time
  *	tarindex --device ARCHIVE MAP DEVICE	writes what the virtual device holds
+ *	tarindex --list ARCHIVE MAP IMAGE	prints all names with what they are, as JSON
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,6 +18,7 @@
 
 #include "daemon/tarindex/tarindex.h"
 #include "proto/tarmap.h"
+#include "tests/lib/erofs-list.h"
 
 #define PIECE ((size_t)1 << 20)
 
@@ -77,6 +79,89 @@ static int make_device(char **argv)
 	return EXIT_SUCCESS;
 }
 
+struct listing {
+	struct bytes archive;
+	struct tarmap map;
+};
+
+static void print_text(const char *key, const char *text)
+{
+	printf("\"%s\":\"", key);
+	for (; *text; text++)
+		printf("%02x", (uint8_t)*text);
+	printf("\",");
+}
+
+/* Also through the map, piece by piece. */
+static void print_content(const struct listing *l, const struct erofs_file *file)
+{
+	uint64_t at = file->block * TARMAP_BLOCK, end = at + file->size;
+	char hex[SHA256_HEX];
+	struct sha256 *sha;
+
+	if (sha256_new(&sha) < 0)
+		die("sha256", "no memory");
+	for (uint64_t i = tarmap_find(&l->map, at); at < end && i < l->map.n; i++) {
+		struct tarmap_extent e = tarmap_extent(&l->map, i);
+		uint64_t n = e.at + e.len < end ? e.at + e.len - at : end - at;
+
+		if (e.at > at)
+			die(file->path, "a hole in a file");
+		sha256_update(sha, l->archive.data + e.from + (at - e.at), n);
+		at += n;
+	}
+	sha256_hex(sha, hex);
+	sha256_free(sha);
+	printf("\"sha256\":\"%s\",", at < end ? "short" : hex);
+}
+
+static void print_xattrs(struct bytes xattrs)
+{
+	const uint8_t *p = xattrs.data, *end = p + xattrs.len;
+
+	printf("\"xattrs\":[");
+	while (p < end) {
+		size_t name = p[0], value = p[2] | (size_t)p[3] << 8;
+
+		printf("%s[%u,\"", p == xattrs.data ? "" : ",", p[1]);
+		for (size_t i = 0; i < name + value; i++)
+			printf("%s%02x", i == name ? "\",\"" : "", p[4 + i]);
+		printf("%s\"]", value == 0 ? "\",\"" : "");
+		p += (4 + name + value + 3) / 4 * 4;
+	}
+	printf("]");
+}
+
+static void print_file(void *arg, const struct erofs_file *file)
+{
+	printf("{");
+	print_text("path", file->path);
+	if (S_ISLNK(file->mode))
+		print_text("target", file->target);
+	if (S_ISREG(file->mode))
+		print_content(arg, file);
+	printf("\"mode\":%u,\"uid\":%u,\"gid\":%u,\"nlink\":%u,\"rdev\":%u,\"size\":%llu,"
+	       "\"nid\":%llu,\"mtime\":%lld,\"nsec\":%u,",
+	       file->mode, file->uid, file->gid, file->nlink, file->rdev,
+	       (unsigned long long)file->size, (unsigned long long)file->nid,
+	       (long long)file->mtime, file->mtime_nsec);
+	print_xattrs(file->xattrs);
+	printf("}\n");
+}
+
+static int list(char **argv)
+{
+	struct listing l = { .archive = map_file(argv[0]) };
+	const char *wrong;
+
+	if (tarmap_parse(&l.map, map_file(argv[1])) != TARMAP_OK)
+		die(argv[1], "no map");
+	wrong = erofs_list(map_file(argv[2]), print_file, &l);
+	if (wrong)
+		die(argv[2], wrong);
+	return EXIT_SUCCESS;
+}
+
 static int make_index(char **argv)
 {
 	int fd = strcmp(argv[0], "-") == 0 ? 0 : open_or_die(argv[0], O_RDONLY);
@@ -110,9 +195,12 @@ int main(int argc, char **argv)
 {
 	if (argc == 5 && strcmp(argv[1], "--device") == 0)
 		return make_device(argv + 2);
+	if (argc == 5 && strcmp(argv[1], "--list") == 0)
+		return list(argv + 2);
 	if (argc == 5)
 		return make_index(argv + 1);
 	fprintf(stderr, "usage: tarindex ARCHIVE VALIDATOR IMAGE MAP\n"
-			"       tarindex --device ARCHIVE MAP DEVICE\n");
+			"       tarindex --device ARCHIVE MAP DEVICE\n"
+			"       tarindex --list ARCHIVE MAP IMAGE\n");
 	return 2;
 }

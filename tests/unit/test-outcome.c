@@ -52,29 +52,6 @@ static void setup(struct fixture *f)
 	FEED(f, .kind = TRACE_HANDLE, .id = 1, .object = 7);
 }
 
-static void read_at(struct fixture *f, uint64_t ms, uint32_t msg, uint64_t off, uint64_t len)
-{
-	FEED(f, .kind = TRACE_READ, .time = ms * MS, .msg = msg, .id = 1, .off = off, .len = len);
-}
-
-static void complete_at(struct fixture *f, uint64_t ms, uint32_t msg)
-{
-	FEED(f, .kind = TRACE_COMPLETE, .time = ms * MS, .msg = msg, .id = 1);
-}
-
-static void store_at(struct fixture *f, uint64_t ms, uint64_t took, uint64_t off, uint64_t len)
-{
-	FEED(f, .kind = TRACE_STORE, .time = ms * MS, .object = 7, .took = took * MS, .off = off,
-	     .len = len);
-}
-
-static void fetch_at(struct fixture *f, uint64_t ms, uint64_t queued, uint64_t took, uint64_t off,
-		     uint64_t len, int error)
-{
-	FEED(f, .kind = TRACE_FETCH, .time = ms * MS, .object = 7, .queued = queued * MS,
-	     .took = took * MS, .off = off, .len = len, .got = error ? 0 : len, .error = error);
-}
-
 static void expect(const struct fixture *f, size_t i, enum trace_outcome outcome, int error)
 {
 	ck_assert_uint_lt(i, f->n);
@@ -82,147 +59,103 @@ static void expect(const struct fixture *f, size_t i, enum trace_outcome outcome
 	ck_assert_int_eq(f->judged[i].error, error);
 }
 
-START_TEST(test_hit_and_wait)
+/* ---- READs ------------------------------------------------------------------------------- */
+
+/* Times in ms, offsets and lengths in KiB. */
+#define READ(at, m, o, l)                                                                          \
+	{                                                                                          \
+		.kind = TRACE_READ, .time = at * MS, .msg = m, .id = 1, .off = o * K, .len = l * K \
+	}
+#define DONE(at, m)                                                        \
+	{                                                                  \
+		.kind = TRACE_COMPLETE, .time = at * MS, .msg = m, .id = 1 \
+	}
+#define STORE(at, t, o, l)                                                                       \
+	{                                                                                        \
+		.kind = TRACE_STORE, .time = at * MS, .object = 7, .took = t * MS, .off = o * K, \
+		.len = l * K                                                                     \
+	}
+#define FETCH(at, q, t, o, l, e)                                                             \
+	{                                                                                    \
+		.kind = TRACE_FETCH, .time = at * MS, .object = 7, .queued = q * MS,         \
+		.took = t * MS, .off = o * K, .len = l * K, .got = e ? 0 : l * K, .error = e \
+	}
+
+static const struct {
+	const char *what;
+	struct trace_record records[9];
+	struct judged {
+		enum trace_outcome outcome;
+		int error;
+		uint64_t queued, origin, storing; /* ms */
+	} judged[3];
+	size_t n;
+} reads[] = {
+	{ "cached before the trace, not cached, cached by the one before",
+	  { READ(10, 1, 0, 4), DONE(11, 1), READ(20, 1, 64, 4), FETCH(26, 2, 4, 64, 4, 0),
+	    STORE(28, 2, 64, 4), DONE(30, 1), READ(40, 1, 64, 4),
+	    FETCH(41, 0, 1, 512, 4, 0) /* of other bytes */, DONE(42, 1) },
+	  { { TRACE_HIT }, { TRACE_WAITED, 0, 2, 4, 2 }, { TRACE_HIT } },
+	  3 },
+	{ "answered before the end of a long fetch, and what has come of it is read again",
+	  { READ(10, 1, 0, 4), STORE(14, 1, 0, 64), DONE(15, 1), READ(16, 1, 32, 4), DONE(17, 1),
+	    FETCH(30, 0, 20, 0, 1024, 0) },
+	  { { TRACE_WAITED, 0, 0, 4, 1 }, { TRACE_HIT, 0, 0, 1, 0 } },
+	  2 },
+	{ "a failed fetch fails whom it leaves without bytes",
+	  { READ(10, 1, 0, 4), READ(10, 2, 64, 4), STORE(12, 1, 0, 64),
+	    FETCH(14, 0, 4, 0, 128, -EIO), DONE(15, 1), DONE(16, 2) },
+	  { { TRACE_WAITED, 0, 0, 3, 1 }, { TRACE_FAILED, -EIO, 0, 4, 0 } },
+	  2 },
+	{ "a fetch that is tried again",
+	  { READ(10, 1, 0, 4), FETCH(14, 0, 4, 0, 4, -ECONNRESET), FETCH(20, 0, 4, 0, 4, 0),
+	    STORE(21, 1, 0, 4), DONE(22, 1) },
+	  { { TRACE_WAITED, 0, 0, 8, 1 } },
+	  1 },
+	{ "answered at the deadline",
+	  { READ(10, 1, 0, 4), DONE(30, 1), FETCH(50, 1, 39, 0, 4, 0), STORE(51, 1, 0, 4) },
+	  { { TRACE_FAILED, -ETIMEDOUT, 1, 19, 0 } },
+	  1 },
+	{ "dropped after the answer, and asked for again",
+	  { READ(10, 1, 0, 4), DONE(11, 1), FETCH(50, 1, 20, 0, 4, 0) },
+	  { { TRACE_HIT } },
+	  1 },
+	{ "records that are written late",
+	  { READ(10, 1, 0, 4), DONE(20, 1), STORE(19, 1, 0, 4), FETCH(18, 0, 8, 0, 4, 0) },
+	  { { TRACE_WAITED, 0, 0, 8, 1 } },
+	  1 },
+	{ "a store that is written late of a fetch that goes on",
+	  { READ(10, 1, 0, 4), DONE(20, 1), STORE(19, 1, 0, 4), FETCH(30, 0, 20, 0, 64, 0) },
+	  { { TRACE_WAITED, 0, 0, 9, 1 } },
+	  1 },
+};
+
+START_TEST(test_reads)
 {
 	struct fixture f;
 
 	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K); /* cached before the trace */
-	complete_at(&f, 11, 1);
-	read_at(&f, 20, 1, 64 * K, 4 * K);
-	fetch_at(&f, 26, 2, 4, 64 * K, 4 * K, 0);
-	store_at(&f, 28, 2, 64 * K, 4 * K);
-	complete_at(&f, 30, 1);
-	read_at(&f, 40, 1, 64 * K, 4 * K);
-	fetch_at(&f, 41, 0, 1, 512 * K, 4 * K, 0); /* of other bytes */
-	complete_at(&f, 42, 1);
+	for (const struct trace_record *record = reads[_i].records; record->kind; record++)
+		feed(&f, record);
 	finish(&f);
 
-	ck_assert_uint_eq(f.n, 3);
-	expect(&f, 0, TRACE_HIT, 0);
-	expect(&f, 1, TRACE_WAITED, 0);
-	ck_assert_uint_eq(f.judged[1].queued, 2 * MS);
-	ck_assert_uint_eq(f.judged[1].origin, 4 * MS);
-	ck_assert_uint_eq(f.judged[1].storing, 2 * MS);
-	expect(&f, 2, TRACE_HIT, 0);
-	ck_assert_uint_eq(f.judged[2].origin, 0);
+	ck_assert_msg(f.n == reads[_i].n, "%s: %zu judged", reads[_i].what, f.n);
+	for (size_t i = 0; i < f.n; i++) {
+		const struct trace_judged *is = &f.judged[i];
+		const struct judged *want = &reads[_i].judged[i];
+
+		ck_assert_msg(is->outcome == want->outcome && is->error == want->error &&
+				      is->queued == want->queued * MS &&
+				      is->origin == want->origin * MS &&
+				      is->storing == want->storing * MS,
+			      "%s: READ %zu %s, %d, after %ju + %ju + %ju ns", reads[_i].what,
+			      i + 1, trace_outcome_name(is->outcome), is->error,
+			      (uintmax_t)is->queued, (uintmax_t)is->origin, (uintmax_t)is->storing);
+	}
 }
 END_TEST
 
-START_TEST(test_answer_before_the_end_of_a_long_fetch)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	store_at(&f, 14, 1, 0, 64 * K);
-	complete_at(&f, 15, 1);
-	read_at(&f, 16, 1, 32 * K, 4 * K); /* has come already, although the fetch goes on */
-	complete_at(&f, 17, 1);
-	fetch_at(&f, 30, 0, 20, 0, 1024 * K, 0);
-	finish(&f);
-
-	expect(&f, 0, TRACE_WAITED, 0);
-	ck_assert_uint_eq(f.judged[0].storing, 1 * MS);
-	ck_assert_uint_eq(f.judged[0].origin, 4 * MS);
-	expect(&f, 1, TRACE_HIT, 0);
-}
-END_TEST
-
-START_TEST(test_failed_fetch_fails_whom_it_leaves_without_bytes)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	read_at(&f, 10, 2, 64 * K, 4 * K);
-	store_at(&f, 12, 1, 0, 64 * K);
-	fetch_at(&f, 14, 0, 4, 0, 128 * K, -EIO);
-	complete_at(&f, 15, 1);
-	complete_at(&f, 16, 2);
-	finish(&f);
-
-	expect(&f, 0, TRACE_WAITED, 0);
-	expect(&f, 1, TRACE_FAILED, -EIO);
-}
-END_TEST
-
-START_TEST(test_fetch_that_is_tried_again)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	fetch_at(&f, 14, 0, 4, 0, 4 * K, -ECONNRESET);
-	fetch_at(&f, 20, 0, 4, 0, 4 * K, 0);
-	store_at(&f, 21, 1, 0, 4 * K);
-	complete_at(&f, 22, 1);
-	finish(&f);
-
-	expect(&f, 0, TRACE_WAITED, 0);
-	ck_assert_uint_eq(f.judged[0].origin, 8 * MS);
-}
-END_TEST
-
-START_TEST(test_answer_at_the_deadline)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	complete_at(&f, 30, 1);
-	fetch_at(&f, 50, 1, 39, 0, 4 * K, 0);
-	store_at(&f, 51, 1, 0, 4 * K);
-	finish(&f);
-
-	expect(&f, 0, TRACE_FAILED, -ETIMEDOUT);
-	ck_assert_uint_eq(f.judged[0].origin, 19 * MS);
-	ck_assert_uint_eq(f.judged[0].queued, 1 * MS);
-}
-END_TEST
-
-START_TEST(test_fetch_after_the_answer_says_nothing_about_it)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	complete_at(&f, 11, 1);
-	fetch_at(&f, 50, 1, 20, 0, 4 * K, 0); /* dropped meanwhile, asked again */
-	finish(&f);
-	expect(&f, 0, TRACE_HIT, 0);
-}
-END_TEST
-
-START_TEST(test_records_that_are_written_late)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	complete_at(&f, 20, 1);
-	store_at(&f, 19, 1, 0, 4 * K);
-	fetch_at(&f, 18, 0, 8, 0, 4 * K, 0);
-	finish(&f);
-	expect(&f, 0, TRACE_WAITED, 0);
-	ck_assert_uint_eq(f.judged[0].storing, 1 * MS);
-}
-END_TEST
-
-START_TEST(test_store_that_is_written_late_of_a_fetch_that_goes_on)
-{
-	struct fixture f;
-
-	setup(&f);
-	read_at(&f, 10, 1, 0, 4 * K);
-	complete_at(&f, 20, 1);
-	store_at(&f, 19, 1, 0, 4 * K);
-	fetch_at(&f, 30, 0, 20, 0, 64 * K, 0);
-	finish(&f);
-	expect(&f, 0, TRACE_WAITED, 0);
-	ck_assert_uint_eq(f.judged[0].origin, 9 * MS);
-}
-END_TEST
+/* ---- OPENs ------------------------------------------------------------------------------- */
 
 START_TEST(test_opens)
 {
@@ -276,10 +209,12 @@ START_TEST(test_many_outstanding_requests)
 	     .cookie = bytes_str("c"));
 	FEED(&f, .kind = TRACE_HANDLE, .id = 1, .object = 7);
 	for (uint32_t i = 0; i < 3000; i++)
-		read_at(&f, i, i, i * 1024 * K, UINT64_MAX);
-	fetch_at(&f, 3000, 0, UINT64_MAX / MS, INT64_MAX, UINT64_MAX, 0);
+		FEED(&f, .kind = TRACE_READ, .time = i * MS, .msg = i, .id = 1, .off = i * 1024 * K,
+		     .len = UINT64_MAX);
+	FEED(&f, .kind = TRACE_FETCH, .time = 3000 * MS, .object = 7, .took = UINT64_MAX / MS * MS,
+	     .off = INT64_MAX, .len = UINT64_MAX, .got = UINT64_MAX);
 	for (uint32_t i = 0; i < 2000; i++)
-		complete_at(&f, 3000 + i, i);
+		FEED(&f, .kind = TRACE_COMPLETE, .time = (3000 + i) * MS, .msg = i, .id = 1);
 	finish(&f);
 	ck_assert_uint_eq(n[TRACE_UNANSWERED], 1000);
 	ck_assert_uint_eq(n[TRACE_HIT], 2000);
@@ -293,14 +228,7 @@ int main(void)
 	TCase *t = tcase_create("outcome");
 
 	tcase_set_timeout(t, 0);
-	tcase_add_test(t, test_hit_and_wait);
-	tcase_add_test(t, test_answer_before_the_end_of_a_long_fetch);
-	tcase_add_test(t, test_failed_fetch_fails_whom_it_leaves_without_bytes);
-	tcase_add_test(t, test_fetch_that_is_tried_again);
-	tcase_add_test(t, test_answer_at_the_deadline);
-	tcase_add_test(t, test_fetch_after_the_answer_says_nothing_about_it);
-	tcase_add_test(t, test_records_that_are_written_late);
-	tcase_add_test(t, test_store_that_is_written_late_of_a_fetch_that_goes_on);
+	tcase_add_loop_test(t, test_reads, 0, sizeof(reads) / sizeof(reads[0]));
 	tcase_add_test(t, test_opens);
 	tcase_add_test(t, test_many_outstanding_requests);
 	suite_add_tcase(s, t);

@@ -7,14 +7,34 @@
 #include "tests/lib/run-suite.h"
 #include "tests/unit/replay-rig.h"
 
-START_TEST(latency_delays_each_request)
+/* What becomes of an OPEN and a READ. */
+static const struct {
+	const char *what, *rule;
+	uint64_t read_deadline;
+	uint64_t opens_failed, reads_failed, time;
+} faults[] = {
+	{ "latency delays the look and the read", "latency 50ms", .time = 100 * MS },
+	{ "an error of another object harms nobody", "error */b 33554432 EIO" },
+	{ "an error of a look fails the OPEN, and there is nothing to READ",
+	  "error */a look ENOENT", .opens_failed = 1, .reads_failed = 1 },
+	{ "a stall for ever is answered at the deadline", "stall * 33554432 forever",
+	  .read_deadline = 7 * NSEC_PER_SEC, .reads_failed = 1, .time = 7 * NSEC_PER_SEC },
+	{ "a stall ends", "stall * 33554432 3s", .time = 3 * NSEC_PER_SEC },
+};
+
+START_TEST(a_fault_of_one_kind)
 {
-	rule("latency 50ms");
+	rule(faults[_i].rule);
+	read_deadline = faults[_i].read_deadline;
 	put_one_read();
 	wish.speed = 0;
 	replay();
 	ck_good();
-	ck_assert_uint_eq(report.here.time, 100 * MS); /* a look and a read */
+	ck_assert_msg(report.here.opens_failed == faults[_i].opens_failed &&
+			      report.undelivered == faults[_i].opens_failed &&
+			      report.here.reads_failed == faults[_i].reads_failed &&
+			      report.here.time == faults[_i].time,
+		      "%s: %s", faults[_i].what, json);
 }
 END_TEST
 
@@ -47,53 +67,6 @@ START_TEST(an_error_fails_the_read_and_is_not_wrong)
 }
 END_TEST
 
-START_TEST(an_error_of_another_object_harms_nobody)
-{
-	rule("error */b 33554432 EIO");
-	put_one_read();
-	replay();
-	ck_good();
-	ck_assert_uint_eq(report.here.reads_failed, 0);
-}
-END_TEST
-
-START_TEST(an_error_of_a_look_fails_the_open)
-{
-	rule("error */a look ENOENT");
-	put_one_read();
-	replay();
-	ck_good();
-	ck_assert_uint_eq(report.here.opens_failed, 1);
-	ck_assert_uint_eq(report.undelivered, 1);
-	ck_assert_uint_eq(report.here.reads_failed, 1);
-}
-END_TEST
-
-START_TEST(a_stall_for_ever_is_answered_at_the_deadline)
-{
-	rule("stall * 33554432 forever");
-	read_deadline = 7 * NSEC_PER_SEC;
-	put_one_read();
-	wish.speed = 0;
-	replay();
-	ck_good();
-	ck_assert_uint_eq(report.here.reads_failed, 1);
-	ck_assert_uint_eq(report.here.time, 7 * NSEC_PER_SEC);
-}
-END_TEST
-
-START_TEST(a_stall_ends)
-{
-	rule("stall * 33554432 3s");
-	put_one_read();
-	wish.speed = 0;
-	replay();
-	ck_good();
-	ck_assert_uint_eq(report.here.reads_failed, 0);
-	ck_assert_uint_eq(report.here.time, 3 * NSEC_PER_SEC);
-}
-END_TEST
-
 START_TEST(a_rule_holds_in_its_time_only)
 {
 	rule("error * 33554432 EIO from 10s to 20s");
@@ -117,13 +90,9 @@ int main(void)
 	TCase *t = tcase_create("faults");
 
 	tcase_add_checked_fixture(t, replay_setup, replay_teardown);
-	tcase_add_test(t, latency_delays_each_request);
+	tcase_add_loop_test(t, a_fault_of_one_kind, 0, sizeof(faults) / sizeof(faults[0]));
 	tcase_add_test(t, bandwidth_bounds_what_comes);
 	tcase_add_test(t, an_error_fails_the_read_and_is_not_wrong);
-	tcase_add_test(t, an_error_of_another_object_harms_nobody);
-	tcase_add_test(t, an_error_of_a_look_fails_the_open);
-	tcase_add_test(t, a_stall_for_ever_is_answered_at_the_deadline);
-	tcase_add_test(t, a_stall_ends);
 	tcase_add_test(t, a_rule_holds_in_its_time_only);
 	suite_add_tcase(s, t);
 	return run_suite(s);

@@ -15,7 +15,7 @@
 # Two lanes run side by side: the kernels and their scenarios in one, the compilers in the other.
 # Counted are test cases (each scenario, each case of a test binary that names its cases). Shows
 # each skip with its reason. The last line is "N passed, N failed, N skipped". Exit status 0 if
-# nothing failed.
+# nothing failed. All that it makes on the way goes with it, unless --keep.
 
 set -euo pipefail
 
@@ -30,10 +30,35 @@ esac
 
 "$here/packages.sh" build test kernel
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/cachefilld-tests.XXXXXX")
-trap '[ -n "$keep" ] || rm -rf "$work"' EXIT
-trap 'trap - EXIT; kill $(jobs -p) 2> /dev/null; exit 130' INT TERM HUP
-mkdir "$work/tally"
+# A disk: in memory, direct I/O has no rules. What tests write is here, too, so that it goes with
+# the rest even where a test was killed.
+work=$(mktemp -d "${TMPDIR:-/var/tmp}/cachefilld-tests.XXXXXX")
+memory=$(mktemp -d /dev/shm/cachefilld-tests.XXXXXX 2> /dev/null) || memory=$work/memory
+export TMPDIR=$work/tmp CACHEFILLD_TEST_MEMORY=$memory
+mkdir -p "$work/tally" "$TMPDIR" "$memory"
+
+# Each lane is a process group.
+lanes=()
+stop_lanes() {
+	local lane tries
+	for lane in "${lanes[@]}"; do
+		kill -- "-$lane" 2> /dev/null || true
+	done
+	for lane in "${lanes[@]}"; do
+		for ((tries = 0; tries < 150; tries++)); do
+			kill -0 -- "-$lane" 2> /dev/null || continue 2
+			sleep 0.1
+		done
+		kill -KILL -- "-$lane" 2> /dev/null || true
+	done
+}
+finish() {
+	trap '' INT TERM HUP
+	stop_lanes
+	[ -n "$keep" ] || rm -rf "$work" "$memory"
+}
+trap finish EXIT
+trap 'exit 130' INT TERM HUP
 # libcheck's limits are for an idle machine and no instrumentation.
 export CK_TIMEOUT_MULTIPLIER=10
 # A stage that never comes to its count has failed.
@@ -42,6 +67,7 @@ for stage in gcc clang sanitizers valgrind kernel-6.12 kernel-6.1; do
 done
 started=$SECONDS
 say() { printf '[%4d s] %s\n' $((SECONDS - started)) "$*"; }
+[ -z "$keep" ] || say "keeping $work and $memory"
 
 # tally STAGE FILE: the last line of FILE is "... N passed, N failed, N skipped", or the stage
 # itself failed.
@@ -105,7 +131,8 @@ compilers() {
 }
 
 kernels() {
-	local version
+	local version no_logs='-e /^#.logs:/d'
+	[ -z "$keep" ] || no_logs=''
 	for version in 6.12 6.1; do
 		say "kernel $version: building, unless it was before"
 		"$here/kernel/build-uml.sh" "$version" > "$work/kernel-$version" ||
@@ -116,14 +143,19 @@ kernels() {
 		[ -s "$work/kernel-$version" ] || continue
 		say "kernel $version: scenarios"
 		"$here/kernel/run.sh" --kernel "$version" "$work/gcc" 2>&1 |
-			tee "$work/kernel.out" | sed '/^[0-9]* passed, .* skipped$/d' || true
+			tee "$work/kernel.out" | sed -e '/^[0-9]* passed, .* skipped$/d' $no_logs || true
 		tally "kernel $version" "$work/kernel.out"
 	done
 }
 
-kernels &
-compilers
+set -m
+kernels < /dev/null &
+lanes+=($!)
+compilers < /dev/null &
+lanes+=($!)
+set +m
 wait
+lanes=()
 
 say "finished"
 cat "$work"/tally/* | awk '{ p += $1; f += $3; s += $5 }

@@ -84,25 +84,39 @@ chmod +x "$state/init"
 
 # The guest's memory is a file that must be executable; containers often have a small or noexec
 # /dev/shm. The disk fits there too, and does not wait for the host's other writers at each sync.
-backing=$state
-if [ -w /dev/shm ] && ! findmnt -no OPTIONS -T /dev/shm | grep -qw noexec &&
-	[ "$(df --output=avail -B1M /dev/shm | tail -1)" -gt 4096 ]; then
-	backing=/dev/shm
+backing=$state shm=${CACHEFILLD_TEST_MEMORY:-/dev/shm}
+if [ -w "$shm" ] && ! findmnt -no OPTIONS -T "$shm" | grep -qw noexec &&
+	[ "$(df --output=avail -B1M "$shm" | tail -1)" -gt 4096 ]; then
+	backing=$shm
 fi
 
 # Sparse, and new each time: what one boot left behind must not decide about the next.
 image=$(mktemp "$backing/cachefilld-disk.XXXXXX")
 trap 'rm -f "$image"' EXIT
-trap 'exit 130' INT TERM HUP
+guest=''
+stop() {
+	trap '' INT TERM HUP
+	[ -z "$guest" ] || kill "$guest" || true
+	wait
+	exit 130
+}
+trap stop INT TERM HUP
 truncate -s "$disk" "$image"
 PATH=$PATH:/usr/sbin:/sbin mkfs.ext4 -q -F -b 4096 -O ^has_journal "$image"
 
+# Not a pipeline: a shell that waits for one hears of no signal.
+exec 4> >(trap '' INT TERM HUP; exec sed -u -e 's/\r$//' -e '/^reboot: /d')
+console=$!
 ulimit -c 0
 status=0
 TMPDIR=$backing timeout -k 5 "$limit" "$kernel" "mem=$memory" \
 	root=/dev/root rootfstype=hostfs rootflags=/ ro "init=$state/init" "ubd0=$image" \
-	con=null con0=fd:0,fd:1 quiet panic=-1 < /dev/null 2> "$state/kernel.log" |
-	sed -u -e 's/\r$//' -e '/^reboot: /d' || status=${PIPESTATUS[0]}
+	con=null con0=fd:0,fd:1 quiet panic=-1 < /dev/null >&4 2> "$state/kernel.log" 4>&- &
+guest=$!
+exec 4>&-
+wait "$guest" || status=$?
+guest=''
+wait "$console" || true
 
 if [ -s "$state/status" ]; then
 	exit "$(cat "$state/status")"

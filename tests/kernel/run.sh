@@ -50,7 +50,15 @@ flock "$store/.lock-images" "$here/make-images.sh" "$store/images"
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/cachefilld-kernel.XXXXXX")
 trap '[ -n "$keep" ] || rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
+guest=''
+# A guest reads and writes here until it has ended.
+stop() {
+	trap '' INT TERM HUP
+	[ -z "$guest" ] || kill "$guest" || true
+	[ -z "$guest" ] || cat <&3
+	exit 130
+}
+trap 'stop > /dev/null 2>&1' INT TERM HUP
 mkdir "$work/bin"
 cc -O2 -D_GNU_SOURCE -o "$work/bin/simple-daemon" "$here/simple-daemon.c"
 ln -s "$store/images" "$work/images"
@@ -142,11 +150,17 @@ while [ -s "$plan" ]; do
 	limit=$(awk '{ n += $3 + 10 } END { print n + 20 }' "$work/todo")
 	booted=$SECONDS status=0 finished=0
 	exec 3< <(
-		set +e
+		trap : INT TERM HUP
 		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" --show "${here%/*}/tools" "${show[@]}" \
 			--timeout "$limit" --memory 1500M --disk 12G \
-			-- "$here/guest-main.sh" "$work" 2>&1
-		echo "status $?"
+			-- "$here/guest-main.sh" "$work" 2>&1 &
+		echo "guest $!"
+		while
+			status=0
+			wait $! || status=$?
+			kill -0 $! 2> /dev/null
+		do :; done
+		echo "status $status"
 	)
 	while IFS= read -r line <&3; do
 		case $line in
@@ -155,11 +169,13 @@ while [ -s "$plan" ]; do
 			# shellcheck disable=SC2086
 			report $line
 			;;
+		"guest "[0-9]*) guest=${line#guest } ;;
 		"status "*) status=${line#status } ;;
 		*) echo "$line" ;;
 		esac
 	done
 	exec 3<&-
+	guest=''
 	if [ "$status" != 0 ] && [ "$status" != 99 ]; then
 		# It took the whole guest with it.
 		finished=$((finished + 1))

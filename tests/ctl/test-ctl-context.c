@@ -14,21 +14,21 @@
 #include "daemon/replay/pattern.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define SIZE 5000000
 #define MANY 40
 
 static struct context context;
 static struct origin *web;
-static char dir[32], conf[64], error[CONTEXT_ERROR_MAX];
+static char dir[TEMPORARY_MAX], conf[TEMPORARY_MAX + 16], error[CONTEXT_ERROR_MAX];
 
 static void start_with(const char *config)
 {
 	char url[64];
 	FILE *f;
 
-	strcpy(dir, "/tmp/test-context.XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(conf, sizeof(conf), "%s/conf", dir);
 	f = fopen(conf, "we");
 	ck_assert_ptr_nonnull(f);
@@ -50,12 +50,9 @@ static void start(void)
 
 static void stop(void)
 {
-	char command[64];
-
 	context_close(&context);
 	web = origin_stop(web);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 /* "http://127.0.0.1:PORT/WHAT". To be freed. */

@@ -6,7 +6,6 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include "daemon/util/log.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define IMAGES "erofs,img"
 
@@ -42,7 +42,7 @@ const struct fetcher_class *const fetcher_classes[] = { &fake_class, NULL };
 
 /* ---- fixture ------------------------------------------------------------------------------- */
 
-static char dir[PATH_MAX];
+static char dir[TEMPORARY_MAX];
 static struct config *config;
 static struct origins *origins;
 static struct image_catalog *catalog;
@@ -70,10 +70,7 @@ static void make_catalog(struct port **port)
 
 static void set_up(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(dir, sizeof(dir), "%s/test-engine-images-XXXXXX", tmp ? tmp : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 	configure("");
 	rig_setup();
 	rig.decorate = make_catalog;
@@ -94,14 +91,11 @@ static void restart(void)
 
 static void tear_down(void)
 {
-	char command[PATH_MAX + 16];
-
 	if (rig.frontend)
 		stop();
 	rig_end();
 	config = config_free(config);
-	snprintf(command, sizeof(command), "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 /* ---- the store ----------------------------------------------------------------------------- */
@@ -161,7 +155,7 @@ static void drop(const char *cookie)
 
 static void spoil(void)
 {
-	char path[PATH_MAX + 16], junk[8192];
+	char path[TEMPORARY_MAX + 16], junk[8192];
 	int fd;
 
 	snprintf(path, sizeof(path), "%s/images.db", dir);
@@ -531,7 +525,7 @@ END_TEST
 START_TEST(another_store_is_followed)
 {
 	struct fake_origin *a, *b;
-	char path[PATH_MAX + 16];
+	char path[TEMPORARY_MAX + 16];
 
 	rig_begin();
 	a = serve("fake://h/a", MIB, 1);

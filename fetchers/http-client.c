@@ -2,6 +2,7 @@
 #include "fetchers/http-client.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "fetchers/http-request.h"
 
@@ -55,6 +56,17 @@ CURL *http_client_easy(const struct http_client *client)
 	if (c->ca_file || c->ca_path) {
 		curl_easy_setopt(e, CURLOPT_CAINFO, c->ca_file);
 		curl_easy_setopt(e, CURLOPT_CAPATH, c->ca_path);
+	}
+	if (c->ca_pem) {
+		struct curl_blob pem = { .data = c->ca_pem,
+					 .len = strlen(c->ca_pem),
+					 .flags = CURL_BLOB_NOCOPY };
+
+		curl_easy_setopt(e, CURLOPT_CAINFO_BLOB, &pem);
+	}
+	if (c->insecure) {
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
 	curl_easy_setopt(e, CURLOPT_SSLCERT, c->client_cert);
 	curl_easy_setopt(e, CURLOPT_SSLKEY, c->client_key);

@@ -12,6 +12,7 @@
 #include "fetchers/http-range.h"
 
 #define HEADER_LINE_MAX 8192
+#define AUTHORITIES_MAX (4u << 20)
 
 const struct fetcher_key http_keys[] = { HTTP_CONFIG_KEYS, { NULL, NULL } };
 
@@ -258,6 +259,55 @@ bool http_config_owns(const struct http_config *config, const char *locator)
 	return config->origin[len - 1] == '/' || strchr("/?#", locator[len]);
 }
 
+/* ---- authorities ------------------------------------------------------------------------ */
+
+static int add_file(FILE *to, const char *path)
+{
+	char buf[4096];
+	size_t n, total = 0;
+	FILE *f = fopen(path, "re");
+	int r = f ? 0 : -errno;
+
+	while (r == 0 && (n = fread(buf, 1, sizeof(buf), f)) > 0) {
+		total += n;
+		r = total > AUTHORITIES_MAX ? -EFBIG : 0;
+		fwrite(buf, 1, n, to);
+	}
+	if (r == 0 && ferror(f))
+		r = -EIO;
+	if (f)
+		fclose(f);
+	fputc('\n', to);
+	return r;
+}
+
+int http_config_trust(struct http_config *config, char *const *files, size_t n, char *error)
+{
+	_cleanup_free_ char *pem = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&pem, &len);
+	int r = f ? 0 : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = add_file(f, files[i]);
+		if (r < 0)
+			snprintf(error, FETCH_ERROR_MAX, "ca: %.120s: %s", files[i], strerror(-r));
+	}
+	if (f && fclose(f) != 0 && r == 0)
+		r = -ENOMEM;
+	if (r == -ENOMEM)
+		snprintf(error, FETCH_ERROR_MAX, "no memory");
+	if (r < 0)
+		return r;
+	if (!strstr(pem, "-----BEGIN ")) {
+		snprintf(error, FETCH_ERROR_MAX, "ca: no PEM certificate in %.120s", files[0]);
+		return -EINVAL;
+	}
+	free(config->ca_pem);
+	config->ca_pem = steal(&pem);
+	return 0;
+}
+
 static void http_config_freep(struct http_config **config)
 {
 	http_config_free(*config);
@@ -305,6 +355,7 @@ struct http_config *http_config_free(struct http_config *config)
 	free(config->origin);
 	free(config->ca_file);
 	free(config->ca_path);
+	free(config->ca_pem);
 	free(config->client_cert);
 	free(config->client_key);
 	free(config->proxy);

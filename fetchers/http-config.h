@@ -16,7 +16,9 @@ struct http_config {
 	 */
 	char *origin;
 	char *ca_file, *ca_path, *client_cert, *client_key; /* or NULL */
-	char *proxy;					    /* NULL: the environment decides */
+	char *ca_pem;  /* owned: authorities beside those of the system, or NULL */
+	bool insecure; /* the server may be anybody */
+	char *proxy;   /* NULL: the environment decides */
 	char *user_agent;
 	/* The source's fields, then those of every request: the tail that any host may see. */
 	struct curl_slist *headers;
@@ -49,6 +51,9 @@ extern const struct fetcher_key http_keys[];
 int http_config_new(struct http_config **ret, const char *template,
 		    const struct fetcher_param *params, char *error);
 struct http_config *http_config_free(struct http_config *config);
+
+/* Authorities beside those of the system: reads these files now. error: as above. */
+int http_config_trust(struct http_config *config, char *const *files, size_t n, char *error);
 
 /* Whether a locator is one of this source. */
 bool http_config_owns(const struct http_config *config, const char *locator);

@@ -25,7 +25,7 @@ struct oci_auth {
 	struct http_auth base;
 	TAILQ_ENTRY(oci_auth) link;
 	unsigned int refs;
-	struct oci *oci;
+	struct oci_host *host;
 	char *repository;		 /* owned */
 	struct http_challenge challenge; /* scheme NONE: was never refused */
 	bool stores;			 /* reading is not all that is wanted */
@@ -62,9 +62,9 @@ static void answer_end(struct http_document *answer)
 /* Each time anew: somebody may have logged in again. */
 static int load_credentials(struct oci_auth *a, struct auth_credentials *ret)
 {
-	const struct oci_config *c = &a->oci->config;
 	char why[AUTH_WHY_MAX];
-	int r = auth_file_load(ret, c->auth_file, c->registry, a->repository, why);
+	int r = auth_file_load(ret, a->host->oci->config.auth_file, a->host->site->authority,
+			       a->repository, why);
 
 	if (r == 0)
 		return 0;
@@ -85,7 +85,7 @@ static void wake_all(struct oci_auth *a, int err)
 /* Ahead of its end, and not at the same moment as everybody else's. */
 static void token_take(struct oci_auth *a, char *field, uint64_t seconds)
 {
-	uint64_t life = seconds * NSEC_PER_SEC, now = loop_now(a->oci->client.loop);
+	uint64_t life = seconds * NSEC_PER_SEC, now = loop_now(a->host->oci->loop);
 
 	secret_free(&a->field);
 	a->field = field;
@@ -164,7 +164,7 @@ static int token_ask(struct oci_auth *a)
 {
 	struct auth_credentials credentials = { 0 };
 	const char *why;
-	int r = http_url_check(a->oci->config.base, a->challenge.realm, &why);
+	int r = http_url_check(a->host->site->base, a->challenge.realm, &why);
 
 	if (r < 0) {
 		snprintf(a->why, sizeof(a->why), "the token server is not asked without TLS");
@@ -176,7 +176,7 @@ static int token_ask(struct oci_auth *a)
 	r = token_prepare(a, &credentials);
 	auth_credentials_end(&credentials);
 	if (r == 0)
-		a->asking = http_request_document(&a->oci->client, &a->answer);
+		a->asking = http_request_document(&a->host->client, &a->answer);
 	if (a->asking)
 		return 0;
 	answer_end(&a->answer);
@@ -208,7 +208,7 @@ static int auth_fields(struct http_auth *base, struct http_waiter *waiter, struc
 		       const char **ret_why)
 {
 	struct oci_auth *a = container_of(base, struct oci_auth, base);
-	uint64_t now = loop_now(a->oci->client.loop);
+	uint64_t now = loop_now(a->host->oci->loop);
 	int r = 0;
 
 	*ret_why = a->why;
@@ -279,8 +279,8 @@ static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 static void auth_free(struct oci_auth *a)
 {
 	assert(a->refs == 0 && LIST_EMPTY(&a->waiters));
-	TAILQ_REMOVE(&a->oci->auths, a, link);
-	a->oci->n_auths--;
+	TAILQ_REMOVE(&a->host->auths, a, link);
+	a->host->n_auths--;
 	if (a->asking)
 		http_request_drop(a->asking);
 	answer_end(&a->answer);
@@ -289,18 +289,18 @@ static void auth_free(struct oci_auth *a)
 	free(a);
 }
 
-static void forget_oldest(struct oci *oci)
+static void forget_oldest(struct oci_host *host)
 {
 	struct oci_auth *a, *next;
 
-	for (a = TAILQ_FIRST(&oci->auths); a && oci->n_auths >= AUTHS_KEPT; a = next) {
+	for (a = TAILQ_FIRST(&host->auths); a && host->n_auths >= AUTHS_KEPT; a = next) {
 		next = TAILQ_NEXT(a, link);
 		if (a->refs == 0)
 			auth_free(a);
 	}
 }
 
-static struct oci_auth *auth_new(struct oci *oci, const char *repository)
+static struct oci_auth *auth_new(struct oci_host *host, const char *repository)
 {
 	struct oci_auth *a = malloc(sizeof(*a));
 
@@ -308,29 +308,29 @@ static struct oci_auth *auth_new(struct oci *oci, const char *repository)
 		return NULL;
 	*a = (struct oci_auth){
 		.base = { .fields = auth_fields, .refused = auth_refused },
-		.oci = oci,
+		.host = host,
 		.repository = strdup(repository),
 	};
 	if (!a->repository) {
 		free(a);
 		return NULL;
 	}
-	forget_oldest(oci);
-	TAILQ_INSERT_TAIL(&oci->auths, a, link);
-	oci->n_auths++;
+	forget_oldest(host);
+	TAILQ_INSERT_TAIL(&host->auths, a, link);
+	host->n_auths++;
 	return a;
 }
 
-struct oci_auth *oci_auth_get(struct oci *oci, const char *repository)
+struct oci_auth *oci_auth_get(struct oci_host *host, const char *repository)
 {
 	struct oci_auth *a;
 
-	TAILQ_FOREACH(a, &oci->auths, link) {
+	TAILQ_FOREACH(a, &host->auths, link) {
 		if (strcmp(a->repository, repository) == 0)
 			break;
 	}
 	if (!a)
-		a = auth_new(oci, repository);
+		a = auth_new(host, repository);
 	if (a)
 		a->refs++;
 	return a;
@@ -342,8 +342,8 @@ void oci_auth_put(struct oci_auth *a)
 		return;
 	assert(a->refs > 0);
 	a->refs--;
-	TAILQ_REMOVE(&a->oci->auths, a, link);
-	TAILQ_INSERT_TAIL(&a->oci->auths, a, link);
+	TAILQ_REMOVE(&a->host->auths, a, link);
+	TAILQ_INSERT_TAIL(&a->host->auths, a, link);
 }
 
 struct http_auth *oci_auth_of(struct oci_auth *a)
@@ -357,8 +357,8 @@ void oci_auth_widen(struct oci_auth *a)
 	a->stores = true;
 }
 
-void oci_auths_end(struct oci *oci)
+void oci_auths_end(struct oci_host *host)
 {
-	while (!TAILQ_EMPTY(&oci->auths))
-		auth_free(TAILQ_FIRST(&oci->auths));
+	while (!TAILQ_EMPTY(&host->auths))
+		auth_free(TAILQ_FIRST(&host->auths));
 }

@@ -23,7 +23,7 @@ static void list_end(struct oci_list *l, int err)
 {
 	struct fetch_list *list = l->list;
 
-	loop_defer_cancel(l->walk.oci->client.loop, &l->deferred);
+	loop_defer_cancel(l->walk.oci->loop, &l->deferred);
 	oci_walk_end(&l->walk);
 	oci_image_end(&l->image);
 	free(l->config.body);
@@ -81,45 +81,68 @@ static void list_finish(struct oci_list *l)
 
 /* ---- the configuration ------------------------------------------------------------------ */
 
-static void config_done(struct http_document *config, int err)
+static void config_read(struct oci_list *l)
 {
-	struct oci_list *l = container_of(config, struct oci_list, config);
 	char why[OCI_WHY_MAX];
-	int r;
+	int r = oci_image_configure(&l->image, l->config.body, l->config.len, why);
 
-	l->walk.request = NULL;
-	if (err < 0) {
-		snprintf(l->list->error, sizeof(l->list->error), "%s", config->error);
-		list_end(l, err);
-		return;
-	}
-	r = config->len == l->image.config_size
-		    ? oci_digest_check(l->image.config_digest, config->body, config->len)
-		    : -EPROTO;
-	if (r < 0) {
-		list_fail(l, r == -ENOMEM ? r : -EPROTO,
-			  "the configuration is not what the manifest says");
-		return;
-	}
-	r = oci_image_configure(&l->image, config->body, config->len, why);
+	oci_host_worked(l->walk.host);
 	if (r < 0)
 		list_fail(l, r, why);
 	else
 		list_finish(l);
 }
 
+static void config_done(struct http_document *config, int err)
+{
+	struct oci_list *l = container_of(config, struct oci_list, config);
+	char error[FETCH_ERROR_MAX];
+
+	l->walk.request = NULL;
+	memcpy(error, config->error, sizeof(error));
+	if (err == 0) {
+		err = config->len == l->image.config_size
+			      ? oci_digest_check(l->image.config_digest, config->body, config->len)
+			      : -EPROTO;
+		fetch_error(error, l->walk.url, "the configuration is not what the manifest says");
+	}
+	if (err == 0)
+		config_read(l);
+	else
+		oci_walk_again(&l->walk, err == -EINVAL ? -EPROTO : err, error);
+}
+
+static void config_ask(struct oci_walk *walk)
+{
+	struct oci_list *l = container_of(walk, struct oci_list, walk);
+
+	l->config.room = (size_t)l->image.config_size;
+	if (!l->config.body)
+		l->config.body = malloc(l->config.room + 1);
+	if (!l->config.body)
+		return;
+	l->config.auth = oci_auth_of(walk->auth);
+	l->config.done = config_done;
+	l->config.url = walk->url;
+	walk->request = http_request_document(&walk->host->client, &l->config);
+}
+
+static void config_give_up(struct oci_walk *walk, int err)
+{
+	list_end(container_of(walk, struct oci_list, walk), err);
+}
+
 static void list_config(struct oci_list *l)
 {
-	l->config.room = (size_t)l->image.config_size;
-	l->config.body = malloc(l->config.room + 1);
-	l->config.auth = oci_auth_of(l->walk.auth);
-	l->config.done = config_done;
-	if (oci_walk_url(&l->walk, "blobs", l->image.config_digest) && l->config.body) {
-		l->config.url = l->walk.url;
-		l->walk.request = http_request_document(&l->walk.oci->client, &l->config);
-	}
-	if (!oci_walk_started(&l->walk))
-		list_end(l, -ENOMEM);
+	const struct oci_step step = {
+		.need = OCI_NEED_CHECKED,
+		.kind = "blobs",
+		.name = l->image.config_digest,
+		.ask = config_ask,
+		.give_up = config_give_up,
+	};
+
+	oci_walk_step(&l->walk, &step);
 }
 
 /* ---- begin and end ---------------------------------------------------------------------- */
@@ -175,7 +198,7 @@ struct oci_list *oci_list_start(struct oci *oci, struct fetch_list *list)
 		.walk.oci = oci,
 		.walk.done = walk_done,
 	};
-	loop_defer(oci->client.loop, &l->deferred);
+	loop_defer(oci->loop, &l->deferred);
 	return l;
 }
 

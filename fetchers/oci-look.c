@@ -27,24 +27,11 @@ static void look_end(struct oci_look *l, int err)
 {
 	struct fetch_look *look = l->look;
 
-	loop_defer_cancel(l->walk.oci->client.loop, &l->deferred);
+	loop_defer_cancel(l->walk.oci->loop, &l->deferred);
 	oci_walk_end(&l->walk);
 	free(l->target.moved);
 	free(l);
 	look->done(look, err);
-}
-
-/* A request has failed; it has said why. */
-static void look_failed(struct oci_look *l, int err, const char *error)
-{
-	snprintf(l->look->error, sizeof(l->look->error), "%s", error);
-	look_end(l, err);
-}
-
-static void look_started(struct oci_look *l)
-{
-	if (!oci_walk_started(&l->walk))
-		look_end(l, -ENOMEM);
 }
 
 /* ---- the blob --------------------------------------------------------------------------- */
@@ -53,34 +40,65 @@ static void look_started(struct oci_look *l)
 static void look_finish(struct oci_look *l)
 {
 	struct fetch_look *look = l->look;
+	char error[FETCH_ERROR_MAX];
 
 	if (look->head_filled == look->identity.size && look->head_len > 0 &&
 	    oci_digest_check(l->digest, look->head, look->head_filled) < 0) {
-		look_end(l,
-			 oci_walk_fail(&l->walk, -EPROTO, "the blob is not what its digest says"));
+		fetch_error(error, l->walk.url, "the blob is not what its digest says");
+		oci_walk_again(&l->walk, -EPROTO, error);
 		return;
 	}
+	if (l->walk.host)
+		oci_host_worked(l->walk.host);
 	snprintf(look->identity.validator, sizeof(look->identity.validator), OCI_VALIDATOR "%s",
 		 l->digest);
 	look_end(l, 0);
 }
 
+static void step_give_up(struct oci_walk *walk, int err)
+{
+	look_end(container_of(walk, struct oci_look, walk), err);
+}
+
 static void head_done(struct fetch_read *head, int err)
 {
 	struct oci_look *l = container_of(head, struct oci_look, head);
+	char error[FETCH_ERROR_MAX];
 
+	l->walk.request = NULL;
 	if (err < 0) {
-		look_failed(l, err, head->error);
+		memcpy(error, head->error, sizeof(error));
+		oci_walk_again(&l->walk, err, error);
 		return;
 	}
 	l->look->head_filled = head->len;
 	look_finish(l);
 }
 
+static void head_ask(struct oci_walk *walk)
+{
+	struct oci_look *l = container_of(walk, struct oci_look, walk);
+
+	free(l->target.moved);
+	l->target = (struct http_target){
+		.locator = walk->url,
+		.identity.size = l->look->identity.size,
+		.auth = oci_auth_of(walk->auth),
+	};
+	walk->request = http_request_read(&walk->host->client, &l->target, &l->head);
+}
+
 /* The blob that l->digest names has this size: its first bytes are missing. */
 static void look_head(struct oci_look *l, uint64_t size)
 {
 	struct fetch_look *look = l->look;
+	const struct oci_step step = {
+		.need = look->head_len < size ? OCI_NEED_RANGE : OCI_NEED_CHECKED,
+		.kind = "blobs",
+		.name = l->digest,
+		.ask = head_ask,
+		.give_up = step_give_up,
+	};
 
 	look->identity.size = size;
 	look->head_filled = 0;
@@ -91,25 +109,18 @@ static void look_head(struct oci_look *l, uint64_t size)
 	}
 	l->head.buf = look->head;
 	l->head.done = head_done;
-	if (oci_walk_url(&l->walk, "blobs", l->digest)) {
-		l->target.locator = l->walk.url;
-		l->target.identity.size = size;
-		l->target.auth = oci_auth_of(l->walk.auth);
-		l->walk.request = http_request_read(&l->walk.oci->client, &l->target, &l->head);
-	}
-	look_started(l);
+	oci_walk_step(&l->walk, &step);
 }
 
 static void blob_done(struct fetch_look *blob, int err)
 {
 	struct oci_look *l = container_of(blob, struct oci_look, blob);
+	char error[FETCH_ERROR_MAX];
 
-	if (err == -ENOENT && l->document_err < 0) {
-		look_failed(l, l->document_err, l->document_error);
-		return;
-	}
+	l->walk.request = NULL;
 	if (err < 0) {
-		look_failed(l, err, blob->error);
+		memcpy(error, blob->error, sizeof(error));
+		oci_walk_again(&l->walk, err, error);
 		return;
 	}
 	l->look->identity.size = blob->identity.size;
@@ -117,19 +128,43 @@ static void blob_done(struct fetch_look *blob, int err)
 	look_finish(l);
 }
 
+static void blob_ask(struct oci_walk *walk)
+{
+	struct oci_look *l = container_of(walk, struct oci_look, walk);
+
+	l->blob = (struct fetch_look){
+		.locator = walk->url,
+		.head = l->look->head,
+		.head_len = l->look->head_len,
+		.done = blob_done,
+	};
+	walk->request = http_request_look(&walk->host->client, &l->blob, oci_auth_of(walk->auth));
+}
+
+/* What was wrong with the manifest says more than that there is no such blob either. */
+static void blob_give_up(struct oci_walk *walk, int err)
+{
+	struct oci_look *l = container_of(walk, struct oci_look, walk);
+
+	if (err == -ENOENT && l->document_err < 0) {
+		memcpy(l->look->error, l->document_error, FETCH_ERROR_MAX);
+		err = l->document_err;
+	}
+	look_end(l, err);
+}
+
+/* Its size is not known: whether all of it will come, and can be checked, neither. */
 static void look_blob(struct oci_look *l)
 {
-	if (oci_walk_url(&l->walk, "blobs", l->digest)) {
-		l->blob = (struct fetch_look){
-			.locator = l->walk.url,
-			.head = l->look->head,
-			.head_len = l->look->head_len,
-			.done = blob_done,
-		};
-		l->walk.request = http_request_look(&l->walk.oci->client, &l->blob,
-						    oci_auth_of(l->walk.auth));
-	}
-	look_started(l);
+	const struct oci_step step = {
+		.need = OCI_NEED_RANGE,
+		.kind = "blobs",
+		.name = l->digest,
+		.ask = blob_ask,
+		.give_up = blob_give_up,
+	};
+
+	oci_walk_step(&l->walk, &step);
 }
 
 /* ---- begin and end ---------------------------------------------------------------------- */
@@ -178,7 +213,7 @@ struct oci_look *oci_look_start(struct oci *oci, struct fetch_look *look)
 		.walk.oci = oci,
 		.walk.done = walk_done,
 	};
-	loop_defer(oci->client.loop, &l->deferred);
+	loop_defer(oci->loop, &l->deferred);
 	return l;
 }
 

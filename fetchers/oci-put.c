@@ -16,6 +16,7 @@
  */
 struct oci_put {
 	struct oci *oci;
+	struct oci_host *host; /* once it has begun */
 	struct fetch_put *put;
 	struct loop_deferred deferred; /* begins, or ends what could not begin */
 	bool canceled;
@@ -34,7 +35,7 @@ static void put_end(struct oci_put *p, int err)
 {
 	struct fetch_put *put = p->put;
 
-	loop_defer_cancel(p->oci->client.loop, &p->deferred);
+	loop_defer_cancel(p->oci->loop, &p->deferred);
 	oci_auth_put(p->auth);
 	oci_reference_end(&p->reference);
 	free(p->url);
@@ -94,9 +95,9 @@ static void put_send(struct oci_put *p, char *url, enum http_method method,
 	if (method == HTTP_PUT)
 		d->fields[0] = p->type;
 	/* A registry may have its uploads elsewhere, where who we are is nobody's business. */
-	if (url && http_url_same_origin(p->oci->config.base, url))
+	if (url && http_url_same_origin(p->host->site->base, url))
 		d->auth = oci_auth_of(p->auth);
-	p->request = url ? http_request_document(&p->oci->client, d) : NULL;
+	p->request = url ? http_request_document(&p->host->client, d) : NULL;
 	if (!p->request)
 		put_fail(p, -ENOMEM, "no memory");
 	else if (p->canceled)
@@ -173,7 +174,7 @@ static void upload_begun(struct http_document *document, int err)
 
 static char *put_url(const struct oci_put *p, const char *kind, const char *name)
 {
-	return oci_url(&p->oci->config, p->reference.repository, kind, name);
+	return oci_url(p->host, p->reference.repository, kind, name);
 }
 
 static void blob_asked(struct http_document *document, int err)
@@ -212,7 +213,12 @@ static void put_begin(struct loop_deferred *deferred)
 		put_fail(p, -EINVAL, "names a part of an image: a tag or a digest is needed");
 		return;
 	}
-	p->auth = oci_auth_get(p->oci, ref->repository);
+	p->host = oci_host_for_push(p->oci);
+	if (!p->host) {
+		put_fail(p, -EACCES, "none of the hosts in hosts.toml may push");
+		return;
+	}
+	p->auth = oci_auth_get(p->host, ref->repository);
 	if (!p->auth) {
 		put_fail(p, -ENOMEM, "no memory");
 		return;
@@ -241,7 +247,7 @@ struct oci_put *oci_put_start(struct oci *oci, struct fetch_put *put)
 	snprintf(p->type, sizeof(p->type), "Content-Type: %s",
 		 put->media_type ? put->media_type : "application/octet-stream");
 	put->existed = false;
-	loop_defer(oci->client.loop, &p->deferred);
+	loop_defer(oci->loop, &p->deferred);
 	return p;
 }
 

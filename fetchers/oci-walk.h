@@ -4,12 +4,29 @@
  * checked against its digest. One request after the other, each started by the end of the one
  * before.
  *
- * Embedded by a look or a list, which goes on with its own requests (oci_walk_url() and request)
- * once the walk is done. All calls are made from the loop.
+ * Embedded by a look or a list, which goes on with steps of its own (oci_walk_step()) once the walk
+ * is done. All calls are made from the loop.
  */
 #pragma once
 
 #include "fetchers/oci.h"
+
+struct oci_walk;
+
+/*
+ * One thing that is asked for: at one host after the other, until one has it.
+ *
+ * ask() starts walk->request of walk->url at walk->host, by walk->auth; where there is no memory
+ * it leaves request NULL. Whoever got an answer that is good sets request to NULL and goes on; one
+ * that is not ends in oci_walk_again(), which asks the next host, or gives up with an error that is
+ * told in walk->error.
+ */
+struct oci_step {
+	enum oci_need need;
+	const char *kind, *name; /* of the URL; borrowed until the step has ended */
+	void (*ask)(struct oci_walk *walk);
+	void (*give_up)(struct oci_walk *walk, int err);
+};
 
 struct oci_walk {
 	struct oci *oci;
@@ -22,7 +39,10 @@ struct oci_walk {
 	void (*done)(struct oci_walk *walk, int err);
 
 	struct oci_reference reference;
-	struct oci_auth *auth;
+	struct oci_step step;
+	struct oci_tries tries; /* of the step */
+	struct oci_host *host;
+	struct oci_auth *auth;	      /* of that host, or NULL */
 	struct http_request *request; /* under way, or NULL */
 	char *url;		      /* owned: of request */
 	bool canceled;
@@ -36,6 +56,7 @@ struct oci_walk {
 	uint64_t size; /* of the document, where an index has told its digest */
 	bool sized;
 	unsigned int depth;
+	bool no_manifest; /* somebody has said so of the first document */
 };
 
 /* Takes the reference apart; 0, or an error that is told in error. The end is needed after both. */
@@ -44,11 +65,9 @@ void oci_walk_start(struct oci_walk *walk);
 void oci_walk_cancel(struct oci_walk *walk);
 void oci_walk_end(struct oci_walk *walk);
 
-/* Sets url for the next request: "https://host/v2/REPOSITORY/KIND/NAME". False: no memory. */
-bool oci_walk_url(struct oci_walk *walk, const char *kind, const char *name);
-
-/* What stands behind each start of a request. False: no memory, which is told in error. */
-bool oci_walk_started(struct oci_walk *walk);
+/* Begins a step. It may come to its end inside of this. */
+void oci_walk_step(struct oci_walk *walk, const struct oci_step *step);
+void oci_walk_again(struct oci_walk *walk, int err, const char *error);
 
 /* "<sentence>: <locator>" into error; returns err. */
 int oci_walk_fail(struct oci_walk *walk, int err, const char *fmt, ...)

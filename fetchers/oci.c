@@ -9,12 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A blob: what its digest names never changes, so that ranges need no condition. */
-struct oci_object {
-	struct fetch_object base;
-	struct http_target target;
-	struct oci_auth *auth;
-};
+#include "daemon/util/cleanup.h"
 
 static void oci_look(struct fetcher *fetcher, struct fetch_look *look)
 {
@@ -33,33 +28,6 @@ static void oci_cancel_look(struct fetcher *fetcher, struct fetch_look *look)
 		oci_look_cancel(look->fetcher_private);
 }
 
-static struct oci_object *object_new(struct oci *oci, const char *repository,
-				     const struct fetch_identity *identity)
-{
-	struct oci_object *object = malloc(sizeof(*object));
-
-	if (!object)
-		return NULL;
-	*object = (struct oci_object){
-		.base.fetcher = &oci->base,
-		.auth = oci_auth_get(oci, repository),
-		.target = {
-			.locator = oci_url(&oci->config, repository, "blobs",
-					   identity->validator + strlen(OCI_VALIDATOR)),
-			.identity.size = identity->size,
-			.keeps_moves = true,
-		},
-	};
-	if (object->auth && object->target.locator) {
-		object->target.auth = oci_auth_of(object->auth);
-		return object;
-	}
-	oci_auth_put(object->auth);
-	http_target_end(&object->target);
-	free(object);
-	return NULL;
-}
-
 static int oci_attach(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
 		      const struct fetch_identity *identity)
 {
@@ -76,7 +44,7 @@ static int oci_attach(struct fetcher *fetcher, struct fetch_object **ret, const 
 	if (r < 0)
 		return r;
 	r = strcmp(reference.registry, oci->config.registry) == 0 ? 0 : -EINVAL;
-	object = r == 0 ? object_new(oci, reference.repository, identity) : NULL;
+	object = r == 0 ? oci_object_new(oci, reference.repository, identity) : NULL;
 	oci_reference_end(&reference);
 	if (!object)
 		return r < 0 ? r : -ENOMEM;
@@ -86,11 +54,7 @@ static int oci_attach(struct fetcher *fetcher, struct fetch_object **ret, const 
 
 static void oci_detach(struct fetch_object *base)
 {
-	struct oci_object *object = container_of(base, struct oci_object, base);
-
-	oci_auth_put(object->auth);
-	http_target_end(&object->target);
-	free(object);
+	oci_object_free(container_of(base, struct oci_object, base));
 }
 
 static void oci_read(struct fetch_object *base, struct fetch_read *read)
@@ -98,9 +62,8 @@ static void oci_read(struct fetch_object *base, struct fetch_read *read)
 	struct oci_object *object = container_of(base, struct oci_object, base);
 	struct oci *oci = container_of(base->fetcher, struct oci, base);
 
-	assert(read->len >= 1 && read->off + read->len <= object->target.identity.size);
-	read->fetcher_private = http_request_read(&oci->client, &object->target, read);
-	if (!read->fetcher_private)
+	assert(read->len >= 1 && read->off + read->len <= object->identity.size);
+	if (!oci_read_start(object, read))
 		fetch_refuse_read(&oci->refusals, read);
 }
 
@@ -109,7 +72,7 @@ static void oci_cancel_read(struct fetch_object *base, struct fetch_read *read)
 	struct oci *oci = container_of(base->fetcher, struct oci, base);
 
 	if (!fetch_refused_read(&oci->refusals, read))
-		http_request_cancel(read->fetcher_private);
+		oci_read_cancel(container_of(base, struct oci_object, base), read);
 }
 
 static void oci_list(struct fetcher *fetcher, struct fetch_list *list)
@@ -150,8 +113,10 @@ static void oci_free(struct fetcher *fetcher)
 {
 	struct oci *oci = container_of(fetcher, struct oci, base);
 
-	oci_auths_end(oci);
-	http_client_end(&oci->client);
+	for (size_t i = 0; i < oci->n_hosts; i++) {
+		oci_auths_end(&oci->hosts[i]);
+		http_client_end(&oci->hosts[i].client);
+	}
 	oci_config_end(&oci->config);
 	free(oci);
 }
@@ -170,35 +135,47 @@ static const struct fetcher_ops oci_ops = {
 	.free = oci_free,
 };
 
+/* -ENOMEM with n_hosts, those that were made. */
+static int make_hosts(struct oci *oci)
+{
+	for (size_t i = 0; i < oci->config.hosts.n; i++) {
+		struct oci_host *host = &oci->hosts[i];
+
+		*host = (struct oci_host){ .oci = oci, .site = &oci->config.hosts.sites[i] };
+		TAILQ_INIT(&host->auths);
+		if (http_client_init(&host->client, oci->loop, steal(&oci->config.http[i])) < 0)
+			return -ENOMEM;
+		oci->n_hosts++;
+	}
+	return 0;
+}
+
 static int oci_create(struct fetcher **ret, struct loop *loop, const char *template,
 		      const struct fetcher_param *params, char *error)
 {
-	struct http_config *http = NULL;
-	struct oci_config config;
-	struct oci *oci = NULL;
-	int r = oci_config_init(&config, &http, template, params, error);
+	struct oci *oci = calloc(1, sizeof(*oci));
+	int r;
 
-	if (r < 0)
-		return r;
-	if (loop)
-		oci = malloc(sizeof(*oci));
-	if (!oci)
-		http_config_free(http);
-	if (!oci || http_client_init(&oci->client, loop, http) < 0) {
-		free(oci);
-		oci_config_end(&config);
-		if (!loop)
-			return 0;
+	if (!oci) {
 		fetch_error(error, template, "no memory");
 		return -ENOMEM;
 	}
 	oci->base.ops = &oci_ops;
-	oci->config = config;
-	oci->n_auths = 0;
-	TAILQ_INIT(&oci->auths);
+	oci->loop = loop;
 	fetch_refusals_init(&oci->refusals, loop);
-	*ret = &oci->base;
-	return 0;
+	r = oci_config_init(&oci->config, template, params, error);
+	if (r < 0) {
+		free(oci);
+		return r;
+	}
+	r = loop ? make_hosts(oci) : 0;
+	if (r < 0)
+		fetch_error(error, template, "no memory");
+	if (r < 0 || !loop)
+		oci_free(&oci->base);
+	else
+		*ret = &oci->base;
+	return r;
 }
 
 const struct fetcher_class oci_fetcher_class = {

@@ -2,21 +2,24 @@
 /*
  * The parts of the oci fetcher (cachefill-oci(5)):
  *
- *	oci.c		the fetcher; blobs are read as http ranges of a URL that names their digest
+ *	oci.c		the fetcher, and its objects
  *	oci-config.c	parameters
+ *	oci-host.c	which host is asked, and which one next
+ *	oci-read.c	blobs, read as http ranges of a URL that names their digest
  *	oci-walk.c	reference -> manifests -> what they say
  *	oci-look.c	... -> descriptor -> first bytes
  *	oci-list.c	... -> layers and configuration of an image
  *	oci-put.c	a blob or a manifest -> the registry
  *	oci-auth.c	who may use a repository: one token for all its requests
  *
- * and what is pure: oci-reference, oci-manifest, oci-image, oci-token, oci-digest, oci-error,
- * auth-file, http-challenge.
+ * and what is pure: oci-reference, oci-manifest, oci-image, oci-hosts, oci-token, oci-digest,
+ * oci-error, auth-file, http-challenge, toml.
  */
 #pragma once
 
 #include "fetchers/common.h"
 #include "fetchers/http-request.h"
+#include "fetchers/oci-hosts.h"
 #include "fetchers/oci-manifest.h"
 
 #define OCI_VALIDATOR "digest:" /* in front of the digest, in identities */
@@ -26,37 +29,76 @@ TAILQ_HEAD(oci_auths, oci_auth);
 
 struct oci_config {
 	char *registry;	 /* owned: "host:port", as in the template */
-	char *base;	 /* owned: "https://host:port/v2/" */
 	char *auth_file; /* owned, or NULL: the usual places */
+	bool trust_mirrors;
 	struct oci_platform platform;
+	struct oci_hosts hosts;
+	struct http_config *http[OCI_HOSTS_MAX]; /* of each; owned until it is taken */
+};
+
+/* Where a registry's manifests and blobs may be had: itself, or a mirror. */
+struct oci_host {
+	struct oci *oci;
+	const struct oci_site *site;
+	struct http_client client;
+	struct oci_auths auths; /* the one that was used last is the last */
+	unsigned int n_auths;
+	uint64_t avoided; /* ns: only asked before that where no other is left */
 };
 
 struct oci {
 	struct fetcher base;
-	struct http_client client;
+	struct loop *loop;
 	struct fetch_refusals refusals;
 	struct oci_config config;
-	struct oci_auths auths; /* the one that was used last is the last */
-	unsigned int n_auths;
+	struct oci_host hosts[OCI_HOSTS_MAX];
+	size_t n_hosts;
 };
 
 /* ---- parameters ------------------------------------------------------------------------- */
 
 extern const struct fetcher_key oci_keys[];
 
-/* Both are made or, with text in error, none. */
-int oci_config_init(struct oci_config *config, struct http_config **ret_http, const char *template,
+/* Made or, with text in error, not. */
+int oci_config_init(struct oci_config *config, const char *template,
 		    const struct fetcher_param *params, char *error);
 void oci_config_end(struct oci_config *config);
 
+/* ---- hosts ------------------------------------------------------------------------------ */
+
+/* What a host has to be trusted with. */
+enum oci_need {
+	OCI_NEED_RESOLVE, /* which digest a tag has */
+	OCI_NEED_CHECKED, /* what is checked against its digest */
+	OCI_NEED_RANGE,	  /* bytes of a blob, which cannot be checked */
+};
+
+/* One thing that is asked for, of one host after the other. Zero at its beginning. */
+struct oci_tries {
+	uint32_t tried; /* bits: hosts */
+	int err;	/* of the last of them in their order, which is the one to believe */
+	size_t err_host;
+	char error[FETCH_ERROR_MAX];
+};
+
+/* NULL: all that may be asked were, and tries->err and error say what came of it. */
+struct oci_host *oci_host_next(struct oci *oci, enum oci_need need, struct oci_tries *tries);
+
+/* False: this is no failure of the host, and no other one is to be asked. */
+bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, const char *error);
+void oci_host_worked(struct oci_host *host);
+
+/* The last that may; NULL: none may. */
+struct oci_host *oci_host_for_push(struct oci *oci);
+
 /* "https://host/v2/REPOSITORY/blobs/DIGEST", owned by the caller; NULL: no memory. */
-char *oci_url(const struct oci_config *config, const char *repository, const char *kind,
+char *oci_url(const struct oci_host *host, const char *repository, const char *kind,
 	      const char *name);
 
 /* ---- authorisation ---------------------------------------------------------------------- */
 
 /* The one of this repository, kept until it is put and then for a while. NULL: no memory. */
-struct oci_auth *oci_auth_get(struct oci *oci, const char *repository);
+struct oci_auth *oci_auth_get(struct oci_host *host, const char *repository);
 void oci_auth_put(struct oci_auth *auth);
 struct http_auth *oci_auth_of(struct oci_auth *auth);
 
@@ -64,7 +106,32 @@ struct http_auth *oci_auth_of(struct oci_auth *auth);
 void oci_auth_widen(struct oci_auth *auth);
 
 /* All have been put. */
-void oci_auths_end(struct oci *oci);
+void oci_auths_end(struct oci_host *host);
+
+/* ---- reads ------------------------------------------------------------------------------ */
+
+/* How a blob is read of one host. */
+struct oci_way {
+	struct http_target target;
+	struct oci_auth *auth;
+};
+
+/* A blob: what its digest names never changes, so that ranges need no condition. */
+struct oci_object {
+	struct fetch_object base;
+	char *repository; /* owned */
+	struct fetch_identity identity;
+	struct oci_way *ways[]; /* owned: one for each host, NULL where it was not asked yet */
+};
+
+/* NULL: no memory. */
+struct oci_object *oci_object_new(struct oci *oci, const char *repository,
+				  const struct fetch_identity *identity);
+void oci_object_free(struct oci_object *object);
+
+/* False: no memory, nothing is started. */
+bool oci_read_start(struct oci_object *object, struct fetch_read *read);
+void oci_read_cancel(struct oci_object *object, struct fetch_read *read);
 
 /* ---- looks ------------------------------------------------------------------------------ */
 

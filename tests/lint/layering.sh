@@ -43,7 +43,8 @@ daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
-fetchers/oci*		fetchers/oci* fetchers/auth-file.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/toml*		fetchers/toml.h
+fetchers/oci*		fetchers/oci* fetchers/toml.h fetchers/auth-file.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/auth-file*	fetchers/auth-file.h
 fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/tarmap*	fetchers/tarmap.h fetchers/indexed.h fetchers/fetcher.h proto/tarmap.h

@@ -4,7 +4,8 @@
 _cachefillctl_commands()
 {
 	case $1 in
-	'') echo trace mount umount mounts als ;;
+	'') echo image trace mount umount mounts als ;;
+	image) echo add ls inspect refresh rm ;;
 	als) echo add ls rm ;;
 	trace) echo verify show stats plot plan cut merge anonymise replay ;;
 	esac
@@ -15,6 +16,14 @@ _cachefillctl_options()
 	case $1 in
 	'') echo --help --version ;;
 	trace) echo --help ;;
+	image) echo --help ;;
+	image-add) echo --replace --config --state-dir --run-dir --help ;;
+	image-ls) echo --json --names --config --state-dir --run-dir --help ;;
+	image-inspect) echo --json --config --state-dir --run-dir --help ;;
+	image-refresh)
+		echo --dry-run --yes --json --config --state-dir --run-dir --help
+		;;
+	image-rm) echo --config --state-dir --run-dir --help ;;
 	mount)
 		echo --writable --options --read-ahead --config --state-dir --run-dir --help
 		;;
@@ -71,11 +80,22 @@ _cachefillctl_value()
 	esac
 }
 
+# The images that are known, for the commands that take one.
+_cachefillctl_images()
+{
+	case $1 in
+	image-inspect | image-refresh | image-rm | mount | als-add) ;;
+	*) return 1 ;;
+	esac
+	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")
+	__ltrim_colon_completions "$2"
+}
+
 _cachefillctl()
 {
 	# shellcheck disable=SC2034	# _init_completion sets them all
 	local cur prev words cword split path='' i
-	_init_completion -s || return
+	_init_completion -s -n : || return
 
 	_cachefillctl_value "$prev" "$cur" && return
 	$split && return
@@ -88,6 +108,7 @@ _cachefillctl()
 	elif [ -n "$(_cachefillctl_commands "$path")" ]; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_cachefillctl_commands "$path")" -- "$cur")
 	else
-		_filedir
+		_cachefillctl_images "$path" "$cur"
+		[ "${#COMPREPLY[@]}" -gt 0 ] || _filedir
 	fi
 } && complete -F _cachefillctl cachefillctl

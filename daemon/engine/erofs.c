@@ -7,8 +7,11 @@
 
 #define SUPER_OFFSET	 1024
 #define SUPER_MAGIC	 0xE0F5E1E2u
+#define BLOCK_BITS	 (SUPER_OFFSET + 12)
+#define BLOCKS		 (SUPER_OFFSET + 36)
 #define FEATURE_INCOMPAT (SUPER_OFFSET + 80)
 #define COMPR_ALGS	 (SUPER_OFFSET + 84)
+#define EXTRA_DEVICES	 (SUPER_OFFSET + 86)
 
 /*
  * ZERO_PADDING, COMPR_CFGS (and BIG_PCLUSTER), ZTAILPACKING, FRAGMENTS (and DEDUPE). The other
@@ -33,4 +36,23 @@ enum erofs_kind erofs_look(const void *head, size_t n)
 	if ((le32toh(incompat) & INCOMPAT_COMPRESSION) || algorithms != 0)
 		return EROFS_COMPRESSED;
 	return EROFS_PLAIN;
+}
+
+bool erofs_read_super(struct erofs_super *ret, const void *head, size_t n)
+{
+	const uint8_t *p = head;
+	enum erofs_kind kind = erofs_look(head, n);
+	uint16_t devices;
+	uint32_t blocks;
+
+	if (kind == EROFS_NONE || n < EXTRA_DEVICES + sizeof(devices))
+		return false;
+	memcpy(&devices, p + EXTRA_DEVICES, sizeof(devices));
+	memcpy(&blocks, p + BLOCKS, sizeof(blocks));
+	ret->kind = kind;
+	/* From a sector to the largest page. */
+	ret->block_size = p[BLOCK_BITS] >= 9 && p[BLOCK_BITS] <= 16 ? 1u << p[BLOCK_BITS] : 0;
+	ret->devices = le16toh(devices);
+	ret->size = (uint64_t)le32toh(blocks) * ret->block_size;
+	return true;
 }

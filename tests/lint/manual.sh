@@ -93,7 +93,7 @@ _cachefillctl_options '' | tr ' ' '\n' > "$work/bash"
 sed -n '/^_cachefillctl()/,$p' "$zsh" | options_of_text > "$work/zsh"
 for place in man bash zsh; do same "options of cachefillctl" help $place; done
 
-for group in trace als; do
+for group in image trace als; do
 	commands $group > "$work/help"
 	sed -n "s/^\.Nm Cm $group \([a-z]*\).*/\1/p" man/cachefillctl.1 > "$work/man"
 	_cachefillctl_commands $group | tr ' ' '\n' > "$work/bash"

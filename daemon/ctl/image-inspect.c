@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/ctl/image-text.h"
+#include "daemon/ctl/image.h"
+#include "daemon/ctl/json.h"
+#include "daemon/util/bytes.h"
+#include "daemon/util/cleanup.h"
+
+static const char help[] =
+	"Usage: cachefillctl image inspect [OPTION]... NAME\n"
+	"\n"
+	"Says what an image consists of: its layers from bottom to top, the names of their\n"
+	"contents (the cookies by which the kernel asks for them), and where they lie.\n"
+	"\n"
+	"      --json             print JSON, with manifest and configuration\n" CONTEXT_HELP "\n"
+	"See cachefillctl-image(1).\n";
+
+static const struct option options[] = { CONTEXT_OPTION_JSON, CONTEXT_OPTIONS, { NULL } };
+static const struct ctl_syntax syntax = { "cachefillctl image inspect", "h", options, help };
+
+static void print_object(const char *what, const struct images_object *o)
+{
+	char size[32], place[512];
+
+	printf("%s%s\n", what, o->cookie);
+	printf("    size     %s (%llu)%s\n", ctl_bytes(o->size, size, sizeof(size)),
+	       (unsigned long long)o->size, o->whole ? ", compressed: fetched as a whole" : "");
+	if (*o->media_type)
+		printf("    type     %s\n",
+		       bytes_print(bytes_str(o->media_type), place, sizeof(place)));
+	printf("    from     %s\n", image_ref_print(o->locator, place, sizeof(place)));
+}
+
+static void print_layer(const struct images_layer *l, size_t number)
+{
+	char what[48];
+
+	snprintf(what, sizeof(what), "layer %zu  ", number);
+	print_object(what, &l->primary);
+	if (*l->diff_id)
+		printf("    diff_id  %s\n", l->diff_id);
+	for (size_t i = 0; i < l->n_devices; i++) {
+		snprintf(what, sizeof(what), "  device %zu  ", i + 1);
+		print_object(what, &l->devices[i]);
+	}
+}
+
+static void print_text(const struct images_image *image)
+{
+	char text[512];
+
+	printf("name      %s\n", image->name);
+	for (size_t i = 0; i < image->n_refs; i++)
+		printf("%s%s\n", i == 0 ? "refs      " : "          ",
+		       image_ref_print(image->refs[i], text, sizeof(text)));
+	printf("added     %s\n", image_time(image->added, text, sizeof(text)));
+	if (*image->manifest_digest)
+		printf("manifest  %s\n", image->manifest_digest);
+	printf("size      %s\n", ctl_bytes(image_size(image), text, sizeof(text)));
+	for (size_t i = 0; i < image->n_layers; i++)
+		print_layer(&image->layers[i], i + 1);
+}
+
+static int set_document(json_t *object, const char *name, const char *text)
+{
+	json_t *value = *text ? json_loads(text, 0, NULL) : NULL;
+
+	return value ? json_object_set_new(object, name, value) : 0;
+}
+
+static int print_json(const struct images_image *image)
+{
+	json_t *object = image_json(image);
+
+	if (!object || set_document(object, "manifest", image->manifest) < 0 ||
+	    set_document(object, "config", image->config) < 0) {
+		json_decref(object);
+		return -ENOMEM;
+	}
+	return ctl_json_line(object);
+}
+
+static int run(struct context *c, const char *name)
+{
+	_cleanup_(image_freep) struct images_image *image = NULL;
+	int status = image_find(c, name, &image);
+
+	if (status != CTL_OK)
+		return status;
+	if (!c->json)
+		print_text(image);
+	else if (print_json(image) < 0)
+		return ctl_error("out of memory");
+	return CTL_OK;
+}
+
+int ctl_image_inspect(int argc, char *argv[])
+{
+	struct context context = CONTEXT_INIT;
+	int opt, status = CTL_OK;
+
+	while ((opt = ctl_getopt(&syntax, argc, argv, &status)) != CTL_OPTIONS_END)
+		if (opt == CTL_OPTIONS_EXIT)
+			return status;
+		else
+			context_option(&context, opt);
+	if (argc - optind != 1)
+		return ctl_usage(syntax.command, "one NAME is needed");
+	status = context_open(&context, CONTEXT_READ);
+	if (status == CTL_OK)
+		status = run(&context, argv[optind]);
+	context_close(&context);
+	return status;
+}

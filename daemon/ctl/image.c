@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/ctl/image.h"
+
+#include <stddef.h>
+
+static const struct ctl_command commands[] = {
+	{ "add", "[OPTION]... NAME REF...", "remember what REF leads to under a name",
+	  ctl_image_add },
+	{ "ls", "[OPTION]...", "list the images that are known", ctl_image_ls },
+	{ "inspect", "[OPTION]... NAME", "say what an image consists of", ctl_image_inspect },
+	{ "refresh", "[OPTION]... NAME", "ask its origins again, show and apply what has changed",
+	  ctl_image_refresh },
+	{ "rm", "[OPTION]... NAME...", "forget images", ctl_image_rm },
+	{ NULL },
+};
+
+int ctl_image(int argc, char *argv[])
+{
+	return ctl_dispatch(commands, "cachefillctl image", argc, argv);
+}

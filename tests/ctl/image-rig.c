@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+#include "tests/ctl/image-rig.h"
+
+#include <check.h>
+#include <endian.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/lib/superblock.h"
+
+#define WORDS_MAX 24
+
+uint8_t *erofs_bytes(const struct erofs_file *file, size_t *ret_len)
+{
+	size_t len = (file->blocks ? file->blocks : 2) * IMAGE_BLOCK;
+	uint32_t blocks =
+		htole32(file->says_blocks ? file->says_blocks : (uint32_t)(len / IMAGE_BLOCK));
+	uint16_t devices = htole16(file->devices);
+	uint8_t *bytes = malloc(len);
+
+	ck_assert_ptr_nonnull(bytes);
+	memset(bytes, file->seed, len);
+	for (size_t i = 0; i < 1024 + 128; i++)
+		bytes[i] = superblock_byte(i);
+	bytes[0] = file->seed;
+	bytes[1024 + 12] = file->block_bits ? file->block_bits : 12;
+	memcpy(bytes + 1024 + 36, &blocks, sizeof(blocks));
+	bytes[1024 + 80] = file->incompat;
+	memcpy(bytes + 1024 + 86, &devices, sizeof(devices));
+	*ret_len = len;
+	return bytes;
+}
+
+void erofs_write(const char *path, const struct erofs_file *file)
+{
+	size_t len;
+	uint8_t *bytes = erofs_bytes(file, &len);
+
+	file_write(path, bytes, len);
+	free(bytes);
+}
+
+void image_configure(const char *text)
+{
+	file_write("conf", text, strlen(text));
+}
+
+struct ctl_result *image_run(const char *const *words)
+{
+	const char *all[WORDS_MAX] = { "image",	      words[0], "--config",  "conf",
+				       "--state-dir", "state",	"--run-dir", "run" };
+	size_t n = 8;
+
+	if (!file_exists("conf"))
+		image_configure("open-deadline = 5s\nread-deadline = 5s\n");
+	for (words++; *words; words++) {
+		ck_assert_uint_lt(n, WORDS_MAX - 1);
+		all[n++] = *words;
+	}
+	return ctl_run(all);
+}
+
+void image_expect(const struct ctl_result *result, int status, const char *err, const char *out)
+{
+	ck_assert_msg(result->status == status, "%d instead of %d: %s%s", result->status, status,
+		      result->out, result->err);
+	ck_assert_msg(*err ? strstr(result->err, err) != NULL : result->err[0] == '\0',
+		      "no '%s' in: %s", err, result->err);
+	ck_assert_msg(strstr(result->out, out) != NULL, "no '%s' in: %s", out, result->out);
+}
+
+unsigned int image_count(void)
+{
+	struct ctl_result *r = IMAGE("ls", "--names");
+
+	ctl_assert_ok(r);
+	ck_assert_int_eq(system("! ls state 2> /dev/null | grep -v '^images.db'"), 0);
+	return (unsigned int)ctl_lines(r->out);
+}

@@ -12,12 +12,35 @@
 #include "daemon/util/locator.h"
 #include "fetchers/tarmap.h"
 
+#define DEPTH_MAX 3 /* decorators in front of each other */
+
+/* A kind of fetcher that stands in front of another, which it borrows. */
+struct decorator {
+	const char *scheme;
+	int (*create)(struct fetcher **ret, struct loop *loop, struct fetcher *next);
+};
+
+static const struct decorator decorators[] = {
+#ifdef HAVE_TARMAP
+	{ "tarmap:", tarmap_new },
+#endif
+	{ NULL },
+};
+
+/* One of them; those behind it are further on in the list. */
+struct front {
+	const struct decorator *decorator;
+	struct fetcher *fetcher; /* owned */
+	const struct fetcher *next;
+	struct front *older;
+};
+
 struct place {
 	const struct config_source *source;
 	struct config_source own; /* what source is of an implicit one; text owned */
 	char *fixed;		  /* owned: as canonical() writes it */
 	struct fetcher *fetcher;  /* owned; NULL: not made yet */
-	struct fetcher *tarmap;	  /* owned, in front of fetcher; NULL likewise */
+	struct front *fronts;	  /* owned */
 };
 
 struct origins {
@@ -136,8 +159,13 @@ static char *fixed_of(const char *template)
 
 static void place_end(struct place *place)
 {
-	if (place->tarmap)
-		place->tarmap->ops->free(place->tarmap);
+	while (place->fronts) {
+		struct front *front = place->fronts;
+
+		place->fronts = front->older;
+		front->fetcher->ops->free(front->fetcher);
+		free(front);
+	}
 	if (place->fetcher)
 		place->fetcher->ops->free(place->fetcher);
 	free(place->fixed);
@@ -215,15 +243,27 @@ static int make_fetcher(struct origins *o, struct place *place, char *error)
 	return err;
 }
 
-/* Of tar layers, in front of the fetcher that is there. */
-static int make_tarmap(struct origins *o, struct place *place, char *error)
+/* One for all objects of this origin that are read in this way. */
+static int put_front(struct origins *o, struct place *place, const struct decorator *decorator,
+		     struct fetcher **fetcher, char *error)
 {
-#ifdef HAVE_TARMAP
-	return tarmap_new(&place->tarmap, o->loop, place->fetcher) < 0 ? no_memory(error) : 0;
-#else
-	snprintf(error, ORIGINS_ERROR_MAX, "no fetcher for tar layers was built in");
-	return -EPROTONOSUPPORT;
-#endif
+	struct front *front = place->fronts;
+
+	while (front && (front->decorator != decorator || front->next != *fetcher))
+		front = front->older;
+	if (!front) {
+		front = malloc(sizeof(*front));
+		if (!front)
+			return no_memory(error);
+		*front = (struct front){ decorator, NULL, *fetcher, place->fronts };
+		if (decorator->create(&front->fetcher, o->loop, *fetcher) < 0) {
+			free(front);
+			return no_memory(error);
+		}
+		place->fronts = front;
+	}
+	*fetcher = front->fetcher;
+	return 0;
 }
 
 /* ---- places ------------------------------------------------------------------------------ */
@@ -286,7 +326,7 @@ static int refuse(const char *locator, const char *why, char *error)
 	return -EINVAL;
 }
 
-/* The place of a locator that is not a tar layer's. */
+/* The place of a locator without decorators. */
 static int place_of(struct origins *o, const char *locator, struct place **ret, char *error)
 {
 	struct place *place;
@@ -313,35 +353,54 @@ static void answer(const struct origins *o, const struct place *place, struct fe
 	};
 }
 
-static int find_tarmap(struct origins *o, const char *locator, struct origin *ret, char *error)
+static const struct decorator *find_decorator(const char *locator)
 {
-	_cleanup_free_ char *map = NULL;
-	struct place *place;
-	const char *inner;
-	int err = locator_split_tarmap(locator, &map, &inner);
+	for (const struct decorator *d = decorators; d->scheme; d++)
+		if (strncmp(locator, d->scheme, strlen(d->scheme)) == 0)
+			return d;
+	return NULL;
+}
 
-	if (err == -ENOMEM)
-		return no_memory(error);
-	if (err < 0 || locator_is_tarmap(inner))
-		return refuse(locator, "not a locator: tarmap:MAP;LOCATOR", error);
-	err = place_of(o, inner, &place, error);
-	if (err == 0 && !place->tarmap)
-		err = make_tarmap(o, place, error);
-	if (err == 0)
-		answer(o, place, place->tarmap, ret);
-	return err;
+/* What a decorated locator is of, and by which decorators: the first is in front of all. */
+static int undecorate(const char **locator, const struct decorator *ret[DEPTH_MAX], size_t *ret_n,
+		      char *error)
+{
+	const struct decorator *decorator;
+	const char *at = *locator;
+	size_t n = 0;
+
+	while ((decorator = find_decorator(at))) {
+		_cleanup_free_ char *path = NULL;
+		int err = n < DEPTH_MAX ? locator_split_indexed(at, &path, &at) : -EINVAL;
+
+		if (err == -ENOMEM)
+			return no_memory(error);
+		if (err < 0)
+			return refuse(*locator, "not a locator: SCHEME:PATH;LOCATOR", error);
+		ret[n++] = decorator;
+	}
+	*locator = at;
+	*ret_n = n;
+	return 0;
 }
 
 int origins_find(struct origins *o, const char *locator, struct origin *ret, char *error)
 {
+	const struct decorator *fronts[DEPTH_MAX];
+	struct fetcher *fetcher;
 	struct place *place;
-	int err;
+	size_t n;
+	int err = undecorate(&locator, fronts, &n, error);
 
-	if (locator_is_tarmap(locator))
-		return find_tarmap(o, locator, ret, error);
-	err = place_of(o, locator, &place, error);
 	if (err == 0)
-		answer(o, place, place->fetcher, ret);
+		err = place_of(o, locator, &place, error);
+	if (err < 0)
+		return err;
+	fetcher = place->fetcher;
+	while (err == 0 && n > 0)
+		err = put_front(o, place, fronts[--n], &fetcher, error);
+	if (err == 0)
+		answer(o, place, fetcher, ret);
 	return err;
 }
 

@@ -2,13 +2,11 @@
 #include "daemon/util/locator.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "daemon/util/cleanup.h"
-
-#define TARMAP "tarmap:"
 
 char *locator_print(const char *locator, char *buf, size_t n)
 {
@@ -37,7 +35,8 @@ char *locator_print(const char *locator, char *buf, size_t n)
 	return buf;
 }
 
-/* ---- tar layers ---------------------------------------------------------------------------- */
+/* ---- indexed objects ----------------------------------------------------------------------------
+ */
 
 static int digit(char c)
 {
@@ -70,44 +69,39 @@ static bool decode(char *text)
 	return true;
 }
 
-bool locator_is_tarmap(const char *locator)
+int locator_split_indexed(const char *locator, char **ret_path, const char **ret_inner)
 {
-	return strncasecmp(locator, TARMAP, strlen(TARMAP)) == 0;
-}
-
-int locator_split_tarmap(const char *locator, char **ret_map, const char **ret_blob)
-{
-	const char *path = locator + strlen(TARMAP);
-	_cleanup_free_ char *map = NULL;
+	const char *encoded = strchr(locator, ':');
+	_cleanup_free_ char *path = NULL;
 	size_t len;
 
-	if (!locator_is_tarmap(locator))
+	if (!encoded || *++encoded != '/')
 		return -EINVAL;
-	len = strcspn(path, ";");
-	if (*path != '/' || path[len] != ';' || path[len + 1] == '\0')
+	len = strcspn(encoded, ";");
+	if (encoded[len] != ';' || encoded[len + 1] == '\0')
 		return -EINVAL;
-	map = strndup(path, len);
-	if (!map)
+	path = strndup(encoded, len);
+	if (!path)
 		return -ENOMEM;
-	if (!decode(map))
+	if (!decode(path))
 		return -EINVAL;
-	*ret_map = steal(&map);
-	*ret_blob = path + len + 1;
+	*ret_path = steal(&path);
+	*ret_inner = encoded + len + 1;
 	return 0;
 }
 
-char *locator_join_tarmap(const char *map, const char *blob)
+char *locator_join_indexed(const char *scheme, const char *path, const char *inner)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 				    "0123456789/._-";
 	static const char digits[] = "0123456789ABCDEF";
-	char *whole = malloc(strlen(TARMAP) + 3 * strlen(map) + 1 + strlen(blob) + 1), *to;
+	char *whole = malloc(strlen(scheme) + 1 + 3 * strlen(path) + 1 + strlen(inner) + 1), *to;
 
 	if (!whole)
 		return NULL;
-	to = stpcpy(whole, TARMAP);
-	for (; *map; map++) {
-		unsigned char c = (unsigned char)*map;
+	to = stpcpy(stpcpy(whole, scheme), ":");
+	for (; *path; path++) {
+		unsigned char c = (unsigned char)*path;
 
 		if (strchr(plain, c)) {
 			*to++ = (char)c;
@@ -118,6 +112,6 @@ char *locator_join_tarmap(const char *map, const char *blob)
 		*to++ = digits[c & 15];
 	}
 	*to++ = ';';
-	strcpy(to, blob);
+	strcpy(to, inner);
 	return whole;
 }

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -14,12 +13,11 @@
 char *locator_print(const char *locator, char *buf, size_t n);
 
 /*
- * "tarmap:PATH;LOCATOR", the device of a tar layer: the absolute path of its map, percent-encoded,
- * and the locator of the layer's blob. *ret_map is the caller's, *ret_blob points into locator.
- * -EINVAL, -ENOMEM.
+ * "SCHEME:PATH;LOCATOR": bytes that come from another object by way of an index, such as the device
+ * of a tar layer ("tarmap"). PATH is the absolute path of the index, percent-encoded. *ret_path is
+ * the caller's, *ret_inner points into locator. -EINVAL, -ENOMEM.
  */
-bool locator_is_tarmap(const char *locator);
-int locator_split_tarmap(const char *locator, char **ret_map, const char **ret_blob);
+int locator_split_indexed(const char *locator, char **ret_path, const char **ret_inner);
 
 /* The other way; owned by the caller, NULL: no memory. */
-char *locator_join_tarmap(const char *map, const char *blob);
+char *locator_join_indexed(const char *scheme, const char *path, const char *inner);

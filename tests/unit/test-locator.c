@@ -60,12 +60,11 @@ static const struct {
 
 START_TEST(test_tar_layers)
 {
-	char *map, *whole = locator_join_tarmap(layers[_i].map, layers[_i].blob);
+	char *map, *whole = locator_join_indexed("tarmap", layers[_i].map, layers[_i].blob);
 	const char *blob;
 
 	ck_assert_str_eq(whole, layers[_i].locator);
-	ck_assert(locator_is_tarmap(whole));
-	ck_assert_int_eq(locator_split_tarmap(whole, &map, &blob), 0);
+	ck_assert_int_eq(locator_split_indexed(whole, &map, &blob), 0);
 	ck_assert_str_eq(map, layers[_i].map);
 	ck_assert_str_eq(blob, layers[_i].blob);
 	free(map);
@@ -79,6 +78,7 @@ static const char *const not_layers[] = {
 	"tarmap:",
 	"tarmap:;",
 	"tarmap:;oci://h/a",
+	"file:/map",
 	"tarmap:/map",
 	"tarmap:/map;",
 	"tarmap:map;oci://h/a",
@@ -87,7 +87,7 @@ static const char *const not_layers[] = {
 	"tarmap:/m%4;oci://h/a",
 	"tarmap:/m%4g;oci://h/a",
 	"tarmap:/m%00;oci://h/a",
-	"oci://h/a;tarmap:/map;x",
+	"/map;x",
 };
 
 START_TEST(test_not_tar_layers)
@@ -95,7 +95,7 @@ START_TEST(test_not_tar_layers)
 	const char *blob;
 	char *map;
 
-	ck_assert_int_eq(locator_split_tarmap(not_layers[_i], &map, &blob), -EINVAL);
+	ck_assert_int_eq(locator_split_indexed(not_layers[_i], &map, &blob), -EINVAL);
 }
 END_TEST
 

@@ -190,6 +190,28 @@ START_TEST(test_all_of_them)
 }
 END_TEST
 
+#ifdef HAVE_TARMAP
+/* A tar layer shares the source of its blob, and one decorator serves all of that source. */
+START_TEST(test_tar_layers_are_read_by_their_blob)
+{
+	struct origin blob = find("https://h/x"), layer = find("tarmap:/m;https://h/x");
+	struct origin again = find("tarmap:/n;https://h/y"), other = find("tarmap:/m;http://h/x");
+	struct origin both = find("tarmap:/m;tarmap:/n;https://h/x");
+
+	ck_assert_uint_eq(layer.number, blob.number);
+	ck_assert_ptr_eq(layer.source, blob.source);
+	ck_assert_ptr_ne(layer.fetcher, blob.fetcher);
+	ck_assert_ptr_eq(again.fetcher, layer.fetcher);
+	ck_assert_str_eq(other.source->name, "plain");
+	ck_assert_ptr_ne(other.fetcher, layer.fetcher);
+	ck_assert_uint_eq(both.number, blob.number);
+	ck_assert_ptr_ne(both.fetcher, layer.fetcher);
+	ck_assert_ptr_eq(find("https://h/z").fetcher, blob.fetcher);
+	ck_assert_uint_eq(made, 2);
+}
+END_TEST
+#endif
+
 /* ---- what cannot be ------------------------------------------------------------------------- */
 
 START_TEST(test_not_locators)
@@ -206,7 +228,10 @@ START_TEST(test_not_locators)
 					   ":x",
 					   "tarmap:",
 					   "tarmap:/m;x",
-					   "tarmap:/m;tarmap:/m;https://h/x" };
+					   "tarmap:/m",
+					   "tarmap:m;https://h/x",
+					   "tarmap:/m%00;https://h/x",
+					   "tarmap:/m;tarmap:/m;tarmap:/m;tarmap:/m;https://h/x" };
 	struct origin origin;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
@@ -270,6 +295,9 @@ int main(void)
 	tcase_add_loop_test(tc, test_whose_is_it, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, test_one_fetcher_for_all_of_an_origin);
 	tcase_add_test(tc, test_all_of_them);
+#ifdef HAVE_TARMAP
+	tcase_add_test(tc, test_tar_layers_are_read_by_their_blob);
+#endif
 	tcase_add_test(tc, test_not_locators);
 	tcase_add_test(tc, test_longer_than_a_locator);
 	tcase_add_test(tc, test_errors_name_the_origin);

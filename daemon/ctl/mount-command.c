@@ -2,31 +2,14 @@
 #include "daemon/ctl/mount-command.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config.h"
-#include "daemon/ctl/ctl.h"
+#include "daemon/ctl/image.h"
 #include "daemon/ctl/mount-undo.h"
 #include "daemon/ctl/mount-wait.h"
 #include "daemon/util/cleanup.h"
-
-static void imagesp(struct images **images)
-{
-	images_close(*images);
-}
-
-static void imagep(struct images_image **image)
-{
-	images_image_free(*image);
-}
-
-static void configp(struct config **config)
-{
-	config_free(*config);
-}
 
 /* Says what is wrong, and passes it on. */
 static int told(int r, const char *what)
@@ -35,84 +18,113 @@ static int told(int r, const char *what)
 	return r;
 }
 
-/* ---- where things are --------------------------------------------------------------------- */
-
-static int load_config(const struct mount_options *options, struct config **ret)
-{
-	_cleanup_(configp) struct config *config = NULL;
-	char error[CONFIG_ERROR_MAX] = "";
-	const char *file = options->config ? options->config : CACHEFILLD_CONF;
-	int r = config_new(&config);
-
-	if (r == 0)
-		r = config_load(config, file, error);
-	/* Without a file there are the defaults, unless it was asked for. */
-	if (r == -ENOENT && !options->config)
-		r = 0;
-	if (r == 0 && options->state_dir)
-		r = config_set(config, "state-dir", options->state_dir, error);
-	if (r < 0) {
-		ctl_error("%s", *error ? error : strerror(-r));
-		return r;
-	}
-	*ret = steal(&config);
-	return 0;
-}
-
 int mount_command_open(const char *run_dir, struct mount_run *ret)
 {
-	const char *dir = run_dir ? run_dir : MOUNT_RUN_DIR;
-	int r = mount_run_open(ret, dir);
+	int r = mount_run_open(ret, run_dir);
 
-	return r < 0 ? told(r, dir) : 0;
+	return r < 0 ? told(r, run_dir) : 0;
 }
 
 /* ---- images ------------------------------------------------------------------------------- */
 
-static int open_store(const char *state_dir, struct images **ret, const char *name)
+struct found {
+	struct context *context;
+	struct images_image *image; /* owned */
+};
+
+/* What cannot be the name of an image, since it says where something is. */
+static bool is_ref(const char *text)
 {
-	char error[IMAGES_ERROR_MAX] = "";
-	int r = images_open(ret, state_dir, IMAGES_READ, error);
+	return strstr(text, "://") || strncmp(text, "file:", 5) == 0 || *text == '/' ||
+	       strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
+}
+
+static int find_named(struct found *found, const char *name)
+{
+	const struct context *c = found->context;
+	int r = c->images ? images_get(c->images, name, &found->image) : -ENOENT;
 
 	if (r == -ENOENT)
-		ctl_error("there is no image '%s': the store in %s is empty; see 'cachefillctl "
-			  "image add'",
-			  name, state_dir);
+		ctl_error("there is no image '%s' in the store in %s; 'cachefillctl image ls' "
+			  "lists them",
+			  name, c->state_dir);
 	else if (r < 0)
+		told(r, name);
+	return r;
+}
+
+/* One that is mounted elsewhere is in the store; else the origin is asked what it consists of. */
+static int find_ref(struct found *found, const char *ref)
+{
+	_cleanup_free_ char *locator = NULL;
+	char error[CONTEXT_ERROR_MAX] = "";
+	bool device = false;
+	int r = image_ref_locator(ref, &locator, &device, error);
+
+	if (r == 0 && device)
+		r = mount_fail(error, -EINVAL, "a device alone is no image");
+	if (r == 0)
+		r = images_get(found->context->images, locator, &found->image);
+	if (r == -ENOENT) {
+		r = image_resolve(found->context, &found->image, locator, &ref, 1, error);
+		if (r == 0)
+			found->image->transient = true;
+	}
+	if (r < 0)
 		ctl_error("%s", *error ? error : strerror(-r));
 	return r;
 }
 
-static int find_image(const char *state_dir, const char *name, struct images_image **ret)
+/* Only the layers count. */
+static bool same_layers(const struct images_image *a, const struct images_image *b)
 {
-	_cleanup_(imagesp) struct images *images = NULL;
-	int r = open_store(state_dir, &images, name);
+	bool same = a->n_layers == b->n_layers;
 
-	if (r < 0)
-		return r;
-	r = images_get(images, name, ret);
-	if (r == -ENOENT)
-		ctl_error("there is no image '%s'; 'cachefillctl image ls' lists them", name);
-	else if (r < 0)
-		ctl_error("%s: %s", name, strerror(-r));
-	return r;
+	for (size_t i = 0; same && i < a->n_layers; i++)
+		same = image_same_layer(&a->layers[i], &b->layers[i]);
+	return same;
+}
+
+/*
+ * With the records locked, and ours among them. Somebody may have removed or replaced it since we
+ * looked; a transient one is put into the store now, when its mount is on record.
+ */
+static int look_again(void *arg, char *error)
+{
+	_cleanup_(image_freep) struct images_image *now = NULL;
+	const struct found *found = arg;
+	struct images *images = found->context->images;
+	int r = images_get(images, found->image->name, &now);
+
+	if (r == -ENOENT && found->image->transient) {
+		*error = '\0';
+		r = images_put(images, found->image, error);
+		return r < 0 && !*error ? mount_fail_errno(error, r, "%s", found->image->name) : r;
+	}
+	if (r == 0 && same_layers(now, found->image))
+		return 0;
+	if (r < 0 && r != -ENOENT)
+		return mount_fail_errno(error, r, "%s", found->image->name);
+	return mount_fail(error, -ESTALE, "image '%s' was %s just now; try again",
+			  found->image->name, r == 0 ? "replaced" : "removed");
 }
 
 /* ---- mount -------------------------------------------------------------------------------- */
 
-static int mount_found(const struct mount_options *options, const struct config *config,
-		       const struct mount_run *run, const struct images_image *image,
-		       const char *dir)
+static int mount_found(struct found *found, const struct mount_options *options,
+		       const struct mount_run *run, const char *dir)
 {
 	struct mount_request request = {
-		.image = image,
+		.image = found->image,
 		.dir = dir,
-		.state_dir = config->state_dir,
-		.domain = "cachefilld",
+		.state_dir = found->context->state_dir,
+		.domain = found->context->config->image_domain,
 		.writable = options->writable,
 		.upper = options->upper,
 		.flags = options->flags,
 		.read_ahead_kib = options->read_ahead_kib,
+		.claimed = look_again,
+		.arg = found,
 	};
 	char error[MOUNT_ERROR_MAX] = "";
 	int r = mount_make(run, &request, error);
@@ -122,29 +134,44 @@ static int mount_found(const struct mount_options *options, const struct config 
 	return r;
 }
 
-int mount_command(const struct mount_options *options, const char *name, const char *dir)
+static int mount_opened_context(struct context *context, const struct mount_options *options,
+				const char *name, const char *dir)
 {
-	_cleanup_(configp) struct config *config = NULL;
-	_cleanup_(imagep) struct images_image *image = NULL;
-	char error[MOUNT_ERROR_MAX];
+	struct found found = { .context = context };
 	struct mount_run run;
+	int r = is_ref(name) ? find_ref(&found, name) : find_named(&found, name);
+
+	if (r < 0)
+		return r;
+	r = mount_command_open(context->run_dir, &run);
+	if (r == 0) {
+		mount_wait_signals();
+		mount_sweep(&run);
+		r = mount_found(&found, options, &run, dir);
+		mount_run_close(&run);
+	}
+	images_image_free(found.image);
+	return r;
+}
+
+int mount_command(struct context *context, const struct mount_options *options, const char *image,
+		  const char *dir)
+{
+	char error[MOUNT_ERROR_MAX];
 	int r = mount_options_check(options, error);
 
 	if (r < 0) {
 		ctl_error("%s", error);
 		return r;
 	}
-	r = load_config(options, &config);
+	context->config_file = options->config ?: context->config_file;
+	context->state_dir_option = options->state_dir ?: context->state_dir_option;
+	context->run_dir = options->run_dir ?: context->run_dir;
+	r = context_open(context, is_ref(image) ? CONTEXT_WRITE | CONTEXT_ORIGINS : CONTEXT_READ);
+	r = r == CTL_OK ? 0 : -EINVAL;
 	if (r == 0)
-		r = find_image(config->state_dir, name, &image);
-	if (r == 0)
-		r = mount_command_open(options->run_dir, &run);
-	if (r < 0)
-		return r;
-	mount_wait_signals();
-	mount_sweep(&run);
-	r = mount_found(options, config, &run, image, dir);
-	mount_run_close(&run);
+		r = mount_opened_context(context, options, image, dir);
+	context_close(context);
 	return r;
 }
 

@@ -93,13 +93,14 @@ static int usage(const char *text)
 static int mount_it(const struct call *call, const struct mount_options *options, const char *image,
 		    const char *dir)
 {
+	struct context context = CONTEXT_INIT;
 	int r;
 
 	if (call->fake)
 		return EX_OK;
 	if (enter(call->namespace) < 0)
 		return EX_WRONG_USE;
-	r = mount_command(options, image, dir);
+	r = mount_command(&context, options, image, dir);
 	/* `mount -a` cannot know that it is there already. */
 	if (call->verbose && (r == 0 || r == -EALREADY))
 		printf("mount.cachefill: %s %s on %s\n", image,
@@ -160,7 +161,7 @@ int ctl_umount_helper(int argc, char *argv[])
 		return usage(text);
 	if (enter(call.namespace) < 0)
 		return EX_WRONG_USE;
-	r = umount_command(NULL, argv[optind], call.lazy);
+	r = umount_command(MOUNT_RUN_DIR, argv[optind], call.lazy);
 	if (r == 0 && call.verbose)
 		printf("umount.cachefill: %s unmounted\n", argv[optind]);
 	return status_of(r);

@@ -67,6 +67,8 @@ static const char *reason(int err)
 		return "it is no EROFS image that the kernel takes: other contents, blocks of "
 		       "another size than 4 KiB, or a wrong number of devices (dmesg says more), "
 		       "or a kernel without shared domains";
+	case -EBADMSG:
+		return "its superblock is damaged: the checksum is wrong";
 	case -EUCLEAN:
 		return "the file system in it is damaged";
 	case -EOPNOTSUPP:

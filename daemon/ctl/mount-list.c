@@ -11,11 +11,9 @@
 #include "daemon/ctl/mount-command.h"
 #include "daemon/ctl/mount-undo.h"
 
-enum { OPT_JSON = 256, OPT_RUN_DIR };
-
 static const struct option longs[] = {
-	{ "json", no_argument, NULL, OPT_JSON },
-	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	CONTEXT_OPTION_JSON,
+	{ "run-dir", required_argument, NULL, CONTEXT_OPT_RUN_DIR },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
 };
@@ -28,9 +26,9 @@ static const struct ctl_syntax syntax = {
 	"\n"
 	"Lists the images that are mounted.\n"
 	"\n"
-	"      --json                 one JSON object a line\n"
-	"      --run-dir DIR          what is on record; /run/cachefilld\n"
-	"  -h, --help                 print this\n",
+	"      --json             one JSON object a line\n"
+	"      --run-dir DIR      where it is noted what is mounted (" CONTEXT_RUN_DIR ")\n"
+	"  -h, --help             print this\n",
 };
 
 static const char *state_of(const struct mount_run *run, const struct mount_record *record,
@@ -134,19 +132,15 @@ static int list(const char *run_dir, bool json)
 
 int ctl_mounts(int argc, char *argv[])
 {
-	const char *run_dir = NULL;
-	bool json = false;
+	struct context context = CONTEXT_INIT;
 	int opt, status;
 
 	while ((opt = ctl_getopt(&syntax, argc, argv, &status)) != CTL_OPTIONS_END) {
 		if (opt == CTL_OPTIONS_EXIT)
 			return status;
-		if (opt == OPT_RUN_DIR)
-			run_dir = optarg;
-		else
-			json = true;
+		context_option(&context, opt);
 	}
 	if (argc != optind)
 		return ctl_usage(syntax.command, "no argument is expected");
-	return list(run_dir, json);
+	return list(context.run_dir, context.json);
 }

@@ -105,7 +105,8 @@ static int put_record(const struct mount_run *run, const struct mount_record *re
 }
 
 /* From here on the layers have a user. */
-static int claim(const struct mount_run *run, const struct mount_record *record, char *error)
+static int claim(const struct mount_run *run, const struct mount_request *request,
+		 const struct mount_record *record, char *error)
 {
 	struct mount_records records;
 	int r = mount_run_lock(run, MOUNT_LOCK_RECORDS, "", false);
@@ -121,6 +122,11 @@ static int claim(const struct mount_run *run, const struct mount_record *record,
 	mount_records_end(&records);
 	if (r == 0)
 		r = put_record(run, record, error);
+	if (r == 0 && request->claimed) {
+		r = request->claimed(request->arg, error);
+		if (r < 0)
+			(void)mount_run_remove(run, record->dir);
+	}
 	mount_run_unlock(run, MOUNT_LOCK_RECORDS, "");
 	return r;
 }
@@ -204,7 +210,7 @@ int mount_make(const struct mount_run *run, const struct mount_request *request,
 		r = mount_lock_dir(run, record->dir, error);
 	if (r < 0)
 		return r;
-	r = claim(run, record, error);
+	r = claim(run, request, record, error);
 	if (r == 0)
 		r = make_claimed(&make, error);
 	if (r != -EINTR)

@@ -10,12 +10,18 @@
 struct mount_request {
 	const struct images_image *image;
 	const char *dir;       /* as it was given */
-	const char *state_dir; /* canonical: of the store that has the image */
+	const char *state_dir; /* of the store that has the image */
 	const char *domain;
 	enum mount_writable writable;
 	const char *upper;   /* as it was given, or NULL */
 	unsigned long flags; /* MS_* */
 	uint32_t read_ahead_kib;
+	/*
+	 * The image is on record now, and the records are locked: a last look at the store, so that
+	 * what is mounted is what it has. An error, with a sentence, ends it all.
+	 */
+	int (*claimed)(void *arg, char *error);
+	void *arg;
 };
 
 /*

@@ -64,8 +64,8 @@ static const char *fault_of(const struct mount_record *record)
 		return "\"dir\" is no canonical path";
 	if (!*record->image)
 		return "\"image\" is empty";
-	if (!mount_path_good(record->state_dir))
-		return "\"state-dir\" is no canonical path";
+	if (record->state_dir[0] != '/' || strlen(record->state_dir) >= PATH_MAX)
+		return "\"state-dir\" is no absolute path";
 	if (!mount_cookie_good(record->domain))
 		return "\"domain\" cannot be one";
 	if ((record->writable == MOUNT_IN_DIR) != (*record->upper != '\0'))

@@ -28,7 +28,7 @@ enum mount_writable {
 struct mount_record {
 	char *dir;	 /* canonical, where the image is; all text is owned and never NULL */
 	char *image;	 /* its name in the store */
-	char *state_dir; /* of that store */
+	char *state_dir; /* of that store; absolute, as the configuration has it */
 	char *domain;	 /* in which its layers were mounted */
 	char *upper;	 /* for MOUNT_IN_DIR: the directory that holds "upper" and "work"; or "" */
 	enum mount_writable writable;

@@ -10,22 +10,13 @@
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/mount-command.h"
 
-enum { OPT_CONFIG = 256, OPT_STATE_DIR, OPT_RUN_DIR, OPT_READ_AHEAD, OPT_ALL };
-
-#define PLACES_HELP                                                            \
-	"      --config FILE          cachefilld.conf(5); the installed one\n" \
-	"      --state-dir DIR        where the image store is\n"              \
-	"      --run-dir DIR          what is on record; /run/cachefilld\n"    \
-	"  -h, --help                 print this\n"
+enum { OPT_READ_AHEAD = 256, OPT_ALL };
 
 static const struct option mount_longs[] = {
 	{ "writable", optional_argument, NULL, 'w' },
 	{ "options", required_argument, NULL, 'o' },
 	{ "read-ahead", required_argument, NULL, OPT_READ_AHEAD },
-	{ "config", required_argument, NULL, OPT_CONFIG },
-	{ "state-dir", required_argument, NULL, OPT_STATE_DIR },
-	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
-	{ "help", no_argument, NULL, 'h' },
+	CONTEXT_OPTIONS,
 	{ NULL },
 };
 
@@ -38,15 +29,15 @@ static const struct ctl_syntax mount_syntax = {
 	"Mounts an image of the store, or what a reference leads to, on DIR. Its bytes\n"
 	"are fetched when they are first read.\n"
 	"\n"
-	"  -w, --writable[=DIR]       what is written goes to memory, or to DIR/upper\n"
-	"  -o, --options OPTIONS      as in fstab(5): nodev, nosuid, noexec, noatime, ...\n"
-	"      --read-ahead SIZE      of the kernel, for each reader; 1MiB\n" PLACES_HELP,
+	"  -w, --writable[=DIR]   what is written goes to memory, or to DIR/upper\n"
+	"  -o, --options OPTIONS  as in fstab(5): nodev, nosuid, noexec, noatime, ...\n"
+	"      --read-ahead SIZE  of the kernel, for each reader (1MiB)\n" CONTEXT_HELP,
 };
 
 static const struct option umount_longs[] = {
 	{ "lazy", no_argument, NULL, 'l' },
 	{ "all", no_argument, NULL, OPT_ALL },
-	{ "run-dir", required_argument, NULL, OPT_RUN_DIR },
+	{ "run-dir", required_argument, NULL, CONTEXT_OPT_RUN_DIR },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL },
 };
@@ -60,15 +51,16 @@ static const struct ctl_syntax umount_syntax = {
 	"\n"
 	"Undoes what 'cachefillctl mount' made, and what others left half-made.\n"
 	"\n"
-	"      --all                  all images that are mounted\n"
-	"  -l, --lazy                 also in use: it ends with the last user\n"
-	"      --run-dir DIR          what is on record; /run/cachefilld\n"
-	"  -h, --help                 print this\n",
+	"      --all              all images that are mounted\n"
+	"  -l, --lazy             also in use: it ends with the last user\n"
+	"      --run-dir DIR      where it is noted what is mounted (" CONTEXT_RUN_DIR ")\n"
+	"  -h, --help             print this\n",
 };
 
 /* ---- options ------------------------------------------------------------------------------ */
 
 struct arguments {
+	struct context context;
 	struct mount_options options;
 	bool lazy, all;
 };
@@ -99,12 +91,6 @@ static int take_option(struct arguments *a, int opt, char *error)
 		return mount_options_add(&a->options, optarg, error);
 	case OPT_READ_AHEAD:
 		return mount_options_read_ahead(&a->options, optarg, error);
-	case OPT_CONFIG:
-		return replace(&a->options.config, optarg);
-	case OPT_STATE_DIR:
-		return replace(&a->options.state_dir, optarg);
-	case OPT_RUN_DIR:
-		return replace(&a->options.run_dir, optarg);
 	case 'l':
 		a->lazy = true;
 		return 0;
@@ -112,7 +98,7 @@ static int take_option(struct arguments *a, int opt, char *error)
 		a->all = true;
 		return 0;
 	}
-	return -EINVAL;
+	return context_option(&a->context, opt) ? 0 : -EINVAL;
 }
 
 /* True: go on. Else *ret_status is to be returned. */
@@ -146,7 +132,7 @@ static int run_mount(int argc, char *argv[], struct arguments *a)
 		return ctl_usage(mount_syntax.command, "an image and a directory are expected");
 	if (mount_options_check(&a->options, error) < 0)
 		return ctl_usage(mount_syntax.command, "%s", error);
-	r = mount_command(&a->options, argv[optind], argv[optind + 1]);
+	r = mount_command(&a->context, &a->options, argv[optind], argv[optind + 1]);
 	if (r == -EALREADY)
 		return ctl_error("%s: %s is mounted there already", argv[optind + 1], argv[optind]);
 	return r < 0 ? CTL_FAILED : CTL_OK;
@@ -154,7 +140,7 @@ static int run_mount(int argc, char *argv[], struct arguments *a)
 
 int ctl_mount(int argc, char *argv[])
 {
-	struct arguments a = { 0 };
+	struct arguments a = { .context = CONTEXT_INIT };
 	int status;
 
 	if (take_options(&mount_syntax, argc, argv, &a, &status))
@@ -171,17 +157,17 @@ static int run_umount(int argc, char *argv[], const struct arguments *a)
 		return ctl_usage(umount_syntax.command,
 				 a->all ? "--all is for all, without a directory"
 					: "a directory is missing, or --all");
-	if (a->all && umount_all_command(a->options.run_dir, a->lazy) < 0)
+	if (a->all && umount_all_command(a->context.run_dir, a->lazy) < 0)
 		status = CTL_FAILED;
 	for (int i = optind; i < argc; i++)
-		if (umount_command(a->options.run_dir, argv[i], a->lazy) < 0)
+		if (umount_command(a->context.run_dir, argv[i], a->lazy) < 0)
 			status = CTL_FAILED;
 	return status;
 }
 
 int ctl_umount(int argc, char *argv[])
 {
-	struct arguments a = { 0 };
+	struct arguments a = { .context = CONTEXT_INIT };
 	int status;
 
 	if (take_options(&umount_syntax, argc, argv, &a, &status))

@@ -255,6 +255,7 @@ START_TEST(test_errors_are_sentences)
 		{ -EBUSY, "mounted elsewhere" },
 		{ -EEXIST, "mounted elsewhere" },
 		{ -EINVAL, "no EROFS image" },
+		{ -EBADMSG, "checksum" },
 		{ -ENOENT, "CONFIG_EROFS_FS_ONDEMAND" },
 		{ -ENOTBLK, "CONFIG_EROFS_FS_ONDEMAND" },
 		{ -EPERM, "root" },

@@ -244,6 +244,42 @@ unmount_images() {
 	for where in $found; do unmounted "$where"; done
 }
 
+# ---- images of the store, and their layers -------------------------------------------------
+
+# In directories of this scenario.
+ctl() { "$TOOLS/cachefillctl" "$@" --run-dir "$RUN/cachefilld"; }
+ctl_mount() { ctl mount --state-dir "$RUN/state" "$@"; }
+
+# image_add NAME FILE...: files of the origin; "device=" may stand in front.
+image_add() {
+	local prefix name=$1 file refs=()
+	prefix=$(template)
+	prefix=${prefix%"{cookie}"}
+	shift
+	for file; do
+		case $file in
+		device=*) refs+=("device=$prefix${file#device=}") ;;
+		*) refs+=("$prefix$file") ;;
+		esac
+	done
+	works 30 ctl image add --state-dir "$RUN/state" "$name" "${refs[@]}"
+}
+
+# image_mounted IMAGE DIRECTORY [OPTION]...
+image_mounted() {
+	mkdir -p "$2"
+	works 60 ctl_mount "$@"
+}
+
+image_unmounted() { works 20 ctl umount "$@"; }
+
+# What all mounts together left behind: nothing.
+nothing_left() {
+	local run=${1:-$RUN/cachefilld}
+	equal "$(grep -cE ' (erofs|overlay) |^cachefilld ' /proc/mounts || true)" 0 "$(< /proc/mounts)"
+	equal "$(cd "$run" && find . -mindepth 2)" "" "in $run"
+}
+
 # same_tree SEC SOURCE DIRECTORY: names, kinds, modes, sizes, link targets and all bytes.
 same_tree() {
 	works "$1" diff -r --no-dereference "$2" "$3"

@@ -68,7 +68,7 @@ if [ -n "$simple" ]; then
 else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
 	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server \
-		tests/kernel/scenario-real; do
+		tests/tools/image-put tests/kernel/scenario-real; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
 	[ -x "$work/bin/cachefilld" ] || { echo "run: no cachefilld in $build" >&2; exit 2; }

@@ -10,6 +10,7 @@
 
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
+#include "fetchers/gunzip.h"
 #include "fetchers/tarmap.h"
 
 #define DEPTH_MAX 3 /* decorators in front of each other */
@@ -23,6 +24,7 @@ struct decorator {
 static const struct decorator decorators[] = {
 #ifdef HAVE_TARMAP
 	{ "tarmap:", tarmap_new },
+	{ "gunzip:", gunzip_new },
 #endif
 	{ NULL },
 };

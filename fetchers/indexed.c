@@ -16,6 +16,7 @@ struct indexed {
 	struct fetcher *next; /* borrowed */
 	const struct indexed_kind *kind;
 	struct fetch_refusals refusals;
+	void *shared; /* owned */
 };
 
 struct indexed_object {
@@ -56,7 +57,7 @@ static void object_unload(struct indexed_object *o)
 	const struct indexed_kind *kind = o->owner->kind;
 
 	if (o->parsed && kind->end)
-		kind->end(o->parsed);
+		kind->end(o->parsed, o->owner->shared);
 	free(o->parsed);
 	free(o->file.kept);
 	close_fdp(&o->file.fd);
@@ -198,6 +199,11 @@ static void object_load(struct indexed_object *o)
 void *indexed_parsed(struct indexed_read *r)
 {
 	return r->object->parsed;
+}
+
+void *indexed_shared(struct indexed_read *r)
+{
+	return r->object->owner->shared;
 }
 
 struct fetch_object *indexed_inner(struct indexed_read *r)
@@ -412,7 +418,10 @@ static void indexed_detach(struct fetch_object *base)
 
 static void indexed_free(struct fetcher *fetcher)
 {
-	free(container_of(fetcher, struct indexed, base));
+	struct indexed *owner = container_of(fetcher, struct indexed, base);
+
+	free(owner->shared);
+	free(owner);
 }
 
 static const struct fetcher_ops indexed_ops = {
@@ -435,6 +444,11 @@ int indexed_new(struct fetcher **ret, struct loop *loop, struct fetcher *next,
 	*owner = (struct indexed){
 		.base.ops = &indexed_ops, .loop = loop, .next = next, .kind = kind
 	};
+	owner->shared = calloc(1, kind->shared_size + 1);
+	if (!owner->shared) {
+		free(owner);
+		return -ENOMEM;
+	}
 	fetch_refusals_init(&owner->refusals, loop);
 	*ret = &owner->base;
 	return 0;

@@ -37,6 +37,7 @@ struct indexed_kind {
 	uint64_t file_max;  /* bytes of an index */
 	size_t read_size;   /* of what embeds indexed_read as its first member */
 	size_t parsed_size; /* of what parse() fills */
+	size_t shared_size; /* of what all objects of a fetcher share; zeros at first */
 
 	/* How much of an index stays in memory; first: its first bytes, at least some of them. */
 	uint64_t (*keep)(struct bytes first, uint64_t size);
@@ -46,8 +47,8 @@ struct indexed_kind {
 	 */
 	const char *(*parse)(void *parsed, struct bytes kept, struct fetch_identity *ret_inner,
 			     uint64_t *ret_size);
-	/* Frees what reads left in parsed; may be NULL. */
-	void (*end)(void *parsed);
+	/* Frees what reads left in parsed, or in shared for it; may be NULL. */
+	void (*end)(void *parsed, void *shared);
 
 	/*
 	 * Sets what stands behind the indexed_read. Ends in one indexed_done() or
@@ -66,6 +67,7 @@ int indexed_new(struct fetcher **ret, struct loop *loop, struct fetcher *next,
 
 /* For kinds: */
 void *indexed_parsed(struct indexed_read *read);
+void *indexed_shared(struct indexed_read *read);
 struct fetch_object *indexed_inner(struct indexed_read *read);
 struct loop *indexed_loop(struct indexed_read *read);
 int indexed_fd(struct indexed_read *read); /* of the index; -1 where all of it was kept */

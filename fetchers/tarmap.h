@@ -12,5 +12,8 @@
 
 #include "fetchers/fetcher.h"
 
-/* next reads the blob; it is borrowed. -ENOMEM. */
+/*
+ * next reads the archive; it is borrowed. Of a layer that is compressed it is one of
+ * fetchers/gunzip.h. -ENOMEM.
+ */
 int tarmap_new(struct fetcher **ret, struct loop *loop, struct fetcher *next);

@@ -3,14 +3,19 @@
  * Decorators in front of the file fetcher: the object NAME is NAME.blob, seen by way of NAME.index.
  */
 #include <check.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <zlib.h>
 
 #include "daemon/replay/pattern.h"
+#include "daemon/tarindex/gzip.h"
 #include "fetchers/file-open.h"
+#include "fetchers/gunzip.h"
 #include "fetchers/tarmap.h"
 #include "proto/tarmap.h"
 #include "tests/contract/kinds-internal.h"
@@ -141,7 +146,7 @@ static void put_index(const char *name, const void *bytes, size_t size)
 	file_write(index, bytes, size);
 }
 
-static void remove_both(const char *name)
+void indexed_remove(const char *name)
 {
 	char path[TEMPORARY_MAX + 80];
 
@@ -212,11 +217,6 @@ void tarmap_put(const char *name, uint64_t size)
 	free(blob);
 }
 
-void tarmap_remove(const char *name)
-{
-	remove_both(name);
-}
-
 const char *tarmap_template(void)
 {
 	return "tarmap:{cookie}";
@@ -225,4 +225,80 @@ const char *tarmap_template(void)
 const char *tarmap_locator(const char *name)
 {
 	return locator_of("tarmap", name);
+}
+
+/* ---- gunzip ----------------------------------------------------------------------------- */
+
+static int gunzip_create(struct fetcher **ret, struct loop *loop, const char *template,
+			 const struct fetcher_param *params, char *error)
+{
+	return pair_create(ret, loop, (struct fetcher_param *)params, gunzip_new);
+}
+
+const struct fetcher_class gunzip_test_class = {
+	.name = "gunzip",
+	.schemes = (const char *const[]){ "gunzip", NULL },
+	.create = gunzip_create,
+};
+
+/* One more member of a gzip file. */
+static size_t add_member(uint8_t *to, size_t room, const void *bytes, size_t len, int strategy)
+{
+	z_stream z = { .next_in = (Bytef *)bytes,
+		       .avail_in = (uInt)len,
+		       .next_out = to,
+		       .avail_out = (uInt)room };
+
+	ck_assert_int_eq(deflateInit2(&z, 6, Z_DEFLATED, 31, 8, strategy), Z_OK);
+	ck_assert_int_eq(deflate(&z, Z_FINISH), Z_STREAM_END);
+	ck_assert_int_eq(deflateEnd(&z), Z_OK);
+	return room - z.avail_out;
+}
+
+static int ignore(void *arg, const void *bytes, size_t len)
+{
+	return 0;
+}
+
+/* Members of three sevenths, of nothing, and of the rest; zeros behind them. */
+void gunzip_put(const char *name, uint64_t size)
+{
+	size_t room = size * 2 + 4096, n = 0, part = size / 7 * 3;
+	uint8_t *plain = malloc(size + 1), *blob = calloc(1, room), *index;
+	int windows = memfd_create("windows", MFD_CLOEXEC), fd = memfd_create("index", MFD_CLOEXEC);
+	struct fetch_identity identity;
+	struct gzip_result result;
+	struct gzip *gzip;
+
+	file_next_version(name);
+	pattern_fill(plain, size, file_key(name), 0);
+	n += add_member(blob, room, plain, part, Z_DEFAULT_STRATEGY);
+	n += add_member(blob + n, room - n, plain, 0, Z_DEFAULT_STRATEGY);
+	n += add_member(blob + n, room - n, plain + part, size - part, Z_HUFFMAN_ONLY);
+	n += 512;
+	put_blob(name, blob, n, &identity);
+	ck_assert_int_eq(gzip_new(&gzip, ignore, NULL, windows), 0);
+	ck_assert_int_eq(gzip_write(gzip, blob, n), 0);
+	ck_assert_int_eq(gzip_finish(gzip, identity.validator, fd, &result), 0);
+	ck_assert_uint_eq(result.out, size);
+	ck_assert_uint_eq(result.in, n);
+	gzip_free(gzip);
+	index = malloc(result.index_size);
+	ck_assert_int_eq(pread(fd, index, result.index_size, 0), (ssize_t)result.index_size);
+	put_index(name, index, result.index_size);
+	close(windows);
+	close(fd);
+	free(index);
+	free(blob);
+	free(plain);
+}
+
+const char *gunzip_template(void)
+{
+	return "gunzip:{cookie}";
+}
+
+const char *gunzip_locator(const char *name)
+{
+	return locator_of("gunzip", name);
 }

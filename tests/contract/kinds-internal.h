@@ -18,7 +18,12 @@ void file_write(const char *name, const void *bytes, size_t size);
 #ifdef HAVE_TARMAP
 extern const struct fetcher_class tarmap_test_class;
 void tarmap_put(const char *name, uint64_t size);
-void tarmap_remove(const char *name);
+void indexed_remove(const char *name); /* of both kinds */
 const char *tarmap_template(void);
 const char *tarmap_locator(const char *name);
+
+extern const struct fetcher_class gunzip_test_class;
+void gunzip_put(const char *name, uint64_t size);
+const char *gunzip_template(void);
+const char *gunzip_locator(const char *name);
 #endif

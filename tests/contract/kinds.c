@@ -271,8 +271,10 @@ const struct kind kinds[] = {
 	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
 	  .works = oracle_installed },
 #ifdef HAVE_TARMAP
-	{ "tarmap", file_start, file_stop, tarmap_put, tarmap_remove, file_key, tarmap_template,
+	{ "tarmap", file_start, file_stop, tarmap_put, indexed_remove, file_key, tarmap_template,
 	  .decorator = &tarmap_test_class, .locator = tarmap_locator },
+	{ "gunzip", file_start, file_stop, gunzip_put, indexed_remove, file_key, gunzip_template,
+	  .decorator = &gunzip_test_class, .locator = gunzip_locator },
 #endif
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);

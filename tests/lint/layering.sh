@@ -18,7 +18,7 @@ daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
 daemon/database.*	daemon/database.h
 daemon/state.*		daemon/state.h daemon/database.h
 daemon/images/*		daemon/images/* daemon/database.h
-daemon/origins.*	daemon/origins.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h
+daemon/origins.*	daemon/origins.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h fetchers/gunzip.h
 daemon/image-catalog.*	daemon/image-catalog.h daemon/engine/engine.h daemon/images/follow.h daemon/origins.h
 daemon/notify.*		daemon/notify.h
 daemon/privileges.*	daemon/privileges.h
@@ -30,7 +30,7 @@ daemon/engine/resolve.*	daemon/engine/resolve.h
 daemon/engine/*		daemon/engine/* daemon/names/names.h daemon/loop/* daemon/state.h fetchers/fetcher.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
-daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h
+daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/replay/*		daemon/replay/* daemon/config*.h daemon/engine/*.h daemon/frontend/* daemon/kernel/port.h daemon/loop/loop.h daemon/record/recorder.h daemon/state.h daemon/trace/* fetchers/fetcher.h fetchers/common.h proto/*
 daemon/ctl/mount-command.*	daemon/ctl/* daemon/config.h daemon/images/images.h
@@ -48,6 +48,7 @@ fetchers/oci*		fetchers/oci* fetchers/toml.h fetchers/auth-file.h fetchers/http*
 fetchers/auth-file*	fetchers/auth-file.h
 fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/tarmap*	fetchers/tarmap.h fetchers/indexed.h fetchers/fetcher.h proto/tarmap.h
+fetchers/gunzip*	fetchers/gunzip* fetchers/indexed.h fetchers/fetcher.h daemon/loop/* proto/gzindex.h
 fetchers/index*		fetchers/index* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 '

@@ -44,17 +44,20 @@ serve_and_read() (
 
 	say "Starting cachefilld"
 	mkfifo "$run/ready"
+	PATH=$PATH:$work/build/daemon:$work/build/daemon/ctl
+	dirs=(--state-dir "$run/state" --run-dir "$run/mounts")
 	set -x
-	"$work/build/daemon/cachefilld" --cache-dir "$cache" --state-dir "$run/state" \
-		--source 'http://127.0.0.1:8421/{cookie}' --notify-fd 7 7> "$run/ready" &
+	cachefilld --cache-dir "$cache" --state-dir "$run/state" --notify-fd 7 7> "$run/ready" &
 	{ set +x; } 2> /dev/null
 	daemon=$!
-	trap 'exec 2> /dev/null; umount "$mnt"; kill $(cat "$run/nginx/pid") $daemon; wait' EXIT
+	trap 'exec 2> /dev/null; cachefillctl umount --run-dir "$run/mounts" "$mnt"
+		kill $(cat "$run/nginx/pid") $daemon; wait' EXIT
 	read -r _ < "$run/ready" || die "cachefilld did not start"
 
 	say "Mounting the image: nothing of it is here yet"
 	set -x
-	mount -t erofs none -o fsid=share.erofs "$mnt"
+	cachefillctl image add "${dirs[@]}" share http://127.0.0.1:8421/share.erofs
+	cachefillctl mount "${dirs[@]}" share "$mnt"
 	ls "$mnt"
 	{ set +x; } 2> /dev/null
 
@@ -77,8 +80,8 @@ serve_and_read() (
 
 	say "Once more, from the cache: the server is stopped, the image is mounted anew"
 	kill "$(cat "$run/nginx/pid")"
-	umount "$mnt"
-	mount -t erofs none -o fsid=share.erofs "$mnt"
+	cachefillctl umount --run-dir "$run/mounts" "$mnt"
+	cachefillctl mount "${dirs[@]}" share "$mnt"
 	echo 3 > /proc/sys/vm/drop_caches
 	diff -r --no-dereference "$work/tree" "$mnt" || die "the mount differs from its source"
 	echo "equal"
@@ -101,7 +104,7 @@ mkdir "$work/origin" "$work/tree"
 say "Building cachefilld"
 {
 	meson setup "$work/build" "$root" -Dbuildtype=release &&
-		ninja -C "$work/build" daemon/cachefilld
+		ninja -C "$work/build" daemon/cachefilld daemon/ctl/cachefillctl
 } > "$work/log" 2>&1 || { tail -30 "$work/log"; die "the build failed"; }
 "$work/build/daemon/cachefilld" --version
 

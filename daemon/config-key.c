@@ -55,6 +55,8 @@ static const struct key top_keys[] = {
 	{ "device", KIND_PATH, offsetof(struct config, device), 0, 3072, "an absolute path" },
 	{ "image-domain", KIND_DOMAIN, offsetof(struct config, image_domain), 0, 100,
 	  "up to 100 printable characters but blanks, commas and slashes" },
+	{ "credential-helpers", KIND_BOOL, offsetof(struct config, credential_helpers), 0, 1,
+	  "yes or no" },
 	{ "trace", KIND_PATH, offsetof(struct config, trace), 0, 3072, "an absolute path" },
 	{ "buffers", KIND_SIZE, offsetof(struct config, buffers), MIB, 64 * GIB,
 	  "a size from 1MiB to 64GiB" },

@@ -46,8 +46,9 @@ struct config {
 	char *tag;
 	char *secctx; /* or NULL */
 	char *device;
-	char *image_domain; /* where images are mounted: volume "erofs,DOMAIN" */
-	char *trace;	    /* absolute: record into it from the start; or NULL */
+	bool credential_helpers; /* docker-credential-NAME may be run */
+	char *image_domain;	 /* where images are mounted: volume "erofs,DOMAIN" */
+	char *trace;		 /* absolute: record into it from the start; or NULL */
 	struct cf_limits limits;
 	struct config_source *sources;
 	size_t n_sources;

@@ -25,10 +25,12 @@
 #include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
+#include "fetchers/credential-agent.h"
 
 struct daemon {
 	struct config *config;
 	struct options options;
+	struct fetch_host host; /* owns who runs credential helpers, where that is wanted */
 	struct loop *loop;
 	struct state *state;
 	struct origins *origins;
@@ -204,6 +206,21 @@ static int daemon_make_loop(struct daemon *d)
 	err = loop_signal_add(d->loop, &d->signals, signos, sizeof(signos) / sizeof(signos[0]));
 	if (err < 0)
 		d->loop = loop_free(d->loop);
+	else
+		loop_set_host(d->loop, &d->host);
+	return err;
+}
+
+/* While there is nothing that a child could inherit. */
+static int daemon_start_helpers(struct daemon *d)
+{
+	int err = d->config->credential_helpers
+			  ? credential_agent_start(&d->host.credentials, privileges_drop)
+			  : 0;
+
+	if (err < 0)
+		log_error("cannot start the process that runs credential helpers: %s",
+			  strerror(-err));
 	return err;
 }
 
@@ -384,7 +401,10 @@ int main(int argc, char *argv[])
 	/* Not where somebody may mount, or unmount, what we serve. */
 	if (chdir("/") < 0)
 		log_debug("cannot change to /");
+	if (daemon_start_helpers(&d) < 0)
+		return EXIT_FAILURE;
 	status = daemon_run(&d, &startup);
 	daemon_free(&d);
+	credential_agent_free(d.host.credentials);
 	return status;
 }

@@ -39,12 +39,13 @@ void auth_credentials_end(struct auth_credentials *credentials)
 	free_secret(credentials->user);
 	free_secret(credentials->password);
 	free_secret(credentials->identity_token);
+	free(credentials->helper);
 	*credentials = (struct auth_credentials){ 0 };
 }
 
 bool auth_credentials_given(const struct auth_credentials *credentials)
 {
-	return credentials->user || credentials->identity_token;
+	return credentials->user || credentials->identity_token || credentials->helper;
 }
 
 /* ---- entries ---------------------------------------------------------------------------- */
@@ -69,13 +70,27 @@ static const char *bare_key(const char *key, size_t *ret_len)
 	return key;
 }
 
+/* The hub has three names, and Docker writes yet another than that of its registry. */
+static bool is_hub(const char *host, size_t len)
+{
+	static const char *const names[] = { "docker.io", "registry-1.docker.io",
+					     "index.docker.io" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == len && strncasecmp(host, names[i], len) == 0)
+			return true;
+	return false;
+}
+
 /* How long a part of "registry/repository" the key is; 0: none. Names of hosts have no case. */
 static size_t matching(const char *key, const char *registry, const char *repository)
 {
 	size_t len, host = strlen(registry), rest;
 
 	key = bare_key(key, &len);
-	if (len < host || strncasecmp(key, registry, host) != 0)
+	if (is_hub(registry, host) && is_hub(key, strcspn(key, "/")))
+		host = strcspn(key, "/");
+	else if (len < host || strncasecmp(key, registry, host) != 0)
 		return 0;
 	if (len == host)
 		return len;
@@ -177,11 +192,18 @@ static int take_entry(struct auth_credentials *ret, const json_t *entry, char *w
 	return pair && *pair ? take_pair(ret, pair, why) : 0;
 }
 
-static int helper_has_it(const char *helper, const char *registry, char *why)
+bool auth_helper_valid(const char *name)
 {
-	return verdict(-EACCES, why,
-		       "docker-credential-%.24s has the password of %.40s, and is never started",
-		       helper, registry);
+	return *name && strspn(name, "0123456789abcdefghijklmnopqrstuvwxyz"
+				     "ABCDEFGHIJKLMNOPQRSTUVWXYZ._-") == strlen(name);
+}
+
+static int helper_has_it(struct auth_credentials *ret, const char *helper, char *why)
+{
+	if (!auth_helper_valid(helper))
+		return verdict(-EINVAL, why, "a credential helper has a name with odd characters");
+	ret->helper = strdup(helper);
+	return ret->helper ? 0 : verdict(-ENOMEM, why, "no memory");
 }
 
 static int find_in(struct auth_credentials *ret, const json_t *file, const char *registry,
@@ -196,9 +218,9 @@ static int find_in(struct auth_credentials *ret, const json_t *file, const char 
 	if (r < 0 || auth_credentials_given(ret))
 		return r;
 	if (helper && *helper)
-		return helper_has_it(helper, registry, why);
+		return helper_has_it(ret, helper, why);
 	/* docker login leaves an empty entry where the store has the password. */
-	return entry && store && *store ? helper_has_it(store, registry, why) : 0;
+	return entry && store && *store ? helper_has_it(ret, store, why) : 0;
 }
 
 int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, const char *registry,
@@ -214,6 +236,52 @@ int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, c
 	if (r == 0)
 		*ret = found;
 	return r;
+}
+
+/* ---- helpers ---------------------------------------------------------------------------- */
+
+const char *auth_helper_server(const char *registry)
+{
+	return is_hub(registry, strlen(registry)) ? "https://index.docker.io/v1/" : registry;
+}
+
+int auth_helper_parse(struct auth_credentials *ret, const char *text, size_t len,
+		      const char **ret_why)
+{
+	json_auto_t *answer = json_loadb(text, len, 0, NULL);
+	const char *user = json_string_value(json_object_get(answer, "Username"));
+	const char *secret = json_string_value(json_object_get(answer, "Secret"));
+	struct auth_credentials found = { 0 };
+	bool token = user && strcmp(user, "<token>") == 0;
+
+	*ret_why = "its answer is no JSON object with Username and Secret";
+	if (!user || !secret)
+		return -EACCES;
+	*ret = found;
+	if (!*secret)
+		return 0;
+	*ret_why = "its answer has a control character";
+	if (token) {
+		found.identity_token = copy_text(secret);
+	} else {
+		found.user = strchr(user, ':') ? NULL : copy_text(user);
+		found.password = copy_text(secret);
+	}
+	if (found.identity_token || (found.user && found.password)) {
+		*ret = found;
+		return 0;
+	}
+	auth_credentials_end(&found);
+	return -EACCES;
+}
+
+bool auth_helper_knows_nobody(const char *text, size_t len)
+{
+	static const char words[] = "credentials not found in native keychain";
+
+	while (len > 0 && (text[len - 1] == '\n' || text[len - 1] == '\r' || text[len - 1] == ' '))
+		len--;
+	return len == strlen(words) && memcmp(text, words, len) == 0;
 }
 
 /* ---- files ------------------------------------------------------------------------------ */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who we are for a registry: containers-auth.json(5) and the config.json of Docker. The parser is
- * pure and fuzzed; the rest knows where such files are.
+ * Who we are for a registry: containers-auth.json(5) and the config.json of Docker, and what
+ * credential helpers say. The parsers are pure and fuzzed; the rest knows where such files are.
  */
 #pragma once
 
@@ -14,6 +14,7 @@
 struct auth_credentials {
 	char *user, *password; /* owned: both or none */
 	char *identity_token;  /* owned, or NULL: instead of them */
+	char *helper;	       /* owned, or NULL: docker-credential-HELPER has them */
 };
 
 void auth_credentials_end(struct auth_credentials *credentials);
@@ -23,7 +24,6 @@ bool auth_credentials_given(const struct auth_credentials *credentials);
  * What a file says about a repository: the entry of "host/repo/sitory", else of "host/repo", ...,
  * else of "host". 0: *ret may be empty. With half a sentence in why:
  *   -EINVAL  not such a file
- *   -EACCES  a helper has the credentials, and we start no programs
  *   -ENOMEM
  */
 int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, const char *registry,
@@ -37,3 +37,19 @@ int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, c
  */
 int auth_file_load(struct auth_credentials *ret, const char *path, const char *registry,
 		   const char *repository, char why[AUTH_WHY_MAX]);
+
+/* What a helper calls a registry. */
+const char *auth_helper_server(const char *registry);
+
+/* Whether a name is one of a helper: [A-Za-z0-9._-]+ */
+bool auth_helper_valid(const char *name);
+
+/*
+ * The output of a helper's `get`. 0: *ret may be empty; -EACCES with half a sentence, static and
+ * without what was said; -ENOMEM.
+ */
+int auth_helper_parse(struct auth_credentials *ret, const char *text, size_t len,
+		      const char **ret_why);
+
+/* What a helper says, and fails, where it has nothing for a server. */
+bool auth_helper_knows_nobody(const char *text, size_t len);

@@ -178,6 +178,13 @@ struct fetcher {
 	const struct fetcher_ops *ops;
 };
 
+struct credential_agent;
+
+/* What a host offers to its fetchers beside the loop: loop_host() of it, or NULL for nothing. */
+struct fetch_host {
+	struct credential_agent *credentials; /* who runs credential helpers, or NULL: nobody may */
+};
+
 /* Frees what a list has found, and empties it. */
 void fetch_list_end(struct fetch_list *list);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "fetchers/auth-file.h"
+#include "fetchers/credential-agent.h"
 #include "fetchers/http-challenge.h"
 #include "fetchers/http-url.h"
 #include "fetchers/oci-token.h"
@@ -32,8 +33,10 @@ struct oci_auth {
 	char *field;			 /* owned, secret: "Authorization: ...", or NULL */
 	uint64_t refresh, expires;	 /* of field, ns; UINT64_MAX: never */
 
-	struct http_request *asking; /* for a token, or NULL */
-	struct http_document answer; /* to it, owns what it points to */
+	struct credential_ask helper; /* asked for who we are */
+	bool helping;		      /* it is */
+	struct http_request *asking;  /* for a token, or NULL */
+	struct http_document answer;  /* to it, owns what it points to */
 	struct http_waiters waiters;
 	char why[FETCH_ERROR_MAX];
 };
@@ -59,17 +62,27 @@ static void answer_end(struct http_document *answer)
 
 /* ---- tokens ----------------------------------------------------------------------------- */
 
-/* Each time anew: somebody may have logged in again. */
+static int helper_start(struct oci_auth *a, const char *helper);
+
+/*
+ * Each time anew: somebody may have logged in again. -EINPROGRESS: a helper has them, and goes on
+ * with the challenge by itself.
+ */
 static int load_credentials(struct oci_auth *a, struct auth_credentials *ret)
 {
 	char why[AUTH_WHY_MAX];
 	int r = auth_file_load(ret, a->host->oci->config.auth_file, a->host->site->authority,
 			       a->repository, why);
 
-	if (r == 0)
+	if (r < 0) {
+		snprintf(a->why, sizeof(a->why), "%s", why);
+		return r == -ENOMEM ? r : -EACCES;
+	}
+	if (!ret->helper)
 		return 0;
-	snprintf(a->why, sizeof(a->why), "%s", why);
-	return r == -ENOMEM ? r : -EACCES;
+	r = helper_start(a, ret->helper);
+	auth_credentials_end(ret);
+	return r < 0 ? r : -EINPROGRESS;
 }
 
 static void wake_all(struct oci_auth *a, int err)
@@ -159,6 +172,17 @@ static int token_prepare(struct oci_auth *a, const struct auth_credentials *cred
 	return answer->body && (answer->fields[0] || !credentials->user) ? 0 : -ENOMEM;
 }
 
+static int token_send(struct oci_auth *a, const struct auth_credentials *credentials)
+{
+	if (token_prepare(a, credentials) == 0)
+		a->asking = http_request_document(&a->host->client, &a->answer);
+	if (a->asking)
+		return 0;
+	answer_end(&a->answer);
+	snprintf(a->why, sizeof(a->why), "no memory");
+	return -ENOMEM;
+}
+
 /* Starts to ask for a token; errors have their text in a->why. */
 static int token_ask(struct oci_auth *a)
 {
@@ -171,38 +195,82 @@ static int token_ask(struct oci_auth *a)
 		return r;
 	}
 	r = load_credentials(a, &credentials);
-	if (r < 0)
-		return r;
-	r = token_prepare(a, &credentials);
-	auth_credentials_end(&credentials);
 	if (r == 0)
-		a->asking = http_request_document(&a->host->client, &a->answer);
-	if (a->asking)
-		return 0;
-	answer_end(&a->answer);
-	snprintf(a->why, sizeof(a->why), "no memory");
-	return -ENOMEM;
+		r = token_send(a, &credentials);
+	auth_credentials_end(&credentials);
+	return r == -EINPROGRESS ? 0 : r;
 }
 
-/* ---- for requests ----------------------------------------------------------------------- */
+/* ---- passwords -------------------------------------------------------------------------- */
 
+static int password_use(struct oci_auth *a, const struct auth_credentials *credentials)
+{
+	snprintf(a->why, sizeof(a->why), "the registry asks for a password, and there is none");
+	if (!credentials->user)
+		return -EACCES;
+	a->field = oci_token_basic(credentials);
+	a->refresh = a->expires = UINT64_MAX;
+	snprintf(a->why, sizeof(a->why), "no memory");
+	return a->field ? 0 : -ENOMEM;
+}
+
+/* -EINPROGRESS: a helper is asked. */
 static int password_take(struct oci_auth *a)
 {
 	struct auth_credentials credentials = { 0 };
 	int r = load_credentials(a, &credentials);
 
-	if (r < 0)
-		return r;
-	snprintf(a->why, sizeof(a->why), "the registry asks for a password, and there is none");
-	if (!credentials.user) {
-		auth_credentials_end(&credentials);
+	if (r == 0)
+		r = password_use(a, &credentials);
+	auth_credentials_end(&credentials);
+	return r;
+}
+
+/* ---- helpers ---------------------------------------------------------------------------- */
+
+/* Goes on where load_credentials() could not. */
+static void helper_answered(struct credential_ask *ask, int err, struct auth_credentials *found,
+			    const char *why)
+{
+	struct oci_auth *a = container_of(ask, struct oci_auth, helper);
+	bool basic = a->challenge.scheme == HTTP_SCHEME_BASIC;
+
+	a->helping = false;
+	if (err < 0)
+		snprintf(a->why, sizeof(a->why), "%s", why);
+	else
+		err = basic ? password_use(a, found) : token_send(a, found);
+	auth_credentials_end(found);
+	if (err < 0 && a->field)
+		a->refresh = a->expires;
+	if (err < 0 || basic)
+		wake_all(a, err);
+}
+
+static int helper_start(struct oci_auth *a, const char *helper)
+{
+	const char *registry = a->host->site->authority;
+	const struct fetch_host *host = loop_host(a->host->oci->loop);
+	int r;
+
+	if (!host || !host->credentials) {
+		snprintf(a->why, sizeof(a->why),
+			 "docker-credential-%.24s has the password of %.60s, and is only run with "
+			 "'credential-helpers = yes'",
+			 helper, registry);
 		return -EACCES;
 	}
-	a->field = oci_token_basic(&credentials);
-	a->refresh = a->expires = UINT64_MAX;
-	auth_credentials_end(&credentials);
-	return a->field ? 0 : -ENOMEM;
+	a->helper.done = helper_answered;
+	r = credential_ask_start(host->credentials, a->host->oci->loop, &a->helper, helper,
+				 auth_helper_server(registry));
+	a->helping = r == 0;
+	if (r < 0)
+		snprintf(a->why, sizeof(a->why), "docker-credential-%.24s cannot be asked: %s",
+			 helper, strerror(-r));
+	return r;
 }
+
+/* ---- for requests ----------------------------------------------------------------------- */
 
 static int auth_fields(struct http_auth *base, struct http_waiter *waiter, struct curl_slist **ret,
 		       const char **ret_why)
@@ -217,10 +285,14 @@ static int auth_fields(struct http_auth *base, struct http_waiter *waiter, struc
 		return 0;
 	if (a->field && now >= a->expires)
 		secret_free(&a->field);
-	if (a->challenge.scheme == HTTP_SCHEME_BASIC)
+	if (a->helping)
+		r = 0;
+	else if (a->challenge.scheme == HTTP_SCHEME_BASIC)
 		r = a->field ? 0 : password_take(a);
 	else if (!a->asking && (!a->field || now >= a->refresh))
 		r = token_ask(a);
+	if (r == -EINPROGRESS)
+		r = 0;
 	if (r < 0 && a->field)
 		a->refresh = a->expires;
 	if (a->field) {
@@ -263,10 +335,10 @@ static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 	    !is_about_us(answer, &challenge))
 		return false;
 	/* Others were refused before: there is something better by now, or soon. */
-	if (!newest && (a->field || a->asking))
+	if (!newest && (a->field || a->asking || a->helping))
 		return true;
 	secret_free(&a->field);
-	if (a->asking)
+	if (a->asking || a->helping)
 		return true;
 	widen_scope(a, challenge.scope, sizeof(challenge.scope));
 	a->challenge = challenge;
@@ -281,6 +353,8 @@ static void auth_free(struct oci_auth *a)
 	assert(a->refs == 0 && LIST_EMPTY(&a->waiters));
 	TAILQ_REMOVE(&a->host->auths, a, link);
 	a->host->n_auths--;
+	if (a->helping)
+		credential_ask_cancel(&a->helper);
 	if (a->asking)
 		http_request_drop(a->asking);
 	answer_end(&a->answer);

@@ -9,6 +9,7 @@
 
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
+#include "fetchers/credential-agent.h"
 
 bool context_option(struct context *c, int opt)
 {
@@ -92,6 +93,8 @@ static int open_origins(struct context *c)
 	int r = loop_new(&c->loop, LOOP_POLL);
 
 	if (r == 0)
+		loop_set_host(c->loop, &c->host);
+	if (r == 0)
 		r = origins_new(&c->origins, c->loop, c->config);
 	return r < 0 ? ctl_error("%s", strerror(-r)) : CTL_OK;
 }
@@ -102,6 +105,10 @@ int context_open(struct context *c, unsigned int needs)
 
 	log_set_level(LOG_WARNING);
 	status = load(c);
+	/* A tool may start programs; but not once it has opened something. */
+	if (status == CTL_OK && (needs & CONTEXT_ORIGINS) &&
+	    credential_agent_start(&c->host.credentials, NULL) < 0)
+		return ctl_error("cannot start a process: %s", strerror(errno));
 	if (status == CTL_OK && (needs & (CONTEXT_READ | CONTEXT_WRITE)))
 		status = open_store(c, needs);
 	if (status == CTL_OK && (needs & CONTEXT_ORIGINS))
@@ -113,6 +120,7 @@ void context_close(struct context *c)
 {
 	c->origins = origins_free(c->origins);
 	c->loop = loop_free(c->loop);
+	c->host.credentials = credential_agent_free(c->host.credentials);
 	c->images = images_close(c->images);
 	c->config = config_free(c->config);
 	c->state_dir = NULL;

@@ -41,10 +41,11 @@ struct context {
 	bool json;
 
 	/* By context_open(). */
-	struct config *config; /* owned; finished */
-	const char *state_dir; /* of config: absolute */
-	struct images *images; /* owned; NULL: not asked for, or CONTEXT_READ and there is none */
-	struct loop *loop;     /* owned, with origins */
+	struct config *config;	/* owned; finished */
+	const char *state_dir;	/* of config: absolute */
+	struct images *images;	/* owned; NULL: not asked for, or CONTEXT_READ and there is none */
+	struct fetch_host host; /* owned: who runs credential helpers, with origins */
+	struct loop *loop;	/* owned, with origins */
 	struct origins *origins;
 
 	/* Called while bytes come by context_stream(); optional. */

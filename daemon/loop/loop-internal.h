@@ -80,6 +80,7 @@ extern const struct loop_backend_ops loop_uring_ops;
 extern const struct loop_backend_ops loop_poll_ops;
 
 struct loop {
+	const void *host; /* not ours */
 	const struct loop_backend_ops *ops;
 	void *backend; /* owned by the back end */
 	bool virtual_time;

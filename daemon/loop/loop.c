@@ -64,6 +64,16 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
+void loop_set_host(struct loop *loop, const void *host)
+{
+	loop->host = host;
+}
+
+const void *loop_host(const struct loop *loop)
+{
+	return loop->host;
+}
+
 uint64_t loop_now(const struct loop *loop)
 {
 	return loop->now;

@@ -63,6 +63,10 @@ void loop_stop(struct loop *loop);
 /* CLOCK_MONOTONIC in ns, read once per turn (virtual: starts at 1 s and jumps). */
 uint64_t loop_now(const struct loop *loop);
 
+/* Something of whoever made the loop, for those who are given only that. NULL at first. */
+void loop_set_host(struct loop *loop, const void *host);
+const void *loop_host(const struct loop *loop);
+
 /* ---- op --------------------------------------------------------------------------------- */
 
 struct loop_op {

@@ -37,15 +37,16 @@ daemon/ctl/mount-command.*	daemon/ctl/* daemon/config.h daemon/images/images.h
 daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
-daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h
+daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
 daemon/ctl/image*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/engine/erofs.h daemon/loop/loop.h fetchers/fetcher.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/toml*		fetchers/toml.h
-fetchers/oci*		fetchers/oci* fetchers/toml.h fetchers/auth-file.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/oci*		fetchers/oci* fetchers/toml.h fetchers/auth-file.h fetchers/credential-agent.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/auth-file*	fetchers/auth-file.h
+fetchers/credential*	fetchers/credential* fetchers/auth-file.h daemon/loop/loop.h
 fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/tarmap*	fetchers/tarmap.h fetchers/indexed.h fetchers/fetcher.h proto/tarmap.h
 fetchers/gunzip*	fetchers/gunzip* fetchers/indexed.h fetchers/fetcher.h daemon/loop/* proto/gzindex.h
@@ -106,11 +107,11 @@ done < <(grep -rHoE --include='*.[ch]' '^#include [<"][^>"]*[>"]' daemon fetcher
 	sed 's/:#include / /')
 
 # A child would inherit what the kernel installs without close-on-exec, and hold up the next mount.
-# The control tool has no such descriptors.
+# The control tool has no such descriptors, and one process is forked before the daemon has any.
 while IFS= read -r call; do
 	fault "the daemon must not start processes: $call"
 done < <(grep -rnE --include='*.[ch]' --exclude-dir=ctl \
 	'\<(v?fork|system|popen|posix_spawnp?|execv[pe]*|execl[pe]*)\(' \
-	daemon fetchers proto)
+	daemon fetchers proto | grep -v '^fetchers/credential-runner\.c:')
 
 [ "$faults" = 0 ]

@@ -21,7 +21,7 @@
 static const struct {
 	const char *text, *registry, *repository;
 	int err;
-	const char *user, *password, *token;
+	const char *user, *password, *token, *helper;
 } entries[] = {
 	{ "{}", "h", "r", 0 },
 	{ "{\"auths\":{\"h\":{" A_B "}}}", "h", "r/s", 0, "a", "b" },
@@ -42,11 +42,21 @@ static const struct {
 	{ "{\"auths\":{\"h/\":{" A_B "}}}", "h", "r", 0, "a", "b" },
 	{ "{\"auths\":{\"h\":{\"identitytoken\":\"t\"," A_B "}}}", "h", "r", 0, NULL, NULL, "t" },
 	{ "{\"auths\":{\"h\":{\"auth\":\"\"}}}", "h", "r", 0 },
-	/* Helpers, which we do not start. */
-	{ "{\"credHelpers\":{\"h\":\"pass\"}}", "h", "r", -EACCES },
+	/* The hub. */
+	{ "{\"auths\":{\"https://index.docker.io/v1/\":{" A_B "}}}", "docker.io", "r", 0, "a",
+	  "b" },
+	{ "{\"auths\":{\"docker.io\":{" A_B "}}}", "registry-1.docker.io", "r", 0, "a", "b" },
+	{ "{\"auths\":{\"docker.io/r\":{" A_B "}}}", "registry-1.docker.io", "r/s", 0, "a", "b" },
+	{ "{\"auths\":{\"docker.io/q\":{" A_B "}}}", "registry-1.docker.io", "r/s", 0 },
+	{ "{\"auths\":{\"docker.io.example\":{" A_B "}}}", "docker.io", "r", 0 },
+	/* Helpers. */
+	{ "{\"credHelpers\":{\"h\":\"pass\"}}", "h", "r", 0, NULL, NULL, NULL, "pass" },
+	{ "{\"credHelpers\":{\"h\":\"../pass\"}}", "h", "r", -EINVAL },
+	{ "{\"credHelpers\":{\"h\":\"pa ss\"}}", "h", "r", -EINVAL },
 	{ "{\"credHelpers\":{\"g\":\"pass\"}}", "h", "r", 0 },
 	{ "{\"credHelpers\":{\"h\":\"pass\"},\"auths\":{\"h\":{" A_B "}}}", "h", "r", 0, "a", "b" },
-	{ "{\"credsStore\":\"pass\",\"auths\":{\"h\":{}}}", "h", "r", -EACCES },
+	{ "{\"credsStore\":\"pass\",\"auths\":{\"h\":{}}}", "h", "r", 0, NULL, NULL, NULL, "pass" },
+	{ "{\"credsStore\":\"pass\"}", "h", "r", 0 },
 	{ "{\"credsStore\":\"pass\",\"auths\":{\"g\":{}}}", "h", "r", 0 },
 	/* Malformed. */
 	{ "", "h", "r", -EINVAL },
@@ -78,11 +88,62 @@ START_TEST(entry_is_found)
 	check_text(c.user, entries[_i].user);
 	check_text(c.password, entries[_i].password);
 	check_text(c.identity_token, entries[_i].token);
+	check_text(c.helper, entries[_i].helper);
 	if (r < 0)
 		ck_assert_str_ne(why, "");
-	if (r == -EACCES)
-		ck_assert_ptr_nonnull(strstr(why, "docker-credential-pass"));
 	auth_credentials_end(&c);
+}
+END_TEST
+
+/* ---- helpers ---------------------------------------------------------------------------- */
+
+static const struct {
+	const char *text;
+	int err;
+	const char *user, *password, *token;
+} outputs[] = {
+	{ "{\"Username\":\"a\",\"Secret\":\"b\"}", 0, "a", "b" },
+	{ "{\"ServerURL\":\"h\",\"Username\":\"a\",\"Secret\":\"b:c\"}\n", 0, "a", "b:c" },
+	{ "{\"Username\":\"<token>\",\"Secret\":\"t\"}", 0, NULL, NULL, "t" },
+	{ "{\"Username\":\"\",\"Secret\":\"\"}", 0 },
+	{ "{\"Username\":\"\",\"Secret\":\"b\"}", 0, "", "b" },
+	{ "", -EACCES },
+	{ "b", -EACCES },
+	{ "[]", -EACCES },
+	{ "{\"Username\":\"a\"}", -EACCES },
+	{ "{\"Secret\":\"b\"}", -EACCES },
+	{ "{\"Username\":\"a\",\"Secret\":5}", -EACCES },
+	{ "{\"Username\":\"a:b\",\"Secret\":\"c\"}", -EACCES },
+	{ "{\"Username\":\"a\",\"Secret\":\"b\\nc\"}", -EACCES },
+	{ "{\"Username\":\"<token>\",\"Secret\":\"b\\u007f\"}", -EACCES },
+	{ "{\"Username\":\"a\",\"Secret\":\"b\"} {}", -EACCES },
+};
+
+START_TEST(output_is_read)
+{
+	struct auth_credentials c = { 0 };
+	const char *why = "";
+	int r = auth_helper_parse(&c, outputs[_i].text, strlen(outputs[_i].text), &why);
+
+	ck_assert_msg(r == outputs[_i].err, "%s: %d %s", outputs[_i].text, r, why);
+	check_text(c.user, outputs[_i].user);
+	check_text(c.password, outputs[_i].password);
+	check_text(c.identity_token, outputs[_i].token);
+	ck_assert_ptr_null(c.helper);
+	auth_credentials_end(&c);
+}
+END_TEST
+
+START_TEST(helpers_know_nobody)
+{
+	static const char no[] = "credentials not found in native keychain";
+
+	ck_assert(auth_helper_knows_nobody(no, strlen(no)));
+	ck_assert(auth_helper_knows_nobody("credentials not found in native keychain\r\n", 42));
+	ck_assert(!auth_helper_knows_nobody(no, strlen(no) - 1));
+	ck_assert(!auth_helper_knows_nobody("", 0));
+	ck_assert_str_eq(auth_helper_server("h:5000"), "h:5000");
+	ck_assert_str_eq(auth_helper_server("docker.io"), "https://index.docker.io/v1/");
 }
 END_TEST
 
@@ -190,6 +251,8 @@ int main(void)
 
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_loop_test(tc, entry_is_found, 0, N(entries));
+	tcase_add_loop_test(tc, output_is_read, 0, N(outputs));
+	tcase_add_test(tc, helpers_know_nobody);
 	tcase_add_test(tc, places_in_their_order);
 	tcase_add_test(tc, named_files_must_exist);
 	suite_add_tcase(s, tc);

@@ -233,6 +233,7 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(config->tag, "CacheFiles");
 	ck_assert_str_eq(config->device, "/dev/cachefiles");
 	ck_assert_str_eq(config->image_domain, "cachefilld");
+	ck_assert(!config->credential_helpers);
 	ck_assert_ptr_null(config->trace);
 	ck_assert_ptr_null(config->secctx);
 	ck_assert_uint_eq(config->buffers, 16 << 20);
@@ -260,10 +261,12 @@ END_TEST
 START_TEST(test_images_only)
 {
 	ck_assert_int_eq(config_finish(config, error), 0);
-	good("image-domain a.b-c\n"
+	good("credential-helpers yes\n"
+	     "image-domain a.b-c\n"
 	     "source r { url https://h/; rule no; open-deadline 1s }\n");
 	ck_assert_int_eq(config_finish(config, error), 0);
 	ck_assert_str_eq(config->image_domain, "a.b-c");
+	ck_assert(config->credential_helpers);
 	ck_assert(!config->sources[0].for_keys);
 	ck_assert_str_eq(config->sources[0].rule.locator, "https://h/");
 	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 1000);
@@ -401,6 +404,7 @@ START_TEST(test_errors_name_their_line)
 		{ "log-level \"\"", "F:1: log-level needs error" },
 		{ "compressed maybe", "F:1: compressed needs whole or refuse" },
 		{ "revalidate 2", "F:1: revalidate needs yes or no" },
+		{ "credential-helpers maybe", "F:1: credential-helpers needs yes or no" },
 		{ "image-domain \"\"", "F:1: image-domain needs up to 100 printable" },
 		{ "image-domain a,b", "F:1: image-domain needs up to 100 printable" },
 		{ "image-domain a/b", "F:1: image-domain needs up to 100 printable" },

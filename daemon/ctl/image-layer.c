@@ -10,7 +10,7 @@
 #include "daemon/ctl/image.h"
 #include "daemon/engine/erofs.h"
 
-/* "SENTENCE: REF" */
+/* "REF: SENTENCE", with the layer where there may be several. */
 __attribute__((format(printf, 4, 5))) static int fail(const struct image_item *item, int err,
 						      char *error, const char *fmt, ...)
 {
@@ -20,8 +20,9 @@ __attribute__((format(printf, 4, 5))) static int fail(const struct image_item *i
 	va_start(ap, fmt);
 	vsnprintf(sentence, sizeof(sentence), fmt, ap);
 	va_end(ap);
-	snprintf(error, CONTEXT_ERROR_MAX, "%s: %s",
-		 image_ref_print(item->ref, place, sizeof(place)), sentence);
+	snprintf(error, CONTEXT_ERROR_MAX, "%s: %s%.19s%s%s",
+		 image_ref_print(item->ref, place, sizeof(place)), *item->digest ? "layer " : "",
+		 item->digest, *item->digest ? "...: " : "", sentence);
 	return err;
 }
 
@@ -82,8 +83,7 @@ static int make_erofs(struct context *context, const struct image_item *item,
 	int r;
 
 	if (!erofs_read_super(&super, item->head, item->head_len))
-		return fail(item, -EINVAL, error, "%s is no EROFS image",
-			    *item->media_type ? "a layer that is said to be one" : "it");
+		return fail(item, -EINVAL, error, "it is said to be an EROFS image, and is none");
 	r = check_super(item, &super, error);
 	if (r < 0)
 		return r;
@@ -134,7 +134,7 @@ static int refuse_tar(struct context *context, const struct image_item *item,
 		      struct images_layer *ret, char *error)
 {
 	return fail(item, -EOPNOTSUPP, error,
-		    "a layer is a %star archive, which cannot be mounted as it is: convert the "
+		    "it is a %star archive, which cannot be mounted as it is: convert the "
 		    "image with 'cachefillctl image build'",
 		    strstr(item->media_type, "gzip") ? "compressed " : "");
 }
@@ -143,7 +143,7 @@ static int refuse_zstd(struct context *context, const struct image_item *item,
 		       struct images_layer *ret, char *error)
 {
 	return fail(item, -EOPNOTSUPP, error,
-		    "a layer is compressed with zstd, of which no range can be read: convert the "
+		    "it is compressed with zstd, of which no range can be read: convert the "
 		    "image with 'cachefillctl image build'");
 }
 
@@ -151,13 +151,13 @@ static int refuse_foreign(struct context *context, const struct image_item *item
 			  struct images_layer *ret, char *error)
 {
 	return fail(item, -EOPNOTSUPP, error,
-		    "a layer is a foreign one, which its registry does not have");
+		    "it is a foreign one, which its registry does not have");
 }
 
 static int refuse_encrypted(struct context *context, const struct image_item *item,
 			    struct images_layer *ret, char *error)
 {
-	return fail(item, -EOPNOTSUPP, error, "a layer is encrypted");
+	return fail(item, -EOPNOTSUPP, error, "it is encrypted");
 }
 
 /* ---- the table ---------------------------------------------------------------------------- */
@@ -225,6 +225,6 @@ int image_layer_make(struct context *context, const struct image_item *item,
 	if (says_nothing(typed.media_type))
 		return fail(item, -EINVAL, error, "it is no EROFS image");
 	return fail(item, -EOPNOTSUPP, error,
-		    "a layer of media type %s, of which we know nothing, and it is no EROFS image",
+		    "it has the media type %s, of which we know nothing, and is no EROFS image",
 		    bytes_print(bytes_str(typed.media_type), printed, sizeof(printed)));
 }

@@ -77,6 +77,8 @@ static int list_ref(struct resolve *r, struct ref *ref, const char *text)
 	err = context_list(r->context, &ref->list, ref->locator, r->error);
 	if (err == -ENOTDIR)
 		return 0; /* one object: looked at with the others */
+	if (err < 0)
+		image_add_hint(r->error, err, ref->locator);
 	if (err == 0 && ref->device && ref->list.n_parts > 1) {
 		snprintf(r->error, CONTEXT_ERROR_MAX,
 			 "device=%s stands for %zu objects, and a device is one",
@@ -197,12 +199,34 @@ static int look_at_items(struct resolve *r)
 	for (size_t i = 0; err < 0 && i < r->n_items; i++)
 		if (r->looks[i].err < 0) {
 			snprintf(r->error, CONTEXT_ERROR_MAX, "%s", r->looks[i].error);
+			image_add_hint(r->error, err, r->items[i].locator);
 			break;
 		}
 	return err;
 }
 
 /* ---- the image ---------------------------------------------------------------------------- */
+
+/* The layer has all its devices. primary: what it was made of, or NULL. */
+static int finish_layer(struct resolve *r, const struct images_image *image,
+			const struct image_item *primary)
+{
+	if (!primary)
+		return 0;
+	return image_layer_check_devices(&image->layers[image->n_layers - 1], primary, r->error);
+}
+
+static int add_device(struct resolve *r, const struct images_image *image,
+		      const struct image_item *item)
+{
+	char printed[200];
+
+	if (image->n_layers > 0)
+		return image_layer_add_device(&image->layers[image->n_layers - 1], item, r->error);
+	snprintf(r->error, CONTEXT_ERROR_MAX, "%s: its first layer is a device, and so of none",
+		 image_ref_print(item->ref, printed, sizeof(printed)));
+	return -EINVAL;
+}
 
 static int make_layers(struct resolve *r, struct images_image *image)
 {
@@ -212,14 +236,11 @@ static int make_layers(struct resolve *r, struct images_image *image)
 	for (size_t i = 0; err == 0 && i < r->n_items; i++) {
 		const struct image_item *item = &r->items[i];
 
-		if (item->device && image->n_layers > 0) {
-			err = image_layer_add_device(&image->layers[image->n_layers - 1], item,
-						     r->error);
+		if (item->device) {
+			err = add_device(r, image, item);
 			continue;
 		}
-		if (primary)
-			err = image_layer_check_devices(&image->layers[image->n_layers - 1],
-							primary, r->error);
+		err = finish_layer(r, image, primary);
 		if (err == 0)
 			err = image_layer_make(r->context, item, &image->layers[image->n_layers],
 					       r->error);
@@ -227,10 +248,7 @@ static int make_layers(struct resolve *r, struct images_image *image)
 			image->n_layers++;
 		primary = item;
 	}
-	if (err == 0)
-		err = image_layer_check_devices(&image->layers[image->n_layers - 1], primary,
-						r->error);
-	return err;
+	return err == 0 ? finish_layer(r, image, primary) : err;
 }
 
 /* The texts of a manifest are those of an image that is one REF. */

@@ -49,6 +49,9 @@ char *image_ref_print(const char *ref, char *buf, size_t n);
 int image_resolve(struct context *context, struct images_image **ret, const char *name,
 		  const char *const *refs, size_t n_refs, char *error);
 
+/* Appends what to do about an error of an origin, in parentheses. */
+void image_add_hint(char *error, int err, const char *locator);
+
 /* A cookie is the name of a content: by its digest, or by all that is known of it. */
 void image_cookie(char ret[IMAGES_COOKIE_MAX], const char *locator,
 		  const struct fetch_identity *identity);

@@ -52,8 +52,10 @@ static int read_layers(struct images *images, int64_t id, struct images_image *i
 {
 	_cleanup_query_ sqlite3_stmt *stmt =
 		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", origin_digest, diff_id"
-				     " FROM layer JOIN object ON object.id = layer.object"
-				     " WHERE image = ?1 ORDER BY position");
+				     " FROM layer JOIN place ON place.image = layer.image"
+				     "  AND place.layer = layer.position AND place.position = 0"
+				     " JOIN object ON object.id = place.object"
+				     " WHERE layer.image = ?1 ORDER BY layer.position");
 	int r;
 
 	if (!stmt)
@@ -94,8 +96,8 @@ static int read_devices(struct images *images, int64_t id, struct images_image *
 {
 	_cleanup_query_ sqlite3_stmt *stmt =
 		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", layer"
-				     " FROM device JOIN object ON object.id = device.object"
-				     " WHERE image = ?1 ORDER BY layer, position");
+				     " FROM place JOIN object ON object.id = place.object"
+				     " WHERE image = ?1 AND position > 0 ORDER BY layer, position");
 	int r;
 
 	if (!stmt)

@@ -15,8 +15,8 @@ struct images {
 };
 
 /* Columns of an object, in the order in which images_object_read() wants them. */
-#define IMAGES_OBJECT_COLUMNS                                                               \
-	"object.cookie, object.locator, object.validator, object.media_type, object.size, " \
+#define IMAGES_OBJECT_COLUMNS                                                             \
+	"object.cookie, place.locator, place.validator, object.media_type, object.size, " \
 	"object.whole"
 
 /* From `column` on: 0 or -ENOMEM. On failure nothing is left to free. */

@@ -93,30 +93,26 @@ static int check_size(struct images *images, const struct images_object *object,
 static int put_object(struct images *images, const struct images_object *object, char *error)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = images_query(
-		images,
-		"INSERT INTO object(cookie, locator, validator, media_type, size, whole)"
-		" VALUES(?1, ?2, ?3, ?4, ?5, ?6)"
-		" ON CONFLICT(cookie) DO UPDATE SET locator = ?2, validator = ?3, media_type = ?4,"
-		"  whole = ?6");
+		images, "INSERT INTO object(cookie, media_type, size, whole) VALUES(?1, ?2, ?3, ?4)"
+			" ON CONFLICT(cookie) DO UPDATE SET media_type = ?2, whole = ?4");
 	int err = stmt ? check_size(images, object, error) : -EIO;
 
 	if (err < 0)
 		return err;
 	bind_text(stmt, 1, object->cookie);
-	bind_text(stmt, 2, object->locator);
-	bind_text(stmt, 3, object->validator);
-	bind_text(stmt, 4, object->media_type);
-	sqlite3_bind_int64(stmt, 5, (int64_t)object->size);
-	sqlite3_bind_int(stmt, 6, object->whole);
+	bind_text(stmt, 2, object->media_type);
+	sqlite3_bind_int64(stmt, 3, (int64_t)object->size);
+	sqlite3_bind_int(stmt, 4, object->whole);
 	return run(images, stmt);
 }
 
-static int put_device(struct images *images, int64_t image, size_t layer, size_t position,
-		      const struct images_object *object, char *error)
+/* position 0: the layer's primary object. */
+static int put_place(struct images *images, int64_t image, size_t layer, size_t position,
+		     const struct images_object *object, char *error)
 {
-	_cleanup_query_ sqlite3_stmt *stmt =
-		images_query(images, "INSERT INTO device(image, layer, position, object)"
-				     " SELECT ?1, ?2, ?3, id FROM object WHERE cookie = ?4");
+	_cleanup_query_ sqlite3_stmt *stmt = images_query(
+		images, "INSERT INTO place(image, layer, position, object, locator, validator)"
+			" SELECT ?1, ?2, ?3, id, ?5, ?6 FROM object WHERE cookie = ?4");
 	int err = stmt ? put_object(images, object, error) : -EIO;
 
 	if (err < 0)
@@ -125,27 +121,30 @@ static int put_device(struct images *images, int64_t image, size_t layer, size_t
 	sqlite3_bind_int64(stmt, 2, (int64_t)layer);
 	sqlite3_bind_int64(stmt, 3, (int64_t)position);
 	bind_text(stmt, 4, object->cookie);
+	bind_text(stmt, 5, object->locator);
+	bind_text(stmt, 6, object->validator);
 	return run(images, stmt);
 }
 
 static int put_layer(struct images *images, int64_t image, size_t position,
 		     const struct images_layer *layer, char *error)
 {
-	_cleanup_query_ sqlite3_stmt *stmt = images_query(
-		images, "INSERT INTO layer(image, position, object, origin_digest, diff_id)"
-			" SELECT ?1, ?2, id, ?4, ?5 FROM object WHERE cookie = ?3");
-	int err = stmt ? put_object(images, &layer->primary, error) : -EIO;
+	_cleanup_query_ sqlite3_stmt *stmt =
+		images_query(images, "INSERT INTO layer(image, position, origin_digest, diff_id)"
+				     " VALUES(?1, ?2, ?3, ?4)");
+	int err;
 
-	if (err < 0)
-		return err;
+	if (!stmt)
+		return -EIO;
 	sqlite3_bind_int64(stmt, 1, image);
 	sqlite3_bind_int64(stmt, 2, (int64_t)position);
-	bind_text(stmt, 3, layer->primary.cookie);
-	bind_text(stmt, 4, layer->origin_digest);
-	bind_text(stmt, 5, layer->diff_id);
+	bind_text(stmt, 3, layer->origin_digest);
+	bind_text(stmt, 4, layer->diff_id);
 	err = run(images, stmt);
+	if (err == 0)
+		err = put_place(images, image, position, 0, &layer->primary, error);
 	for (size_t i = 0; err == 0 && i < layer->n_devices; i++)
-		err = put_device(images, image, position, i, &layer->devices[i], error);
+		err = put_place(images, image, position, i + 1, &layer->devices[i], error);
 	return err;
 }
 
@@ -182,7 +181,7 @@ static int put_row(struct images *images, const struct images_image *image)
 
 /* ---- transactions ------------------------------------------------------------------------ */
 
-/* Its layers, devices and references go by cascade. 0, or -ENOENT: there was none. */
+/* Its layers, places and references go by cascade. 0, or -ENOENT: there was none. */
 static int drop_image(struct images *images, const char *name)
 {
 	_cleanup_query_ sqlite3_stmt *stmt =
@@ -200,9 +199,7 @@ static int drop_image(struct images *images, const char *name)
 
 static int drop_unused_objects(struct images *images)
 {
-	return images_run(images,
-			  "DELETE FROM object WHERE id NOT IN"
-			  " (SELECT object FROM layer UNION ALL SELECT object FROM device)");
+	return images_run(images, "DELETE FROM object WHERE id NOT IN (SELECT object FROM place)");
 }
 
 static int put(struct images *images, const struct images_image *image, char *error)

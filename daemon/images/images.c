@@ -16,9 +16,6 @@ static const char schema[] =
 	" id INTEGER PRIMARY KEY,"
 	" cookie TEXT NOT NULL UNIQUE"
 	"  CHECK(length(CAST(cookie AS BLOB)) BETWEEN 1 AND 127),"
-	" locator TEXT NOT NULL"
-	"  CHECK(length(CAST(locator AS BLOB)) BETWEEN 1 AND 4095),"
-	" validator TEXT NOT NULL CHECK(length(CAST(validator AS BLOB)) < 256),"
 	" media_type TEXT NOT NULL,"
 	" size INTEGER NOT NULL CHECK(size >= 0),"
 	" whole INTEGER NOT NULL) STRICT;"
@@ -38,18 +35,21 @@ static const char schema[] =
 	"CREATE TABLE layer("
 	" image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,"
 	" position INTEGER NOT NULL,"
-	" object INTEGER NOT NULL REFERENCES object,"
 	" origin_digest TEXT NOT NULL,"
 	" diff_id TEXT NOT NULL,"
 	" PRIMARY KEY(image, position)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX layer_object ON layer(object);"
-	"CREATE TABLE device("
-	" image INTEGER NOT NULL REFERENCES image ON DELETE CASCADE,"
+	/* Where an image has an object from. position 0: the primary one, from 1: devices. */
+	"CREATE TABLE place("
+	" image INTEGER NOT NULL,"
 	" layer INTEGER NOT NULL,"
 	" position INTEGER NOT NULL,"
 	" object INTEGER NOT NULL REFERENCES object,"
-	" PRIMARY KEY(image, layer, position)) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX device_object ON device(object);"
+	" locator TEXT NOT NULL"
+	"  CHECK(length(CAST(locator AS BLOB)) BETWEEN 1 AND 4095),"
+	" validator TEXT NOT NULL CHECK(length(CAST(validator AS BLOB)) < 256),"
+	" PRIMARY KEY(image, layer, position),"
+	" FOREIGN KEY(image, layer) REFERENCES layer ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
+	"CREATE INDEX place_object ON place(object);"
 	"PRAGMA user_version = 1;"
 	"COMMIT;";
 
@@ -88,7 +88,8 @@ static int open_database(struct images *images, const char *path, enum images_ac
 	if (r == SQLITE_OK)
 		r = database_prepare(images->db, &images->find,
 				     "SELECT " IMAGES_OBJECT_COLUMNS " FROM object"
-				     " WHERE cookie = ?1");
+				     " JOIN place ON place.object = object.id"
+				     " WHERE cookie = ?1 ORDER BY place.image DESC LIMIT 1");
 	if (r == SQLITE_OK)
 		r = database_number(images->db, "PRAGMA data_version", &images->version);
 	if (r != SQLITE_OK) {

@@ -4,8 +4,8 @@
  * database in the state directory, images.db. cachefillctl writes it; the daemon reads it, to learn
  * from an object's cookie what to fetch.
  *
- * A cookie is the name of a content, never of a place. So one object may be of many images, it may
- * move to another place, and it never changes its size: there is one record for each cookie.
+ * A cookie is the name of a content, never of a place. So one object may be of many images, it has
+ * the same size in all of them, and each may have it from a place of its own.
  *
  * All calls are synchronous. Errors that a person should read are sentences in `error`, of
  * IMAGES_ERROR_MAX bytes.
@@ -70,8 +70,8 @@ struct images *images_close(struct images *images);
 
 /* ---- for the daemon ---------------------------------------------------------------------- */
 
-/* One object by its cookie: 0, and *ret is the caller's, for images_object_end(); -ENOENT, -ENOMEM,
- * -EIO (logged). */
+/* One object by its cookie, where the image that was put last has it from: 0, and *ret is the
+ * caller's, for images_object_end(); -ENOENT, -ENOMEM, -EIO (logged). */
 int images_find(struct images *images, struct bytes cookie, struct images_object *ret);
 
 /* Has anybody else written since the last call, or since the opening? */
@@ -81,7 +81,7 @@ bool images_changed(struct images *images);
 
 /*
  * Inserts an image, or replaces the one of its name, in one transaction: after an error nothing has
- * changed. Records of objects that exist get the new locator, validator, media type and `whole`.
+ * changed. An object that other images have gets the new media type and `whole` there as well.
  * -EEXIST: a cookie is on record with another size; -EINVAL: a field is out of bounds; -EIO; each
  * with a sentence in error.
  */

@@ -3,8 +3,11 @@
 
 #include <check.h>
 #include <endian.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "tests/lib/superblock.h"
 
@@ -45,19 +48,31 @@ void image_configure(const char *text)
 	file_write("conf", text, strlen(text));
 }
 
-struct ctl_result *image_run(const char *const *words)
+/* With the options for the store, behind the name of the command. */
+static const char *const *with_options(const char *const *words)
 {
-	const char *all[WORDS_MAX] = { "image",	      words[0], "--config",  "conf",
-				       "--state-dir", "state",	"--run-dir", "run" };
-	size_t n = 8;
+	static const char *all[WORDS_MAX];
+	static const char *const options[] = { "--config", "conf",	"--state-dir",
+					       "state",	   "--run-dir", "run" };
+	size_t n = 0;
 
 	if (!file_exists("conf"))
 		image_configure("open-deadline = 5s\nread-deadline = 5s\n");
+	all[n++] = "image";
+	all[n++] = words[0];
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+		all[n++] = options[i];
 	for (words++; *words; words++) {
 		ck_assert_uint_lt(n, WORDS_MAX - 1);
 		all[n++] = *words;
 	}
-	return ctl_run(all);
+	all[n] = NULL;
+	return all;
+}
+
+struct ctl_result *image_run(const char *const *words)
+{
+	return ctl_run(with_options(words));
 }
 
 void image_expect(const struct ctl_result *result, int status, const char *err, const char *out)
@@ -76,4 +91,43 @@ unsigned int image_count(void)
 	ctl_assert_ok(r);
 	ck_assert_int_eq(system("! ls state 2> /dev/null | grep -v '^images.db'"), 0);
 	return (unsigned int)ctl_lines(r->out);
+}
+
+/* ---- a terminal --------------------------------------------------------------------------- */
+
+char *image_run_asked(const char *const *words, const char *text)
+{
+	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), status;
+	const char *argv[WORDS_MAX + 1] = { "cachefillctl" };
+	const char *const *all = with_options(words);
+	static char out[16384];
+	size_t n = 0;
+	ssize_t got;
+	pid_t pid;
+
+	for (size_t i = 0; all[i]; i++)
+		argv[i + 1] = all[i];
+	ck_assert_int_ge(terminal, 0);
+	ck_assert_int_eq(grantpt(terminal), 0);
+	ck_assert_int_eq(unlockpt(terminal), 0);
+	/* It waits there until it is asked for. */
+	ck_assert_int_eq(write(terminal, text, strlen(text)), (ssize_t)strlen(text));
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		int slave = open(ptsname(terminal), O_RDWR | O_NOCTTY);
+
+		for (int fd = 0; fd < 3; fd++)
+			dup2(slave, fd);
+		execv(getenv("CACHEFILLCTL"), (char *const *)argv);
+		_exit(127);
+	}
+	/* -EIO: nobody has it open any more. */
+	while (n < sizeof(out) - 1 && (got = read(terminal, out + n, sizeof(out) - 1 - n)) > 0)
+		n += (size_t)got;
+	out[n] = '\0';
+	close(terminal);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0);
+	return out;
 }

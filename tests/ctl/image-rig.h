@@ -32,6 +32,9 @@ void image_configure(const char *text);
 struct ctl_result *image_run(const char *const *words);
 #define IMAGE(...) image_run((const char *const[]){ __VA_ARGS__, NULL })
 
+/* The same on a terminal, where this text was typed in; what it printed. It succeeds. Static. */
+char *image_run_asked(const char *const *words, const char *text);
+
 /* Exit status, and a word of standard error (or "" for nothing there) and of standard output. */
 void image_expect(const struct ctl_result *result, int status, const char *err, const char *out);
 

@@ -341,6 +341,35 @@ START_TEST(what_has_changed)
 }
 END_TEST
 
+static char *refresh_asked(const char *text)
+{
+	static const char *const words[] = { "refresh", "i", NULL };
+
+	return image_run_asked(words, text);
+}
+
+START_TEST(asked_on_a_terminal)
+{
+	static const struct erofs_file larger = { .blocks = 3 };
+	static const char *const no[] = { "n\n", "\n", "x\n", "\x04" };
+	char *out;
+
+	erofs_write("a", &plain);
+	image_expect(IMAGE("add", "i", "./a"), 0, "", "");
+	erofs_write("a", &larger);
+	for (int i = 0; i < N(no); i++) {
+		out = refresh_asked(no[i]);
+		ck_assert_msg(strstr(out, "[y/N]") && strstr(out, "Nothing was applied"), "%s",
+			      out);
+	}
+	image_expect(IMAGE("ls"), 0, "", "8 KiB");
+	out = refresh_asked("y\n");
+	ck_assert_msg(strstr(out, "8 KiB -> 12 KiB") && strstr(out, "[y/N]"), "%s", out);
+	image_expect(IMAGE("ls"), 0, "", "12 KiB");
+	ck_assert_ptr_nonnull(strstr(refresh_asked("y\n"), "nothing has changed"));
+}
+END_TEST
+
 START_TEST(usage)
 {
 	image_expect(IMAGE("add"), 2, "NAME and at least one REF", "");
@@ -378,6 +407,7 @@ int main(void)
 	tcase_add_test(tc, listed);
 	tcase_add_test(tc, mounted_images_stay);
 	tcase_add_test(tc, what_has_changed);
+	tcase_add_test(tc, asked_on_a_terminal);
 	tcase_add_test(tc, usage);
 	suite_add_tcase(s, tc);
 	return run_suite(s);

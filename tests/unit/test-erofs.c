@@ -58,6 +58,36 @@ START_TEST(test_other_content_is_no_image)
 }
 END_TEST
 
+/* As mkfs.erofs 1.5 writes it. */
+START_TEST(test_what_a_mount_needs_to_know)
+{
+	uint8_t head[4096];
+	struct erofs_super super;
+
+	make_super(head, 0x0c, 0);
+	head[1024 + 12] = 12;
+	head[1024 + 36] = 3;
+	head[1024 + 37] = 1;
+	head[1024 + 86] = 2;
+	ck_assert(erofs_read_super(&super, head, sizeof(head)));
+	ck_assert_int_eq(super.kind, EROFS_PLAIN);
+	ck_assert_uint_eq(super.block_size, 4096);
+	ck_assert_uint_eq(super.size, 259 * 4096);
+	ck_assert_uint_eq(super.devices, 2);
+	make_super(head, 0x01, 0);
+	for (int bits = 0; bits < 256; bits++) {
+		head[1024 + 12] = (uint8_t)bits;
+		ck_assert(erofs_read_super(&super, head, sizeof(head)));
+		ck_assert_uint_eq(super.block_size, bits >= 9 && bits <= 16 ? 1u << bits : 0);
+		ck_assert_int_eq(super.kind, EROFS_COMPRESSED);
+	}
+	for (size_t n = 0; n < 1024 + 88; n++)
+		ck_assert(!erofs_read_super(&super, head, n));
+	memset(head, 0, sizeof(head));
+	ck_assert(!erofs_read_super(&super, head, sizeof(head)));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("erofs");
@@ -65,6 +95,7 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, test_superblocks_of_mkfs, 0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(t, test_what_a_mount_needs_to_know);
 	tcase_add_test(t, test_other_content_is_no_image);
 	return run_suite(s);
 }

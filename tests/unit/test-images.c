@@ -255,24 +255,40 @@ START_TEST(test_one_object_is_shared_and_goes_with_its_last_image)
 	ck_assert_int_eq(find(images, "shared"), -ENOENT);
 	ck_assert_int_eq(find(images, "own"), -ENOENT);
 	ck_assert_int_eq(images_remove(images, "b"), -ENOENT);
-	ck_assert_int_eq(count("object") + count("layer") + count("device") + count("ref"), 0);
+	ck_assert_int_eq(count("object") + count("layer") + count("place") + count("ref"), 0);
 	images_close(images);
 }
 END_TEST
+
+static void expect_place(struct images *images, const char *cookie, const char *locator)
+{
+	struct images_object object;
+
+	ck_assert_int_eq(images_find(images, bytes_str(cookie), &object), 0);
+	ck_assert_str_eq(object.locator, locator);
+	images_object_end(&object);
+}
 
 START_TEST(test_an_object_moves_but_keeps_its_size)
 {
 	struct images *images = open_images(IMAGES_WRITE);
 	struct images_layer layer = layer_of("c", 5);
-	struct images_image image = image_of("b", &layer, 1);
-	struct images_object object;
+	struct images_image image = image_of("b", &layer, 1), *back;
 
 	ck_assert_int_eq(put(images, "a", "c", 5), 0);
 	layer.primary.locator = (char *)"https://elsewhere/c";
 	ck_assert_int_eq(images_put(images, &image, error), 0);
-	ck_assert_int_eq(images_find(images, bytes_str("c"), &object), 0);
-	ck_assert_str_eq(object.locator, "https://elsewhere/c");
-	images_object_end(&object);
+	expect_place(images, "c", "https://elsewhere/c");
+	back = get(images, "a");
+	ck_assert_str_eq(back->layers[0].primary.locator, "oci://registry/app@sha256:00");
+	images_image_free(back);
+	/* The image that is left has it from where it always had. */
+	ck_assert_int_eq(images_remove(images, "b"), 0);
+	expect_place(images, "c", "oci://registry/app@sha256:00");
+	/* And the one that is put again is the last one. */
+	ck_assert_int_eq(images_put(images, &image, error), 0);
+	ck_assert_int_eq(put(images, "a", "c", 5), 0);
+	expect_place(images, "c", "oci://registry/app@sha256:00");
 
 	ck_assert_int_eq(put(images, "a", "c", 6), -EEXIST);
 	ck_assert_ptr_nonnull(strstr(error, "object c "));
@@ -550,7 +566,7 @@ START_TEST(test_damage_is_set_aside_by_writers)
 	write_file(junk, sizeof(junk));
 	expect_set_aside(".bad-1");
 
-	run_sql("ALTER TABLE object RENAME COLUMN locator TO place");
+	run_sql("ALTER TABLE place RENAME COLUMN locator TO url");
 	expect_set_aside(".bad-2");
 
 	run_sql("PRAGMA ignore_check_constraints = 1; UPDATE object SET size = -1");

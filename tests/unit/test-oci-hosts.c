@@ -13,6 +13,7 @@
 
 #include "fetchers/oci-hosts.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define N(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
@@ -190,25 +191,21 @@ END_TEST
 
 /* ---- files ------------------------------------------------------------------------------ */
 
-static char dir[64];
+static char dir[TEMPORARY_MAX];
 
 static void start(void)
 {
-	snprintf(dir, sizeof(dir), "/tmp/test-hosts-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	temporary_dir(dir, TEMPORARY_ANY);
 }
 
 static void stop(void)
 {
-	char command[96];
-
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
+	temporary_remove(dir);
 }
 
 static void put(const char *where, const char *name, const char *text)
 {
-	char path[160];
+	char path[TEMPORARY_MAX + 80];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, where);
@@ -236,7 +233,7 @@ static void expect(const char *registry, const char *meaning)
 static void expect_error(const char *registry, int err, const char *text)
 {
 	struct oci_hosts hosts = { 0 };
-	char error[FETCH_ERROR_MAX] = "", want[160];
+	char error[FETCH_ERROR_MAX] = "", want[TEMPORARY_MAX + 96];
 
 	ck_assert_int_eq(oci_hosts_load(&hosts, dir, registry, false, error), err);
 	snprintf(want, sizeof(want), "%s/%s", dir, text);
@@ -262,7 +259,7 @@ END_TEST
 
 START_TEST(certificates_of_docker)
 {
-	char meaning[512];
+	char meaning[4 * TEMPORARY_MAX + 256];
 
 	put("r", "b.crt", "");
 	put("r", "a.crt", "");

@@ -11,7 +11,7 @@
 
 #define LAYERS_MAX 500 /* what overlayfs takes */
 
-enum { RANK_NONE, RANK_ARCHIVE, RANK_CONVERTED };
+enum { RANK_NONE, RANK_CONTENTS, RANK_ARCHIVE, RANK_CONVERTED };
 
 struct als_layer *als_layers_free(struct als_layer *layers, size_t n)
 {
@@ -93,19 +93,41 @@ int als_layers_read(struct als_layer **ret, size_t *ret_n, const char *manifest,
 
 /* ---- the store ---------------------------------------------------------------------------- */
 
-static int rank_of(const struct als_layer *layer, const struct images_layer *candidate)
+/* The annotation of the layer with this digest, or "". */
+static const char *archive_of(json_t *manifest, const char *digest)
 {
+	size_t i;
+	json_t *descriptor;
+
+	json_array_foreach(json_object_get(manifest, "layers"), i, descriptor)
+	{
+		const char *other = json_string_value(json_object_get(descriptor, "digest"));
+		const char *value = json_string_value(json_object_get(
+			json_object_get(descriptor, "annotations"), ALS_ANNOTATION));
+
+		if (other && value && strcmp(other, digest) == 0)
+			return value;
+	}
+	return "";
+}
+
+static int rank_of(const struct als_layer *layer, const struct images_layer *candidate,
+		   json_t *manifest)
+{
+	if (strcmp(archive_of(manifest, candidate->origin_digest), layer->diff_id) == 0)
+		return RANK_CONVERTED;
 	if (strcmp(candidate->origin_digest, layer->digest) == 0)
 		return RANK_ARCHIVE;
+	/* The same archive, compressed otherwise. */
 	if (strcmp(candidate->diff_id, layer->diff_id) == 0)
-		return RANK_CONVERTED;
+		return RANK_CONTENTS;
 	return RANK_NONE;
 }
 
-static int take(struct als_layer *layer, const struct images_image *image)
+static int take(struct als_layer *layer, const struct images_image *image, json_t *manifest)
 {
 	for (size_t i = 0; i < image->n_layers; i++) {
-		int rank = rank_of(layer, &image->layers[i]);
+		int rank = rank_of(layer, &image->layers[i], manifest);
 		char *name;
 
 		if (rank <= layer->rank)
@@ -123,9 +145,11 @@ static int take(struct als_layer *layer, const struct images_image *image)
 
 int als_match(struct als_layer *layers, size_t n, const struct images_image *image)
 {
+	json_t *manifest = json_loads(image->manifest, 0, NULL);
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < n; i++)
-		r = take(&layers[i], image);
+		r = take(&layers[i], image, manifest);
+	json_decref(manifest);
 	return r;
 }

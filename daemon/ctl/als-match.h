@@ -3,9 +3,10 @@
  * Which layers of the image store have the files of an image that podman is to run.
  *
  * The manifest names layers by digests of archives, and the configuration by digests of what is in
- * them (diff_ids). A layer of the store has the same files when it was made of the same archive, or
- * of one with the same contents: that is, when it has one of the two digests on record. Where both
- * kinds are there, a converted layer wins: reading it takes no way through the archive.
+ * them (diff_ids). A layer of the store has the same files when it was made of the same archive; or
+ * of one with the same contents, whose diff_id a publisher who converts layers writes into an
+ * annotation of the new one. Where both are there, the converted layer wins: reading it takes no
+ * way through the archive.
  */
 #pragma once
 
@@ -13,6 +14,9 @@
 #include <stdint.h>
 
 #include "daemon/images/images.h"
+
+/* Of a layer that was made of an archive: the diff_id of that. */
+#define ALS_ANNOTATION "io.cachefilld.archive.diff-id"
 
 struct als_layer {
 	char *digest, *media_type, *diff_id; /* owned */

@@ -195,14 +195,31 @@ static void read_two(void)
 	ck_assert_ptr_null(layers[0].image);
 }
 
-/* An image of the store with one layer, as the digests say. */
+/* An image of the store with one layer, of an archive, as the digests say. */
 static void offer(const char *name, const char *origin, const char *diff_id)
 {
 	struct images_layer layer = { .origin_digest = (char *)origin, .diff_id = (char *)diff_id };
-	struct images_image image = { .name = (char *)name, .layers = &layer, .n_layers = 1 };
+	struct images_image image = {
+		.name = (char *)name, .manifest = (char *)"", .layers = &layer, .n_layers = 1
+	};
 
 	ck_assert_int_eq(als_match(layers, n_layers, &image), 0);
 }
+
+/* With one that was converted. */
+static void offer_converted(const char *name, const char *origin, const char *manifest)
+{
+	struct images_layer layer = { .origin_digest = (char *)origin, .diff_id = (char *)origin };
+	struct images_image image = {
+		.name = (char *)name, .manifest = (char *)manifest, .layers = &layer, .n_layers = 1
+	};
+
+	ck_assert_int_eq(als_match(layers, n_layers, &image), 0);
+}
+
+#define CONVERTED(digest, of)                                                                     \
+	MANIFEST("{\"digest\":\"" digest "\",\"annotations\":{\"" ALS_ANNOTATION "\":\"" of "\"}" \
+											    "}")
 
 START_TEST(a_layer_of_the_archive_itself_fits)
 {
@@ -216,13 +233,39 @@ START_TEST(a_layer_of_the_archive_itself_fits)
 }
 END_TEST
 
+START_TEST(a_layer_of_the_same_archive_otherwise_compressed_fits)
+{
+	read_two();
+	offer("otherwise", DIGEST("d"), DIGEST("c"));
+	ck_assert_str_eq(layers[0].image, "otherwise");
+	offer("mine", DIGEST("a"), DIGEST("c"));
+	ck_assert_str_eq(layers[0].image, "mine");
+	layers = als_layers_free(layers, n_layers);
+}
+END_TEST
+
 START_TEST(a_converted_layer_fits_and_wins)
 {
 	read_two();
 	offer("archive", DIGEST("a"), DIGEST("c"));
-	offer("converted", DIGEST("e"), DIGEST("c"));
+	offer_converted("converted", DIGEST("e"), CONVERTED(DIGEST("e"), DIGEST("c")));
 	offer("later", DIGEST("a"), DIGEST("c"));
 	ck_assert_str_eq(layers[0].image, "converted");
+	layers = als_layers_free(layers, n_layers);
+}
+END_TEST
+
+/* What stands in a manifest is believed of the layers that it names, nothing else. */
+START_TEST(annotations_of_others_do_not_count)
+{
+	read_two();
+	offer_converted("a", DIGEST("e"), CONVERTED(DIGEST("f"), DIGEST("c")));
+	offer_converted("b", DIGEST("e"), MANIFEST("{\"digest\":\"" DIGEST("e") "\"}"));
+	offer_converted("c", DIGEST("e"), MANIFEST("1,{},[]"));
+	offer_converted("d", DIGEST("e"), "{");
+	offer_converted("e", "", CONVERTED("", DIGEST("d")));
+	ck_assert_ptr_null(layers[0].image);
+	ck_assert_ptr_null(layers[1].image);
 	layers = als_layers_free(layers, n_layers);
 }
 END_TEST
@@ -394,7 +437,9 @@ int main(void)
 	tcase_add_test(pure, compression_is_known_by_the_media_type);
 	tcase_add_test(pure, info_is_what_podman_reads);
 	tcase_add_test(pure, a_layer_of_the_archive_itself_fits);
+	tcase_add_test(pure, a_layer_of_the_same_archive_otherwise_compressed_fits);
 	tcase_add_test(pure, a_converted_layer_fits_and_wins);
+	tcase_add_test(pure, annotations_of_others_do_not_count);
 	tcase_add_test(pure, digests_that_nobody_knows_are_not_equal);
 	tcase_add_test(pure, what_is_no_image_of_archives_is_refused);
 	suite_add_tcase(s, pure);

@@ -40,7 +40,7 @@ container_layers() { # TAG
 	MANIFEST=$(sed -n "s/.*\"digest\":\"sha256:\([0-9a-f]*\)\",\"size\":[0-9]*,[^{]*{\"[a-z.]*\.ref\.name\":\"$1\".*/\1/p" \
 		"$CONTAINER/layout/index.json")
 	mapfile -t LAYERS < <(sed -n '/^"layers"/p' "$CONTAINER/layout/blobs/sha256/$MANIFEST" |
-		grep -o 'sha256:[0-9a-f]*')
+		grep -o '"digest":"sha256:[0-9a-f]*' | cut -d'"' -f4)
 	equal "${#LAYERS[@]}" 3 "layers of $1"
 }
 
@@ -95,9 +95,10 @@ blob_bytes() {
 # blob_requests EXPRESSION
 blob_requests() { grep -E '"GET [^ ]*/blobs/' "$REGISTRY/door.log" | grep -cE "$1" || true; }
 
-# podman_environment: all that podman keeps is in $CACHE/podman and $RUN/podman.
+# podman_environment [LAYER-STORE]: all that podman keeps is in $PODMAN, on the disk, and $RUN/podman.
 podman_environment() {
-	mkdir -p "$RUN/podman" "$CACHE/podman/tmp"
+	PODMAN=$CACHE/podman
+	mkdir -p "$RUN/podman" "$PODMAN/tmp"
 	cat > "$RUN/podman/containers.conf" <<-CONF
 	[containers]
 	netns = "host"
@@ -110,14 +111,14 @@ podman_environment() {
 	cat > "$RUN/podman/storage.conf" <<-CONF
 	[storage]
 	driver = "overlay"
-	graphroot = "$CACHE/podman"
+	graphroot = "$PODMAN"
 	runroot = "$RUN/podman/run"
 	[storage.options]
 	additionallayerstores = [${1:+"\"$1:ref\""}]
 	CONF
 	echo '{"default": [{"type": "insecureAcceptAnything"}]}' > "$RUN/podman/policy.json"
 	export CONTAINERS_CONF=$RUN/podman/containers.conf \
-		CONTAINERS_STORAGE_CONF=$RUN/podman/storage.conf TMPDIR=$CACHE/podman/tmp
+		CONTAINERS_STORAGE_CONF=$RUN/podman/storage.conf TMPDIR=$PODMAN/tmp
 }
 
 podman_pull() { # REFERENCE

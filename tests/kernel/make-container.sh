@@ -152,7 +152,10 @@ for layer in base runtime app; do
 	digest "$layer.erofs" >> diff-erofs
 	blob "$layer.tar" $type.layer.v1.tar >> layers-tar
 	blob "$layer.gz" $type.layer.v1.tar+gzip >> layers-gz
-	blob "$layer.erofs" application/vnd.erofs.layer.v1 >> layers-erofs
+	# Of which archive it was made, where a layer store for podman looks for it.
+	converted=$(blob "$layer.erofs" application/vnd.erofs.layer.v1)
+	printf '%s,"annotations":{"io.cachefilld.archive.diff-id":"%s"}}' "${converted%\}}" \
+		"$(tail -1 diff-tar)" >> layers-erofs
 	echo | tee -a layers-tar layers-gz >> layers-erofs
 done
 cp diff-tar diff-gz

@@ -10,6 +10,7 @@
 
 #include "daemon/ctl/als-match.h"
 #include "daemon/ctl/als.h"
+#include "daemon/ctl/image.h"
 #include "daemon/ctl/mount-make.h"
 #include "daemon/ctl/mount-readahead.h"
 #include "daemon/ctl/mount-undo.h"
@@ -50,14 +51,15 @@ struct add {
 
 static int ask_registry(struct add *a)
 {
+	_cleanup_free_ char *locator = NULL;
 	char error[CONTEXT_ERROR_MAX] = "";
-	int r;
+	bool device;
+	int r = image_ref_locator(a->argument, &locator, &device, error);
 
-	if (!strstr(a->argument, "://"))
-		return ctl_error("there is no image '%s'; 'cachefillctl image ls' lists them, and "
-				 "references begin with oci://",
-				 a->argument);
-	r = context_list(&a->als.context, &a->list, a->argument, error);
+	if (r < 0)
+		return ctl_error("there is no image '%s', and as a reference: %s", a->argument,
+				 error);
+	r = context_list(&a->als.context, &a->list, locator, error);
 	return r < 0 ? ctl_error("%s", *error ? error : strerror(-r)) : CTL_OK;
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/image.h"
 #include "daemon/ctl/mount-undo.h"
 #include "daemon/ctl/mount-wait.h"
 #include "daemon/util/cleanup.h"
@@ -85,24 +86,38 @@ void als_end(struct als *als)
 
 /* ---- names -------------------------------------------------------------------------------- */
 
+/* By the one REF of an image, or by what was given instead of one. */
+static int name_of(const char *argument, const struct images_image *image,
+		   char ret[ALS_REFERENCE_MAX])
+{
+	_cleanup_free_ char *locator = NULL;
+	char error[CONTEXT_ERROR_MAX] = "";
+	const char *why = error;
+	bool device;
+	int r = image_ref_locator(image ? image->refs[0] : argument, &locator, &device, error);
+
+	if (r == 0)
+		r = als_name_of(locator, ret, &why);
+	if (r < 0)
+		return ctl_error("podman has no name for '%s': %s%s", argument, why,
+				 image ? "; 'als add --name' gives it one" : "");
+	return CTL_OK;
+}
+
 int als_name(struct als *als, const char *argument, const struct images_image *image,
 	     char ret[ALS_REFERENCE_MAX])
 {
-	const char *why, *locator = image && image->n_refs == 1 ? image->refs[0] : argument;
+	const char *why;
 
-	if (als->name) {
-		if (als_name_check(als->name, &why) < 0)
-			return ctl_error("podman has no image named '%s': %s", als->name, why);
-		snprintf(ret, ALS_REFERENCE_MAX, "%s", als->name);
-		return CTL_OK;
-	}
-	if (!image && !strstr(argument, "://") && als_name_check(argument, &why) == 0) {
-		snprintf(ret, ALS_REFERENCE_MAX, "%s", argument);
-		return CTL_OK;
-	}
-	if (als_name_of(locator, ret, &why) < 0)
-		return ctl_error("podman has no name for %s: %s; --name gives it one", argument,
-				 why);
+	if (!als->name && image && image->n_refs != 1)
+		return ctl_error("%s was added by several references; --name tells what podman "
+				 "calls it",
+				 argument);
+	if (!als->name)
+		return name_of(argument, image, ret);
+	if (als_name_check(als->name, &why) < 0)
+		return ctl_error("podman has no image named '%s': %s", als->name, why);
+	snprintf(ret, ALS_REFERENCE_MAX, "%s", als->name);
 	return CTL_OK;
 }
 

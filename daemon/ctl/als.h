@@ -34,7 +34,7 @@ int als_open(struct als *als, unsigned int needs);
 void als_end(struct als *als);
 
 /*
- * Podman's name of an image: that of the store, that of a locator, or it is one already. CTL_OK, or
+ * Podman's name of an image, or of what a reference leads to where image is NULL. CTL_OK, or
  * CTL_FAILED with the error told.
  */
 int als_name(struct als *als, const char *argument, const struct images_image *image,

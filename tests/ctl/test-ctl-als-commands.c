@@ -100,7 +100,7 @@ START_TEST(what_is_not_there_is_named)
 {
 	assert_fails(RUN("als", "add", PLACES, "app"), "there is no image 'app'");
 	assert_fails(RUN("als", "rm", PLACES, NAME), NAME " is not there");
-	assert_fails(RUN("als", "rm", PLACES, "app"), "podman has no name for app");
+	assert_fails(RUN("als", "rm", PLACES, "app"), "podman has no name for 'app'");
 	ck_assert_str_eq(RUN("als", "ls", PLACES)->out, "");
 	RUN_OK("als", "rm", PLACES, "--all");
 }
@@ -113,7 +113,8 @@ START_TEST(an_image_that_podman_cannot_pull_is_refused)
 		"\"digest\":\"" DIGEST("a") "\",\"size\":5}]}";
 
 	add_image("web", "https://example.org/app.erofs", "", DIGEST("a"));
-	assert_fails(RUN("als", "add", PLACES, "web"), "web: it is not in a registry; --name");
+	assert_fails(RUN("als", "add", PLACES, "web"),
+		     "'web': it is not in a registry; 'als add --name'");
 	assert_fails(RUN("als", "add", PLACES, "--name", NAME, "web"), "web: its configuration");
 	assert_fails(RUN("als", "add", PLACES, "--name", "app", "web"), "named 'app'");
 	add_image("erofs", "oci://example.org/app:v1", erofs, DIGEST("c"));

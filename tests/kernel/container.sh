@@ -47,16 +47,29 @@ container_layers() { # TAG
 # container_size TAG: bytes of all its layers.
 container_size() { awk -v t="$1" '$1 == t { print $2 + $3 + $4 }' "$CONTAINER/sizes"; }
 
-# container_sources: what stands in a configuration for blobs of the registry named by digests.
-container_sources() {
+# container_config_size TAG: bytes of the configuration.
+container_config_size() {
+	container_layers "$1"
+	sed -n 's/^"config":.*"size":\([0-9]*\)},$/\1/p' "$CONTAINER/layout/blobs/sha256/$MANIFEST"
+}
+
+# container_config: a configuration that knows the registry.
+container_config() {
 	cat <<-CONF
 	source registry {
-		cookie = "sha256:*"
-		url = oci://$REGISTRY_HOST/team/app@{cookie}?blob
+		url = oci://$REGISTRY_HOST/{cookie}
 		ca-file = $REGISTRY/ca.pem
 		auth-file = $AUTH
+		rule = no
 	}
 	CONF
+}
+
+# ctl COMMAND...: cachefillctl, with this configuration, its places in $RUN.
+ctl() {
+	local options=(--run-dir "$RUN/run")
+	case $1 in mounts | umount) ;; *) options+=(--config "$CONFIG" --state-dir "$RUN/state") ;; esac
+	"$TOOLS/cachefillctl" "$@" "${options[@]}"
 }
 
 # bundle DIRECTORY COMMAND...: an OCI bundle; its root file system is to be DIRECTORY/rootfs.
@@ -124,4 +137,13 @@ podman_environment() {
 podman_pull() { # REFERENCE
 	podman pull -q --signature-policy "$RUN/podman/policy.json" --cert-dir "$CERTS" \
 		--authfile "$AUTH" "$1"
+}
+
+# Podman keeps its directory mounted over itself.
+podman_end() {
+	local where
+	while read -r _ where _; do
+		if [ "${where#"$PODMAN/"}" != "$where" ]; then unmounted "$where"; fi
+	done < <(tac /proc/mounts)
+	rm -rf "$PODMAN"
 }

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: MIT
+#: seconds 240
+#: needs cachefilld
+#: wants container
+#
+# An ordinary podman, an ordinary image of compressed archives, and an additional layer store with
+# the layers that were converted: podman fetches no layer, and what it runs fetches what it reads.
+
+. "$KERNEL_TESTS/container.sh"
+container_needs podman
+
+step "a registry with the image, and with what was made of it"
+container_registry
+container_push gz
+container_push erofs
+container_config > "$RUN/conf"
+CONFIG=$RUN/conf
+daemon_start --trace "$RUN/trace"
+image=$REGISTRY_HOST/team/app:gz
+size=$(container_size gz)
+
+step "nobody has the layers"
+errs 20 'no image of the store has the files of layer sha256:' ctl als add "oci://$image"
+
+step "layers for podman"
+works 30 ctl image add converted "oci://$REGISTRY_HOST/team/app:erofs"
+works 60 ctl als add "oci://$image" > "$RUN/out"
+equal "$(cat "$RUN/out")" "$image" "podman's name of the image"
+[[ "$(ctl als ls)" =~ ^"$image"\ +3\ layers\ +[0-9]+\ MiB$ ]] || fail "als ls: $(ctl als ls)"
+errs 10 'is mounted' ctl image rm converted
+
+step "pull"
+: > "$REGISTRY/door.log"
+podman_environment "$RUN/run/als"
+took=$(within 100 timed "$RUN/out" podman_pull "$image")
+equal "$(blob_requests 'containers/image')" 1 "blobs that podman fetched, with the configuration"
+equal "$(blob_bytes 'containers/image')" "$(container_config_size gz)" "their bytes"
+
+step "run"
+took=$((took + $(within 100 timed "$RUN/out" podman run --rm --network=host "$image")))
+works 5 diff "$CONTAINER/expected" "$RUN/out"
+equal "$(blob_requests 'containers/image')" 1 "blobs that podman fetched"
+fetched=$(blob_bytes .)
+echo "pulled and run after $took ms: $fetched of $size compressed, $(container_size erofs) converted"
+[ "$fetched" -lt $(($(container_size erofs) / 2)) ] || fail "$fetched bytes were fetched"
+
+step "once more, cold, from what is cached"
+drop_caches
+works 60 podman run --rm --network=host "$image" > "$RUN/out"
+works 5 diff "$CONTAINER/expected" "$RUN/out"
+more=$(($(blob_bytes .) - fetched))
+[ "$more" -lt 1000000 ] || fail "$more bytes were fetched for the same program once more"
+
+step "the end"
+works 20 podman rmi "$image"
+podman_end
+works 20 ctl als rm "$image"
+equal "$(ctl als ls)" '' "layers that are left"
+equal "$(grep -c erofs /proc/mounts)" 0 "mounts that are left"
+equal "$(find "$RUN/run/als" "$RUN/run/mounts" "$RUN/run/layers" -mindepth 1)" '' "files that are left"
+works 20 ctl image rm converted
+daemon_stop
+kept_secret "$PASSWORD" "$BASIC"

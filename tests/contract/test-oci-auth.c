@@ -287,6 +287,41 @@ START_TEST(token_that_gets_old)
 }
 END_TEST
 
+/* Reads the first bytes of a blob that is known, as those of an image are: nobody looks before. */
+static void read_known(unsigned int port, const char *repository)
+{
+	struct fetch_identity identity = { .size = SIZE };
+	struct fetch_object *object;
+	struct host_read read = { 0 };
+	char text[256];
+
+	snprintf(identity.validator, sizeof(identity.validator), "digest:%s", layer.digest);
+	snprintf(text, sizeof(text), "oci://127.0.0.1:%u/%s@%s?blob", port, repository,
+		 layer.digest);
+	object = host_attach(&host, text, &identity);
+	ck_assert_msg(host_read(&host, &read, object, 0, 4096) == 0, "%s", read.read.error);
+	host_read_free(&read);
+	host.fetcher->ops->detach(object);
+}
+
+/* What a cold image waits for: a refusal, a token, the bytes. */
+START_TEST(token_before_the_first_bytes)
+{
+	static const struct token_server_options options = { 0 };
+	unsigned int port = open_with_tokens(&options);
+
+	host_for(port, NULL, NULL);
+	read_known(port, REPOSITORY);
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
+	registry_expect_logged("door", "\" 206 ", "GET", 1);
+	ck_assert_uint_eq(token_server_asked(), 1);
+	read_known(port, REPOSITORY);
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
+	ck_assert_uint_eq(token_server_asked(), 1);
+	host_stop(&host);
+}
+END_TEST
+
 START_TEST(token_that_is_for_something_else)
 {
 	static const struct token_server_options options = { .repository = "team/other" };
@@ -422,6 +457,7 @@ int main(void)
 	tcase_add_test(tokens, token_for_a_token);
 	tcase_add_test(tokens, token_that_is_refused);
 	tcase_add_test(tokens, token_that_gets_old);
+	tcase_add_test(tokens, token_before_the_first_bytes);
 	tcase_add_test(tokens, token_that_is_for_something_else);
 	tcase_add_test(tokens, token_server_that_fails);
 	tcase_add_test(tokens, token_server_without_tls);

@@ -13,7 +13,8 @@ struct images_follow {
 	char *dir, *path;      /* owned */
 	struct images *images; /* owned; NULL: none, or not yet */
 	struct stat opened;    /* the file that images is of */
-	struct stat refused;   /* the file that was no good, as it was then */
+	struct stat refused;   /* the file that was no good, as it was then, ... */
+	int err;	       /* ... and how */
 };
 
 static void followp(struct images_follow **follow)
@@ -60,18 +61,23 @@ static bool unchanged(const struct stat *a, const struct stat *b)
 
 static int open_file(struct images_follow *f, const struct stat *st)
 {
+	bool again = unchanged(st, &f->refused);
 	char error[IMAGES_ERROR_MAX];
 	int err;
 
-	if (unchanged(st, &f->refused))
+	if (again && f->err == -EUCLEAN)
 		return -ENOENT;
 	err = images_open(&f->images, f->dir, IMAGES_READ, error);
-	if (err == 0)
+	if (err == 0) {
 		f->opened = *st;
+		f->refused = (struct stat){ 0 };
+	}
 	if (err == 0 || err == -ENOENT || err == -ENOMEM)
 		return err;
+	if (!again || f->err != err)
+		log_error("images: %s; no image can be opened until that is mended", error);
 	f->refused = *st;
-	log_error("images: %s; no image can be opened until that is mended", error);
+	f->err = err;
 	return -ENOENT;
 }
 

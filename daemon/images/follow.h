@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The store as the daemon sees it, which starts before there is one and runs on while it is made,
- * damaged, or replaced. Without a store that can be read there are no images; that is said once,
- * and is tried again when the file is another one or has been changed.
+ * damaged, or replaced. Without a store that can be read there are no images; that is said once. A
+ * damaged one is tried again when the file is another one or has been changed, one that is locked
+ * or cannot be read at the next call.
  */
 #pragma once
 

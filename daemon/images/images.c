@@ -68,7 +68,7 @@ static const struct database_kind kinds[] = {
 		.name = "images",
 		.settings = settings_of_readers,
 		.version = 1,
-		.patience_ms = 1000,
+		.patience_ms = 200, /* the daemon serves nobody meanwhile */
 	},
 	[IMAGES_WRITE] = {
 		.name = "images",

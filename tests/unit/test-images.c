@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/images/follow.h"
 #include "daemon/images/images.h"
 
 #include <check.h>
@@ -530,6 +531,67 @@ START_TEST(test_kill_in_the_middle)
 }
 END_TEST
 
+/* ---- as the daemon sees it ------------------------------------------------------------------ */
+
+static int64_t follow_find(struct images_follow *follow, const char *cookie)
+{
+	struct images_object object;
+	int r = images_follow_find(follow, bytes_str(cookie), &object);
+	uint64_t size;
+
+	if (r < 0)
+		return r;
+	size = object.size;
+	images_object_end(&object);
+	return (int64_t)size;
+}
+
+START_TEST(test_a_locked_store_is_tried_again)
+{
+	struct images *images = open_images(IMAGES_WRITE);
+	struct images_follow *follow;
+	sqlite3 *db;
+
+	ck_assert_int_eq(put(images, "a", "c", 5), 0);
+	images_close(images);
+	ck_assert_int_eq(images_follow_new(&follow, dir), 0);
+	ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db,
+				      "PRAGMA locking_mode = EXCLUSIVE;"
+				      "BEGIN IMMEDIATE; COMMIT;",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
+	ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+	ck_assert_int_eq(follow_find(follow, "c"), 5);
+	images_follow_free(follow);
+}
+END_TEST
+
+/* It is the file of that name, whichever that is. */
+START_TEST(test_the_file_of_the_moment_is_followed)
+{
+	struct images_follow *follow;
+
+	ck_assert_int_eq(images_follow_new(&follow, dir), 0);
+	ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
+	for (int i = 1; i < 4; i++) {
+		struct images *images = open_images(IMAGES_WRITE);
+
+		ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
+		ck_assert_int_eq(put(images, "a", "c", (uint64_t)i), 0);
+		images_close(images);
+		ck_assert_int_eq(follow_find(follow, "c"), i);
+		ck_assert_int_eq(unlink(file), 0);
+		if (i % 2)
+			ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
+	}
+	images_follow_free(follow);
+	images_follow_free(NULL);
+}
+END_TEST
+
 /* ---- damage -------------------------------------------------------------------------------- */
 
 static void expect_refused(void)
@@ -615,6 +677,8 @@ int main(void)
 	tcase_add_test(tc, test_a_reader_creates_nothing);
 	tcase_add_test(tc, test_where_the_disk_refuses);
 	tcase_add_test(tc, test_kill_in_the_middle);
+	tcase_add_test(tc, test_a_locked_store_is_tried_again);
+	tcase_add_test(tc, test_the_file_of_the_moment_is_followed);
 	tcase_add_test(tc, test_damage_is_set_aside_by_writers);
 	tcase_add_test(tc, test_a_later_version_is_left_alone);
 	suite_add_tcase(s, tc);

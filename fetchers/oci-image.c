@@ -8,6 +8,9 @@
 
 #define TITLE "org.opencontainers.image.title"
 
+/* Of a layer that was made of an archive, whose configuration has the digest of what was made. */
+#define SOURCE_DIFF_ID "io.cachefilld.source.diff-id"
+
 /* Those that tell layers' diff_ids. What artifacts have in their place can be anything. */
 static const char *const config_types[] = {
 	"application/vnd.oci.image.config.v1+json",
@@ -56,7 +59,9 @@ static int take_layers(struct oci_image *image, const json_t *layers, char *why)
 			return -EPROTO;
 		l->media_type = text_of(layer, "mediaType");
 		l->title = text_of(json_object_get(layer, "annotations"), TITLE);
-		l->diff_id = "";
+		l->diff_id = text_of(json_object_get(layer, "annotations"), SOURCE_DIFF_ID);
+		if (!oci_digest_valid(l->diff_id))
+			l->diff_id = "";
 	}
 	return 0;
 }
@@ -106,10 +111,13 @@ int oci_image_configure(struct oci_image *image, const char *config, size_t len,
 			image->n_layers, json_array_size(ids));
 	json_array_foreach(ids, i, id)
 	{
-		image->layers[i].diff_id = json_string_value(id) ?: "";
-		if (!oci_digest_valid(image->layers[i].diff_id))
+		const char *text = json_string_value(id) ?: "";
+
+		if (!oci_digest_valid(text))
 			return oci_manifest_verdict(
 				-EPROTO, why, "diff_id %zu of its configuration is no digest", i);
+		if (!image->layers[i].diff_id[0])
+			image->layers[i].diff_id = text;
 	}
 	return 0;
 }

@@ -19,7 +19,7 @@ struct oci_layer {
 	char digest[OCI_DIGEST_MAX];
 	uint64_t size;
 	const char *media_type, *title; /* or "" */
-	const char *diff_id;		/* or "" */
+	const char *diff_id;		/* or ""; of an archive that it was made of */
 };
 
 struct oci_image {
@@ -39,7 +39,8 @@ int oci_image_read(struct oci_image *ret, const char *manifest, size_t len, char
 void oci_image_end(struct oci_image *image);
 
 /*
- * Takes the layers' diff_ids from the configuration. 0, or -EPROTO with half a sentence: no JSON,
+ * Takes the layers' diff_ids from the configuration, where their descriptors do not say which they
+ * had when they were archives. 0, or -EPROTO with half a sentence: no JSON,
  * or the configuration of an image with other layers.
  */
 int oci_image_configure(struct oci_image *image, const char *config, size_t len,

@@ -5,7 +5,7 @@ _cachefillctl_commands()
 {
 	case $1 in
 	'') echo image trace mount umount mounts als ;;
-	image) echo add ls inspect refresh rm ;;
+	image) echo add build inspect ls push refresh rm ;;
 	als) echo add ls rm ;;
 	trace) echo verify show stats plot plan cut merge anonymise replay ;;
 	esac
@@ -24,6 +24,11 @@ _cachefillctl_options()
 		echo --dry-run --yes --json --config --state-dir --run-dir --help
 		;;
 	image-rm) echo --config --state-dir --run-dir --help ;;
+	image-build)
+		echo --chunk-size --compress --force --json --tag --timestamp --tmp-dir --uuid \
+			--config --state-dir --run-dir --help
+		;;
+	image-push) echo --json --config --state-dir --run-dir --help ;;
 	mount)
 		echo --writable --options --read-ahead --config --state-dir --run-dir --help
 		;;
@@ -60,7 +65,8 @@ _cachefillctl_value()
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
 	-o | --output | --config | --script | --trace) _filedir ;;
-	--cache-dir | --dir | --state-dir | --run-dir | --writable) _filedir -d ;;
+	--cache-dir | --dir | --tmp-dir | --state-dir | --run-dir | --writable) _filedir -d ;;
+	--compress) mapfile -t COMPREPLY < <(compgen -W 'lz4 lz4hc' -- "$2") ;;
 	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
 	--io) mapfile -t COMPREPLY < <(compgen -W 'uring poll' -- "$2") ;;
 	--origin)
@@ -70,6 +76,7 @@ _cachefillctl_value()
 		;;
 	--name | --from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
 	--latency | --bandwidth | --buffers | --readahead-max) ;;
+	--chunk-size | --tag | --timestamp | --uuid) ;;
 	--open-deadline | --read-deadline | --max-requests | --read-ahead) ;;
 	--options)
 		mapfile -t COMPREPLY < <(compgen -W 'writable upper= nosuid noexec dev ro noatime

@@ -141,3 +141,15 @@ int context_stream(struct context *context, const char *locator,
 /* A small object of text as a whole, terminated, to be freed. -EFBIG: it is longer than max. */
 int context_document(struct context *context, const char *locator, size_t max, char **ret,
 		     size_t *ret_len, char *error);
+
+/* Bytes to be stored at an origin, see struct fetch_put. */
+struct context_put {
+	const char *locator, *media_type;
+	uint64_t size;
+	ssize_t (*read)(struct context_put *put, void *buf, size_t n, uint64_t off);
+	void (*stored)(struct context_put *put); /* or NULL */
+	bool existed;				 /* set */
+};
+
+/* Several at once, in any order. After the first that fails no other is begun. */
+int context_put(struct context *context, struct context_put *const *puts, size_t n, char *error);

@@ -11,6 +11,10 @@ static const struct ctl_command commands[] = {
 	{ "refresh", "[OPTION]... NAME", "ask its origins again, show and apply what has changed",
 	  ctl_image_refresh },
 	{ "rm", "[OPTION]... NAME...", "forget images", ctl_image_rm },
+#ifdef HAVE_IMAGE_BUILD
+	{ "build", "[OPTION]... OUT SOURCE...", "make an image of EROFS layers", ctl_image_build },
+	{ "push", "[OPTION]... LAYOUT oci://...", "upload an image to a registry", ctl_image_push },
+#endif
 	{ NULL },
 };
 

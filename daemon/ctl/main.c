@@ -7,7 +7,7 @@
 #include "daemon/ctl/image.h"
 
 static const struct ctl_command commands[] = {
-	{ "image", "COMMAND ...", "remember images by name, and what they consist of", ctl_image },
+	{ "image", "COMMAND ...", "remember images by name, make and publish them", ctl_image },
 	{ "trace", "COMMAND ...", "look at recorded requests, cut and replay them", ctl_trace },
 	{ "mount", "[OPTION]... IMAGE|REF DIR", "mount an image, its bytes come when they are read",
 	  ctl_mount },

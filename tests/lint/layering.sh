@@ -38,6 +38,8 @@ daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
+daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h
+daemon/ctl/push*	daemon/ctl/* fetchers/oci-reference.h
 daemon/ctl/image*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/engine/erofs.h daemon/loop/loop.h fetchers/fetcher.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*
@@ -58,6 +60,7 @@ externals='
 liburing.h	daemon/loop/loop-uring.c
 sqlite3.h	daemon/database.h
 libmount/*	daemon/ctl/mount-utab.c
+archive*	daemon/ctl/build-unpack.c
 curl/*		fetchers/http* fetchers/s3*
 openssl/*	fetchers/oci-digest.c daemon/util/sha256.c
 '

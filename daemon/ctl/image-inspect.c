@@ -52,7 +52,8 @@ static void print_text(const struct images_image *image)
 {
 	char text[512];
 
-	printf("name      %s\n", image->name);
+	printf("name      %s%s\n", image_name_print(image, text, sizeof(text)),
+	       image->transient ? " (until it is unmounted)" : "");
 	for (size_t i = 0; i < image->n_refs; i++)
 		printf("%s%s\n", i == 0 ? "refs      " : "          ",
 		       image_ref_print(image->refs[i], text, sizeof(text)));

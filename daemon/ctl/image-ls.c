@@ -34,7 +34,8 @@ struct listing {
 static int measure(void *arg, const struct images_image *image)
 {
 	struct listing *l = arg;
-	int len = (int)strlen(image->name);
+	char name[256];
+	int len = (int)strlen(image_name_print(image, name, sizeof(name)));
 
 	l->width = len > l->width ? len : l->width;
 	return 0;
@@ -42,10 +43,10 @@ static int measure(void *arg, const struct images_image *image)
 
 static int print_line(const struct listing *l, const struct images_image *image)
 {
-	char size[32], added[32], from[256];
+	char name[256], size[32], added[32], from[256];
 
-	printf("%-*s  %6zu  %10s  %s  %s\n", l->width, image->name, image->n_layers,
-	       ctl_bytes(image_size(image), size, sizeof(size)),
+	printf("%-*s  %6zu  %10s  %s  %s\n", l->width, image_name_print(image, name, sizeof(name)),
+	       image->n_layers, ctl_bytes(image_size(image), size, sizeof(size)),
 	       image_time(image->added, added, sizeof(added)),
 	       image->n_refs > 0 ? image_ref_print(image->refs[0], from, sizeof(from)) : "");
 	return 0;
@@ -56,8 +57,9 @@ static int print(void *arg, const struct images_image *image)
 	struct listing *l = arg;
 	json_t *object;
 
+	/* Those that can be named. */
 	if (l->names)
-		return puts(image->name) < 0 ? -EIO : 0;
+		return image->transient || puts(image->name) >= 0 ? 0 : -EIO;
 	if (!l->json)
 		return print_line(l, image);
 	object = image_json(image);

@@ -198,3 +198,11 @@ char *image_ref_print(const char *ref, char *buf, size_t n)
 		return bytes_print(bytes_str(ref), buf, n);
 	return locator_print(ref, buf, n);
 }
+
+char *image_name_print(const struct images_image *image, char *buf, size_t n)
+{
+	if (is_locator(image->name))
+		return image_ref_print(image->name, buf, n);
+	snprintf(buf, n, "%s", image->name);
+	return buf;
+}

@@ -107,9 +107,11 @@ static json_t *refs_json(const struct images_image *image)
 
 json_t *image_json(const struct images_image *image)
 {
+	char name[IMAGES_LOCATOR_MAX];
 	json_t *object = json_object();
 
-	if (set_text(object, "name", image->name) < 0 ||
+	image_name_print(image, name, sizeof(name));
+	if (set_text(object, "name", name) < 0 ||
 	    json_object_set_new(object, "refs", refs_json(image)) < 0 ||
 	    ctl_json_s64(object, "added", image->added) < 0 ||
 	    ctl_json_u64(object, "size", image_size(image)) < 0 ||

@@ -42,6 +42,9 @@ int image_ref_locator(const char *ref, char **ret_locator, bool *ret_device, cha
 /* A reference or a locator for people: without secrets, with what an oci locator selects. */
 char *image_ref_print(const char *ref, char *buf, size_t n);
 
+/* The name of an image: a transient one has the locator that it was mounted by. */
+char *image_name_print(const struct images_image *image, char *buf, size_t n);
+
 /* ---- what an image consists of ------------------------------------------------------------ */
 
 /*

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/images/images.h"
 #include "tests/ctl/image-rig.h"
 #include "tests/lib/run-suite.h"
 
@@ -269,6 +270,51 @@ START_TEST(listed)
 }
 END_TEST
 
+/* What `cachefillctl mount REF` makes of its REF. */
+START_TEST(image_of_a_mount)
+{
+	static char name[] = "https://h/x?token=s3cret", empty[] = "", cookie[] = "x:0";
+	struct images_layer layer = {
+		.primary = { .cookie = cookie,
+			     .locator = name,
+			     .validator = empty,
+			     .media_type = empty,
+			     .size = 4096 },
+		.origin_digest = empty,
+		.diff_id = empty,
+	};
+	char *refs[] = { name }, error[IMAGES_ERROR_MAX] = "";
+	struct images_image image = { .name = name,
+				      .refs = refs,
+				      .n_refs = 1,
+				      .manifest = empty,
+				      .config = empty,
+				      .manifest_digest = empty,
+				      .transient = true,
+				      .layers = &layer,
+				      .n_layers = 1 };
+	static const char *const commands[][2] = { { "ls" },
+						   { "ls", "--json" },
+						   { "ls", "--names" } };
+	struct images *images;
+
+	ck_assert_int_eq(images_open(&images, "state", IMAGES_WRITE, error), 0);
+	ck_assert_msg(images_put(images, &image, error) == 0, "%s", error);
+	images_close(images);
+	for (int i = 0; i < N(commands); i++) {
+		struct ctl_result *r = IMAGE(commands[i][0], commands[i][1]);
+
+		image_expect(r, 0, "", i < 2 ? "https://h/x" : "");
+		ck_assert_ptr_null(strstr(r->out, "s3cret"));
+	}
+	ck_assert_uint_eq(image_count(), 0);
+	image_expect(IMAGE("inspect", name), 0, "", "https://h/x (until");
+	ck_assert_ptr_null(strstr(IMAGE("inspect", "--json", name)->out, "s3cret"));
+	image_expect(IMAGE("rm", name), 0, "", "");
+	image_expect(IMAGE("inspect", name), 1, "no image", "");
+}
+END_TEST
+
 /* ---- mounts ------------------------------------------------------------------------------- */
 
 START_TEST(mounted_images_stay)
@@ -405,6 +451,7 @@ int main(void)
 	tcase_add_test(tc, added_twice);
 	tcase_add_test(tc, paths_mean_the_same_from_anywhere);
 	tcase_add_test(tc, listed);
+	tcase_add_test(tc, image_of_a_mount);
 	tcase_add_test(tc, mounted_images_stay);
 	tcase_add_test(tc, what_has_changed);
 	tcase_add_test(tc, asked_on_a_terminal);

@@ -130,7 +130,8 @@ static int token_verdict(struct oci_auth *a, int err)
 	case 400:
 	case 401:
 	case 403:
-		fetch_error(a->why, a->answer.url, "the token server refuses us (status %u)",
+		fetch_error(a->why, a->answer.url,
+			    "the token server refuses us (status %u): log in again",
 			    a->answer.status);
 		return -EACCES;
 	default:
@@ -205,7 +206,8 @@ static int token_ask(struct oci_auth *a)
 
 static int password_use(struct oci_auth *a, const struct auth_credentials *credentials)
 {
-	snprintf(a->why, sizeof(a->why), "the registry asks for a password, and there is none");
+	snprintf(a->why, sizeof(a->why),
+		 "the registry asks for a password, and there is none: log in, see auth-file");
 	if (!credentials->user)
 		return -EACCES;
 	a->field = oci_token_basic(credentials);
@@ -346,6 +348,19 @@ static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 	return !sent || challenge.scheme == HTTP_SCHEME_BEARER;
 }
 
+/* What it means that we are refused, and what may help. */
+static int auth_explain(struct http_auth *base, int err, const char *body, size_t len,
+			const char **why)
+{
+	struct oci_auth *a = container_of(base, struct oci_auth, base);
+
+	if (err == -EACCES && a->challenge.scheme == HTTP_SCHEME_BASIC)
+		*why = "the registry refuses our password: log in again";
+	else if (err == -EACCES && a->challenge.scheme == HTTP_SCHEME_BEARER)
+		*why = "the registry refuses our token: who logged in may not read this";
+	return err;
+}
+
 /* ---- life ------------------------------------------------------------------------------- */
 
 static void auth_free(struct oci_auth *a)
@@ -381,7 +396,7 @@ static struct oci_auth *auth_new(struct oci_host *host, const char *repository)
 	if (!a)
 		return NULL;
 	*a = (struct oci_auth){
-		.base = { .fields = auth_fields, .refused = auth_refused },
+		.base = { .fields = auth_fields, .refused = auth_refused, .explain = auth_explain },
 		.host = host,
 		.repository = strdup(repository),
 	};

@@ -68,6 +68,11 @@ static void head_done(struct fetch_read *head, int err)
 	l->walk.request = NULL;
 	if (err < 0) {
 		memcpy(error, head->error, sizeof(error));
+		if (err == -ESTALE) {
+			err = -EPROTO;
+			fetch_error(error, l->walk.url,
+				    "the blob is not as large as its manifest says");
+		}
 		oci_walk_again(&l->walk, err, error);
 		return;
 	}

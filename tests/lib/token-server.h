@@ -15,6 +15,7 @@ struct token_server_options {
 	bool read_only;		     /* nobody may push, also who asks for that */
 	int life;		     /* s until "exp"; 0: 300 */
 	unsigned int expires_in;     /* s, as told; 0: not told */
+	unsigned int size;	     /* bytes of what looks like a token, 0: a real one */
 	bool access_token;	     /* under that name */
 	const char *location;	     /* where it redirects to instead, NULL: nowhere */
 	bool hang;		     /* no answer until that is changed */

@@ -11,6 +11,7 @@
 #include "daemon/ctl/als-match.h"
 #include "daemon/ctl/als.h"
 #include "daemon/ctl/image.h"
+#include "daemon/ctl/mount-image.h"
 #include "daemon/ctl/mount-make.h"
 #include "daemon/ctl/mount-readahead.h"
 #include "daemon/ctl/mount-undo.h"
@@ -39,9 +40,10 @@ static const struct ctl_syntax syntax = {
 struct add {
 	struct als als;
 	const char *argument;
-	struct images_image *image; /* owned: of that name in the store; or NULL */
-	struct fetch_list list;	    /* owned: what the registry says, where there is no image */
-	struct als_layer *layers;   /* owned */
+	struct images_image *image;    /* owned: of that name in the store; or NULL */
+	struct fetch_list list;	       /* owned: what the registry says, where there is no image */
+	struct images_image *archives; /* owned: what it leads to, if the store lacks layers */
+	struct als_layer *layers;      /* owned */
 	size_t n_layers;
 	char name[ALS_REFERENCE_MAX];
 	size_t done; /* layers that are mounted */
@@ -97,18 +99,27 @@ static const struct als_layer *find_missing(const struct add *a)
 	return NULL;
 }
 
+/* The archives themselves, read once to learn where the files are in them. */
+static int take_archives(struct add *a)
+{
+	if (a->image || mount_image_resolve(&a->als.context, a->argument, &a->archives) < 0)
+		return CTL_FAILED;
+	return match(a, a->archives) < 0 ? ctl_error("out of memory") : CTL_OK;
+}
+
 static int find_layers(struct add *a)
 {
-	int r = images_each(a->als.context.images, match, a);
 	const struct als_layer *missing;
+	int r = images_each(a->als.context.images, match, a);
 
 	if (r < 0)
 		return ctl_error("%s: %s", a->als.context.state_dir, strerror(-r));
+	if (!a->image && find_missing(a) && take_archives(a) != CTL_OK)
+		return CTL_FAILED;
 	missing = find_missing(a);
 	if (missing)
 		return ctl_error("no image of the store has the files of layer %s of %s: add the "
-				 "image, or one that was made of it; see 'cachefillctl image add' "
-				 "and 'cachefillctl image build'",
+				 "image of archives, or one that was made of it",
 				 missing->digest, a->argument);
 	return CTL_OK;
 }
@@ -139,10 +150,23 @@ static int publish(struct add *a, const struct als_layer *layer, const struct im
 	return als_tree_publish(a->als.dir, a->name, &info, error);
 }
 
-/* Each layer is mounted like an image that has no other: on record, and undone like one. */
-static int mount_layer(struct add *a, const struct als_layer *layer, struct images_image *image,
-		       char *error)
+struct claim {
+	struct images *images;
+	const struct images_image *image;
+};
+
+static int claim(void *arg, char *error)
 {
+	const struct claim *c = arg;
+
+	return mount_image_claim(c->images, c->image, error);
+}
+
+/* Each layer is mounted like an image that has no other: on record, and undone like one. */
+static int mount_layer(struct add *a, const struct als_layer *layer,
+		       const struct images_image *image, char *error)
+{
+	struct claim claimed = { a->als.context.images, image };
 	struct images_image one = *image;
 	char diff[PATH_MAX], why[MOUNT_ERROR_MAX] = "";
 	struct mount_request request = {
@@ -152,6 +176,8 @@ static int mount_layer(struct add *a, const struct als_layer *layer, struct imag
 		.domain = a->als.context.config->image_domain,
 		.flags = MS_NODEV,
 		.read_ahead_kib = MOUNT_READ_AHEAD_KIB,
+		.claimed = claim,
+		.arg = &claimed,
 	};
 	int r = als_tree_prepare(a->als.dir, a->name, layer->digest, diff, error);
 
@@ -169,21 +195,21 @@ static int mount_layer(struct add *a, const struct als_layer *layer, struct imag
 
 static int add_layer(struct add *a, const struct als_layer *layer, char *error)
 {
-	struct images_image *image = NULL;
-	int r = images_get(a->als.context.images, layer->image, &image);
+	_cleanup_(image_freep) struct images_image *stored = NULL;
+	const struct images_image *image = a->archives;
+	int r = 0;
 
+	if (!image || strcmp(layer->image, image->name) != 0) {
+		r = images_get(a->als.context.images, layer->image, &stored);
+		image = stored;
+	}
+	if (r == 0 && layer->index >= image->n_layers)
+		r = -ESTALE;
 	if (r < 0) {
 		snprintf(error, ALS_ERROR_MAX, "%s: %s", layer->image, strerror(-r));
 		return r;
 	}
-	if (layer->index >= image->n_layers) {
-		snprintf(error, ALS_ERROR_MAX, "%s has changed meanwhile", layer->image);
-		r = -ESTALE;
-	} else {
-		r = mount_layer(a, layer, image, error);
-	}
-	images_image_free(image);
-	return r;
+	return mount_layer(a, layer, image, error);
 }
 
 /* Podman would fetch what is missing: half of an image is not worth much. */
@@ -252,6 +278,7 @@ int ctl_als_add(int argc, char *argv[])
 	status = add(&a);
 	als_layers_free(a.layers, a.n_layers);
 	images_image_free(a.image);
+	images_image_free(a.archives);
 	fetch_list_end(&a.list);
 	als_end(&a.als);
 	return status;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/ctl/als-info.h"
+#include "daemon/ctl/layout.h"
 #include "fetchers/oci-reference.h"
 
 #define LAYERS_MAX 500 /* what overlayfs takes */
@@ -103,7 +104,7 @@ static const char *archive_of(json_t *manifest, const char *digest)
 	{
 		const char *other = json_string_value(json_object_get(descriptor, "digest"));
 		const char *value = json_string_value(json_object_get(
-			json_object_get(descriptor, "annotations"), ALS_ANNOTATION));
+			json_object_get(descriptor, "annotations"), LAYOUT_SOURCE_DIFF_ID));
 
 		if (other && value && strcmp(other, digest) == 0)
 			return value;

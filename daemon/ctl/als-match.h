@@ -15,9 +15,6 @@
 
 #include "daemon/images/images.h"
 
-/* Of a layer that was made of an archive: the diff_id of that. */
-#define ALS_ANNOTATION "io.cachefilld.archive.diff-id"
-
 struct als_layer {
 	char *digest, *media_type, *diff_id; /* owned */
 	uint64_t size;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/ctl/image.h"
+#include "daemon/ctl/mount-image.h"
 #include "daemon/ctl/mount-undo.h"
 #include "daemon/ctl/mount-wait.h"
 #include "daemon/util/cleanup.h"
@@ -32,81 +33,11 @@ struct found {
 	struct images_image *image; /* owned */
 };
 
-/* What cannot be the name of an image, since it says where something is. */
-static bool is_ref(const char *text)
+static int claim(void *arg, char *error)
 {
-	return strstr(text, "://") || strncmp(text, "file:", 5) == 0 || *text == '/' ||
-	       strncmp(text, "./", 2) == 0 || strncmp(text, "../", 3) == 0;
-}
-
-static int find_named(struct found *found, const char *name)
-{
-	const struct context *c = found->context;
-	int r = c->images ? images_get(c->images, name, &found->image) : -ENOENT;
-
-	if (r == -ENOENT)
-		ctl_error("there is no image '%s' in the store in %s; 'cachefillctl image ls' "
-			  "lists them",
-			  name, c->state_dir);
-	else if (r < 0)
-		told(r, name);
-	return r;
-}
-
-/* One that is mounted elsewhere is in the store; else the origin is asked what it consists of. */
-static int find_ref(struct found *found, const char *ref)
-{
-	_cleanup_free_ char *locator = NULL;
-	char error[CONTEXT_ERROR_MAX] = "";
-	bool device = false;
-	int r = image_ref_locator(ref, &locator, &device, error);
-
-	if (r == 0 && device)
-		r = mount_fail(error, -EINVAL, "a device alone is no image");
-	if (r == 0)
-		r = images_get(found->context->images, locator, &found->image);
-	if (r == -ENOENT) {
-		r = image_resolve(found->context, &found->image, locator, &ref, 1, error);
-		if (r == 0)
-			found->image->transient = true;
-	}
-	if (r < 0)
-		ctl_error("%s", *error ? error : strerror(-r));
-	return r;
-}
-
-/* Only the layers count. */
-static bool same_layers(const struct images_image *a, const struct images_image *b)
-{
-	bool same = a->n_layers == b->n_layers;
-
-	for (size_t i = 0; same && i < a->n_layers; i++)
-		same = image_same_layer(&a->layers[i], &b->layers[i]);
-	return same;
-}
-
-/*
- * With the records locked, and ours among them. Somebody may have removed or replaced it since we
- * looked; a transient one is put into the store now, when its mount is on record.
- */
-static int look_again(void *arg, char *error)
-{
-	_cleanup_(image_freep) struct images_image *now = NULL;
 	const struct found *found = arg;
-	struct images *images = found->context->images;
-	int r = images_get(images, found->image->name, &now);
 
-	if (r == -ENOENT && found->image->transient) {
-		*error = '\0';
-		r = images_put(images, found->image, error);
-		return r < 0 && !*error ? mount_fail_errno(error, r, "%s", found->image->name) : r;
-	}
-	if (r == 0 && same_layers(now, found->image))
-		return 0;
-	if (r < 0 && r != -ENOENT)
-		return mount_fail_errno(error, r, "%s", found->image->name);
-	return mount_fail(error, -ESTALE, "image '%s' was %s just now; try again",
-			  found->image->name, r == 0 ? "replaced" : "removed");
+	return mount_image_claim(found->context->images, found->image, error);
 }
 
 /* ---- mount -------------------------------------------------------------------------------- */
@@ -123,7 +54,7 @@ static int mount_found(struct found *found, const struct mount_options *options,
 		.upper = options->upper,
 		.flags = options->flags,
 		.read_ahead_kib = options->read_ahead_kib,
-		.claimed = look_again,
+		.claimed = claim,
 		.arg = found,
 	};
 	char error[MOUNT_ERROR_MAX] = "";
@@ -139,7 +70,8 @@ static int mount_opened_context(struct context *context, const struct mount_opti
 {
 	struct found found = { .context = context };
 	struct mount_run run;
-	int r = is_ref(name) ? find_ref(&found, name) : find_named(&found, name);
+	int r = mount_image_is_ref(name) ? mount_image_resolve(context, name, &found.image)
+					 : mount_image_find(context, name, &found.image);
 
 	if (r < 0)
 		return r;
@@ -167,7 +99,8 @@ int mount_command(struct context *context, const struct mount_options *options, 
 	context->config_file = options->config ?: context->config_file;
 	context->state_dir_option = options->state_dir ?: context->state_dir_option;
 	context->run_dir = options->run_dir ?: context->run_dir;
-	r = context_open(context, is_ref(image) ? CONTEXT_WRITE | CONTEXT_ORIGINS : CONTEXT_READ);
+	r = context_open(context, mount_image_is_ref(image) ? CONTEXT_WRITE | CONTEXT_ORIGINS
+							    : CONTEXT_READ);
 	r = r == CTL_OK ? 0 : -EINVAL;
 	if (r == 0)
 		r = mount_opened_context(context, options, image, dir);

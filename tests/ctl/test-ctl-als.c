@@ -10,6 +10,7 @@
 
 #include "daemon/ctl/als-match.h"
 #include "daemon/ctl/als-tree.h"
+#include "daemon/ctl/layout.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/temporary.h"
 
@@ -217,9 +218,10 @@ static void offer_converted(const char *name, const char *origin, const char *ma
 	ck_assert_int_eq(als_match(layers, n_layers, &image), 0);
 }
 
-#define CONVERTED(digest, of)                                                                     \
-	MANIFEST("{\"digest\":\"" digest "\",\"annotations\":{\"" ALS_ANNOTATION "\":\"" of "\"}" \
-											    "}")
+#define CONVERTED(digest, of)                                                                      \
+	MANIFEST("{\"digest\":\"" digest "\",\"annotations\":{\"" LAYOUT_SOURCE_DIFF_ID "\":\"" of \
+		 "\"}"                                                                             \
+		 "}")
 
 START_TEST(a_layer_of_the_archive_itself_fits)
 {

@@ -154,7 +154,7 @@ for layer in base runtime app; do
 	blob "$layer.gz" $type.layer.v1.tar+gzip >> layers-gz
 	# Of which archive it was made, where a layer store for podman looks for it.
 	converted=$(blob "$layer.erofs" application/vnd.erofs.layer.v1)
-	printf '%s,"annotations":{"io.cachefilld.archive.diff-id":"%s"}}' "${converted%\}}" \
+	printf '%s,"annotations":{"io.cachefilld.source.diff-id":"%s"}}' "${converted%\}}" \
 		"$(tail -1 diff-tar)" >> layers-erofs
 	echo | tee -a layers-tar layers-gz >> layers-erofs
 done

@@ -4,6 +4,7 @@
 #include <check.h>
 #include <endian.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -93,20 +94,45 @@ unsigned int image_count(void)
 	return (unsigned int)ctl_lines(r->out);
 }
 
+/* ---- beside us ---------------------------------------------------------------------------- */
+
+static _Noreturn void execute(const char *const *all)
+{
+	const char *argv[WORDS_MAX + 1] = { "cachefillctl" };
+
+	for (size_t i = 0; all[i]; i++)
+		argv[i + 1] = all[i];
+	execv(getenv("CACHEFILLCTL"), (char *const *)argv);
+	_exit(127);
+}
+
+pid_t image_start(const char *const *words)
+{
+	const char *const *all = with_options(words);
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		dup2(open("stderr", O_WRONLY | O_CREAT | O_TRUNC, 0600), STDERR_FILENO);
+		/* check(3) has a use of its own for them. */
+		for (int i = 1; i < NSIG; i++)
+			signal(i, SIG_DFL);
+		execute(all);
+	}
+	return pid;
+}
+
 /* ---- a terminal --------------------------------------------------------------------------- */
 
 char *image_run_asked(const char *const *words, const char *text)
 {
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), status;
-	const char *argv[WORDS_MAX + 1] = { "cachefillctl" };
 	const char *const *all = with_options(words);
 	static char out[16384];
 	size_t n = 0;
 	ssize_t got;
 	pid_t pid;
 
-	for (size_t i = 0; all[i]; i++)
-		argv[i + 1] = all[i];
 	ck_assert_int_ge(terminal, 0);
 	ck_assert_int_eq(grantpt(terminal), 0);
 	ck_assert_int_eq(unlockpt(terminal), 0);
@@ -119,8 +145,7 @@ char *image_run_asked(const char *const *words, const char *text)
 
 		for (int fd = 0; fd < 3; fd++)
 			dup2(slave, fd);
-		execv(getenv("CACHEFILLCTL"), (char *const *)argv);
-		_exit(127);
+		execute(all);
 	}
 	/* -EIO: nobody has it open any more. */
 	while (n < sizeof(out) - 1 && (got = read(terminal, out + n, sizeof(out) - 1 - n)) > 0)

@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "tests/ctl/ctl.h"
 
@@ -31,6 +32,9 @@ void image_configure(const char *text);
 /* "image", the first word, the options for the store, the other words. */
 struct ctl_result *image_run(const char *const *words);
 #define IMAGE(...) image_run((const char *const[]){ __VA_ARGS__, NULL })
+
+/* The same, and it runs beside us; standard error goes to the file of that name. */
+pid_t image_start(const char *const *words);
 
 /* The same on a terminal, where this text was typed in; what it printed. It succeeds. Static. */
 char *image_run_asked(const char *const *words, const char *text);

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "tests/ctl/image-rig.h"
@@ -414,6 +414,32 @@ START_TEST(registry_that_says_nothing)
 }
 END_TEST
 
+/* Once the server has been asked. */
+START_TEST(interrupted)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	char url[128], *text;
+	int status;
+	size_t len;
+	pid_t pid;
+
+	serve("v1", "", 0);
+	snprintf(url, sizeof(url), "%s/f=hang/x", origin_url(web));
+	origin_stats(web);
+	pid = image_start((const char *const[]){ "add", "app", url, NULL });
+	while (origin_stats(web).requests == 0)
+		usleep(1000);
+	ck_assert_int_eq(kill(pid, signals[_i]), 0);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	text = (char *)file_read("stderr", &len);
+	ck_assert_msg(strstr(text, "interrupted: http://127.0.0.1") != NULL, "%s", text);
+	free(text);
+	ck_assert_uint_eq(image_count(), 0);
+	web = origin_stop(web);
+}
+END_TEST
+
 /* ---- credentials ------------------------------------------------------------------------ */
 
 static unsigned int open_with_tokens(const struct token_server_options *options)
@@ -539,6 +565,7 @@ int main(void)
 	tcase_add_test(tc, redirects_without_end);
 	tcase_add_test(tc, registry_that_is_down);
 	tcase_add_test(tc, registry_that_says_nothing);
+	tcase_add_loop_test(tc, interrupted, 0, 3);
 	tcase_add_test(tc, wrong_credentials);
 	tcase_add_test(tc, token_of_a_mebibyte);
 	tcase_add_test(tc, query_that_is_secret);

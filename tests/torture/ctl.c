@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The commands of cachefillctl on a small trace: done, or an error; never half a file. */
+/*
+ * Commands of cachefillctl on a small trace and on a store of one image: done, or an error; never
+ * half a file.
+ */
 #include <check.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,30 +11,57 @@
 #include <unistd.h>
 
 #include "daemon/ctl/ctl.h"
+#include "daemon/images/images.h"
 #include "daemon/trace/file.h"
 #include "tests/lib/temporary.h"
 #include "tests/torture/torture.h"
 
-#define ARGS_MAX 8
+#define ARGS_MAX 10
 
 /* main() of cachefillctl: see instrument.sh. */
 int faulty_main(int argc, char *argv[]);
 
 /* "IN" and "OUT" stand for files. */
 static const char *const commands[][ARGS_MAX] = {
-	{ "verify", "IN" },
-	{ "show", "IN" },
-	{ "show", "--json", "IN" },
-	{ "stats", "IN" },
-	{ "stats", "--json", "IN" },
-	{ "plot", "IN" },
-	{ "plan", "IN" },
-	{ "cut", "--to", "100ms", "-o", "OUT", "IN" },
-	{ "merge", "-o", "OUT", "IN" },
-	{ "anonymise", "-o", "OUT", "IN" },
+	{ "trace", "verify", "IN" },
+	{ "trace", "show", "IN" },
+	{ "trace", "show", "--json", "IN" },
+	{ "trace", "stats", "IN" },
+	{ "trace", "stats", "--json", "IN" },
+	{ "trace", "plot", "IN" },
+	{ "trace", "plan", "IN" },
+	{ "trace", "cut", "--to", "100ms", "-o", "OUT", "IN" },
+	{ "trace", "merge", "-o", "OUT", "IN" },
+	{ "trace", "anonymise", "-o", "OUT", "IN" },
+	{ "image", "ls", "--config", "/dev/null", "--state-dir", "STATE" },
+	{ "image", "ls", "--config", "/dev/null", "--state-dir", "STATE", "--json" },
+	{ "image", "inspect", "--config", "/dev/null", "--state-dir", "STATE", "a" },
+	{ "image", "inspect", "--config", "/dev/null", "--state-dir", "STATE", "--json", "a" },
 };
 
-static char in[TEMPORARY_MAX + 16], out[TEMPORARY_MAX + 16];
+static char in[TEMPORARY_MAX + 16], out[TEMPORARY_MAX + 16], state[TEMPORARY_MAX + 16];
+
+static void make_store(void)
+{
+	static char name[] = "a", locator[] = "oci://h/r:t", cookie[] = "x:0", json[] = "{}",
+		    empty[] = "";
+	struct images_object device = { cookie, locator, empty, empty, 4096, false };
+	struct images_layer layer = { device, &device, 1, empty, empty };
+	char *refs[] = { locator }, error[IMAGES_ERROR_MAX] = "";
+	struct images_image image = { .name = name,
+				      .refs = refs,
+				      .n_refs = 1,
+				      .manifest = json,
+				      .config = json,
+				      .manifest_digest = empty,
+				      .layers = &layer,
+				      .n_layers = 1 };
+	struct images *images;
+
+	ck_assert_msg(images_open(&images, state, IMAGES_WRITE, error) == 0, "%s", error);
+	ck_assert_msg(images_put(images, &image, error) == 0, "%s", error);
+	images_close(images);
+}
 
 static void make_files(void)
 {
@@ -40,6 +70,8 @@ static void make_files(void)
 	snprintf(in, sizeof(in), "%s/in", torture_dir());
 	snprintf(out, sizeof(out), "%s/out", torture_dir());
 	ck_assert_msg(torture_write_trace(in, error) == 0, "%s", error);
+	snprintf(state, sizeof(state), "%s/state", torture_dir());
+	make_store();
 }
 
 /* Its complaints are many and the same. */
@@ -65,8 +97,8 @@ static int run_quietly(int argc, char *argv[])
 
 bool torture_ctl(unsigned int variant)
 {
-	char *argv[ARGS_MAX + 2] = { (char *)"cachefillctl", (char *)"trace" };
-	int argc = 2, status;
+	char *argv[ARGS_MAX + 2] = { (char *)"cachefillctl" };
+	int argc = 1, status;
 
 	if (variant >= sizeof(commands) / sizeof(*commands))
 		return false;
@@ -78,6 +110,8 @@ bool torture_ctl(unsigned int variant)
 			argv[argc] = in;
 		else if (strcmp(*arg, "OUT") == 0)
 			argv[argc] = out;
+		else if (strcmp(*arg, "STATE") == 0)
+			argv[argc] = state;
 		argc++;
 	}
 	unlink(out);

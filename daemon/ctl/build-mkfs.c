@@ -91,7 +91,7 @@ static int run(const struct build_mkfs *m, const char *dir, const char *out, con
 	argv[n++] = out;
 	argv[n] = dir;
 	progress_begin(&running.progress, what, sum->bytes + sum->entries * ENTRY_BYTES, m->json);
-	r = program_run(&program);
+	r = program_execute(&program);
 	progress_end(&running.progress);
 	if (r == 0)
 		return CTL_OK;

@@ -134,7 +134,7 @@ static int wait_for(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
-int program_run(struct program *p)
+int program_execute(struct program *p)
 {
 	_cleanup_close_ int in = -1, out = -1;
 	char **env = NULL;

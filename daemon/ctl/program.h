@@ -22,4 +22,4 @@ struct program {
  * Runs it with /dev/null as standard input and output. Returns its exit status, 128 + a signal, or
  * a negative errno: -ENOENT, there is no such program; -EINTR, interrupt_pending(): it was stopped.
  */
-int program_run(struct program *program);
+int program_execute(struct program *program);

@@ -124,4 +124,6 @@ void context_close(struct context *c)
 	c->images = images_close(c->images);
 	c->config = config_free(c->config);
 	c->state_dir = NULL;
+	close_fdp(&c->index_fd);
+	c->index_fd = -1;
 }

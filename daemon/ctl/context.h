@@ -51,12 +51,14 @@ struct context {
 	/* Called while bytes come by context_stream(); optional. */
 	void (*progress)(void *arg, uint64_t done, uint64_t total);
 	void *progress_arg;
+
+	int index_fd; /* owned; of the directory of indexes, locked. -1: see image-tar.h */
 };
 
 #define CONTEXT_RUN_DIR "/run/cachefilld"
-#define CONTEXT_INIT                        \
-	{                                   \
-		.run_dir = CONTEXT_RUN_DIR, \
+#define CONTEXT_INIT                                        \
+	{                                                   \
+		.run_dir = CONTEXT_RUN_DIR, .index_fd = -1, \
 	}
 
 /* ---- options ------------------------------------------------------------------------------ */

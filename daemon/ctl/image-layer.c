@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/image-tar.h"
 #include "daemon/ctl/image.h"
 #include "daemon/engine/erofs.h"
 
@@ -130,15 +131,6 @@ int image_layer_add_device(struct images_layer *layer, const struct image_item *
 
 /* ---- what cannot be mounted --------------------------------------------------------------- */
 
-static int refuse_tar(struct context *context, const struct image_item *item,
-		      struct images_layer *ret, char *error)
-{
-	return fail(item, -EOPNOTSUPP, error,
-		    "it is a %star archive, which cannot be mounted as it is: convert the "
-		    "image with 'cachefillctl image build'",
-		    strstr(item->media_type, "gzip") ? "compressed " : "");
-}
-
 static int refuse_zstd(struct context *context, const struct image_item *item,
 		       struct images_layer *ret, char *error)
 {
@@ -160,6 +152,19 @@ static int refuse_encrypted(struct context *context, const struct image_item *it
 	return fail(item, -EOPNOTSUPP, error, "it is encrypted");
 }
 
+#ifndef HAVE_TARMAP
+static int refuse_tar(struct context *context, const struct image_item *item,
+		      struct images_layer *ret, char *error)
+{
+	return fail(
+		item, -EOPNOTSUPP, error,
+		"it is a tar archive, for which no fetcher was built in: convert the image "
+		"with 'cachefillctl image build'");
+}
+#define image_tar_make	 refuse_tar
+#define image_targz_make refuse_tar
+#endif
+
 /* ---- the table ---------------------------------------------------------------------------- */
 
 #define OCI_TAR	   "application/vnd.oci.image.layer.v1.tar"
@@ -170,10 +175,10 @@ static const struct image_handler handlers[] = {
 	{ "*+encrypted", refuse_encrypted },
 	{ OCI_TAR "+zstd", refuse_zstd },
 	{ DOCKER_TAR ".zstd", refuse_zstd },
-	{ OCI_TAR "+gzip", refuse_tar },
-	{ DOCKER_TAR ".gzip", refuse_tar },
-	{ OCI_TAR, refuse_tar },
-	{ DOCKER_TAR, refuse_tar },
+	{ OCI_TAR "+gzip", image_targz_make },
+	{ DOCKER_TAR ".gzip", image_targz_make },
+	{ OCI_TAR, image_tar_make },
+	{ DOCKER_TAR, image_tar_make },
 	{ "application/vnd.docker.image.rootfs.foreign.*", refuse_foreign },
 	{ "application/vnd.oci.image.layer.nondistributable.*", refuse_foreign },
 	{ "application/vnd.erofs.*", make_erofs },

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <string.h>
 
+#include "daemon/ctl/image-tar.h"
 #include "daemon/ctl/image.h"
 #include "daemon/util/cleanup.h"
 
@@ -45,6 +46,9 @@ static int run(struct context *c, char *const *names)
 	for (; *names; names++)
 		if (remove_one(c, *names) != CTL_OK)
 			status = CTL_FAILED;
+#ifdef HAVE_TARMAP
+	image_tar_collect(c);
+#endif
 	return status;
 }
 

@@ -170,7 +170,7 @@ static int refuse_tar(struct context *context, const struct image_item *item,
 #define OCI_TAR	   "application/vnd.oci.image.layer.v1.tar"
 #define DOCKER_TAR "application/vnd.docker.image.rootfs.diff.tar"
 
-/* The first that matches. What a superblock shows to be EROFS does not come here. */
+/* The first that matches. What can only be EROFS by its superblock does not come here. */
 static const struct image_handler handlers[] = {
 	{ "*+encrypted", refuse_encrypted },
 	{ OCI_TAR "+zstd", refuse_zstd },
@@ -214,13 +214,33 @@ static bool says_nothing(const char *type)
 	return *type == '\0' || strcmp(type, "application/octet-stream") == 0;
 }
 
+/* No archive begins so, but one of nothing. */
+static bool begins_with_zeros(const struct image_item *item)
+{
+	static const uint8_t zeros[512];
+
+	return item->head_len >= sizeof(zeros) && memcmp(item->head, zeros, sizeof(zeros)) == 0;
+}
+
+/*
+ * Whatever its media type is. But one text must not be an image for us and an archive for whoever
+ * looks for what should not be in it: what can be both is what its type says.
+ */
+static bool is_erofs(const struct image_item *item)
+{
+	if (erofs_look(item->head, item->head_len) == EROFS_NONE)
+		return false;
+	return begins_with_zeros(item) ||
+	       (says_nothing(item->media_type) && !*type_by_head(item->head, item->head_len));
+}
+
 int image_layer_make(struct context *context, const struct image_item *item,
 		     struct images_layer *ret, char *error)
 {
 	struct image_item typed = *item;
 	char printed[100];
 
-	if (erofs_look(item->head, item->head_len) != EROFS_NONE)
+	if (is_erofs(item))
 		return make_erofs(context, item, ret, error);
 	if (says_nothing(item->media_type))
 		typed.media_type = type_by_head(item->head, item->head_len);

@@ -26,8 +26,9 @@ uint8_t *erofs_bytes(const struct erofs_file *file, size_t *ret_len)
 	memset(bytes, file->seed, len);
 	for (size_t i = 0; i < 1024 + 128; i++)
 		bytes[i] = superblock_byte(i);
-	bytes[0] = file->seed;
 	bytes[1024 + 12] = file->block_bits ? file->block_bits : 12;
+	if (file->begin)
+		memcpy(bytes, file->begin, strlen(file->begin));
 	memcpy(bytes + 1024 + 36, &blocks, sizeof(blocks));
 	bytes[1024 + 80] = file->incompat;
 	memcpy(bytes + 1024 + 86, &devices, sizeof(devices));

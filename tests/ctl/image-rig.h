@@ -19,7 +19,8 @@ struct erofs_file {
 	uint8_t block_bits;   /* 0: 12 */
 	uint8_t incompat;     /* features; 1: compressed */
 	uint16_t devices;
-	uint8_t seed; /* makes the rest of it different */
+	uint8_t seed;	   /* makes the rest of it different */
+	const char *begin; /* in place of zeros */
 };
 
 /* The bytes, to be freed. */

@@ -290,6 +290,33 @@ START_TEST(image_of_another_type)
 }
 END_TEST
 
+/* An archive for who reads archives. */
+START_TEST(image_that_is_something_else_too)
+{
+	static const struct {
+		const char *type, *begin;
+		bool good;
+	} cases[] = {
+		{ OCI_TAR, "name", false },
+		{ OCI_TAR "+gzip", "\x1f\x8b\x08", false },
+		{ OCI_TAR "+zstd", "\x28\xb5\x2f\xfd", false },
+		{ "application/octet-stream", "\x1f\x8b\x08", false },
+		{ "application/octet-stream", "boot code", true },
+		{ EROFS_TYPE, "\x1f\x8b\x08", true },
+		{ "application/vnd.example", "x", false },
+	};
+
+	for (int i = 0; i < N(cases); i++) {
+		struct blob blob = { cases[i].type, { .begin = cases[i].begin } };
+		struct ctl_result *r;
+
+		push("v1", &blob, 1, NULL);
+		r = IMAGE("add", "--replace", "app", at(":v1"));
+		ck_assert_msg(r->status == (cases[i].good ? 0 : 1), "%d: %s", i, r->err);
+	}
+}
+END_TEST
+
 START_TEST(manifest_that_lies)
 {
 	struct blob blobs[] = { { EROFS_TYPE, { .seed = 1 }, NULL, "", 8191 } };
@@ -560,6 +587,7 @@ int main(void)
 	tcase_add_test(tc, tag_that_moves);
 	tcase_add_loop_test(tc, layer_that_is_refused, 0, N(layers_refused));
 	tcase_add_test(tc, image_of_another_type);
+	tcase_add_test(tc, image_that_is_something_else_too);
 	tcase_add_test(tc, manifest_that_lies);
 	tcase_add_test(tc, manifest_of_nonsense);
 	tcase_add_test(tc, redirects_without_end);

@@ -259,9 +259,14 @@ static int take_entry(struct unpacking *u, struct archive_entry *entry)
 {
 	time_t mtime = archive_entry_mtime_is_set(entry) ? archive_entry_mtime(entry) : 0;
 	enum build_whiteout kind;
+	struct stat st;
 
 	if (take_names(u, entry) != CTL_OK)
 		return CTL_FAILED;
+	/* tar(1) writes that for a file that it was told of twice. */
+	if (archive_entry_hardlink(entry) && strcmp(archive_entry_hardlink(entry), u->path) == 0 &&
+	    lstat(u->path, &st) == 0)
+		return CTL_OK;
 	kind = build_whiteouts_take(&u->whiteouts, u->path);
 	if (kind != BUILD_NO_WHITEOUT)
 		return take_whiteout(u, kind, mtime);

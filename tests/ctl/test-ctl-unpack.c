@@ -215,7 +215,7 @@ START_TEST(what_comes_twice)
 	struct stat st;
 
 	UNPACK_OK({ "a", '0', "first" }, { "a", '0', "second!", .mode = 0600 },
-		  { "b", '2', "../outside/victim" }, { "b", '0', "not there" },
+		  { "b", '2', "../outside/victim" }, { "b", '0', "not there" }, { "a", '1', "./a" },
 		  { "c", '2', "../outside" }, { "c", '5' }, { "c/victim", '0', "not there" });
 	st = look("a");
 	ck_assert(st.st_size == 7 && st.st_mode == (S_IFREG | 0600));

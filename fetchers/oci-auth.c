@@ -29,6 +29,7 @@ struct oci_auth {
 	struct oci_host *host;
 	char *repository;		 /* owned */
 	struct http_challenge challenge; /* scheme NONE: was never refused */
+	bool guessed;			 /* by what another repository was told */
 	bool stores;			 /* reading is not all that is wanted */
 	char *field;			 /* owned, secret: "Authorization: ...", or NULL */
 	uint64_t refresh, expires;	 /* of field, ns; UINT64_MAX: never */
@@ -85,10 +86,22 @@ static int load_credentials(struct oci_auth *a, struct auth_credentials *ret)
 	return r < 0 ? r : -EINPROGRESS;
 }
 
+/* What was guessed did not help: the request goes without, and the registry says what it wants. */
+static bool give_up_guess(struct oci_auth *a)
+{
+	if (!a->guessed)
+		return false;
+	a->guessed = false;
+	a->challenge.scheme = HTTP_SCHEME_NONE;
+	return true;
+}
+
 static void wake_all(struct oci_auth *a, int err)
 {
 	struct http_waiter *waiter;
 
+	if (err < 0 && give_up_guess(a))
+		err = 0;
 	while ((waiter = LIST_FIRST(&a->waiters))) {
 		LIST_REMOVE(waiter, link);
 		waiter->ready(waiter, err, a->why);
@@ -302,7 +315,7 @@ static int auth_fields(struct http_auth *base, struct http_waiter *waiter, struc
 		return *ret ? 0 : -ENOMEM;
 	}
 	if (r < 0)
-		return r;
+		return give_up_guess(a) ? 0 : r;
 	LIST_INSERT_HEAD(&a->waiters, waiter, link);
 	return -EINPROGRESS;
 }
@@ -344,6 +357,7 @@ static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 		return true;
 	widen_scope(a, challenge.scope, sizeof(challenge.scope));
 	a->challenge = challenge;
+	a->guessed = false;
 	/* The same password would be refused again; the next request reads the file anew. */
 	return !sent || challenge.scheme == HTTP_SCHEME_BEARER;
 }
@@ -389,6 +403,31 @@ static void forget_oldest(struct oci_host *host)
 	}
 }
 
+/*
+ * A registry that wants tokens of one server for one repository will want them for the next: that
+ * saves the request that is refused. Nobody is told more than that registry has asked for before.
+ */
+static void auth_guess(struct oci_auth *a)
+{
+	const struct oci_auth *other;
+	char scope[sizeof(a->challenge.scope)];
+
+	TAILQ_FOREACH_REVERSE(other, &a->host->auths, oci_auths, link)
+	{
+		snprintf(scope, sizeof(scope), "repository:%s:pull", other->repository);
+		if (other->challenge.scheme == HTTP_SCHEME_BEARER && other->field &&
+		    strcmp(other->challenge.scope, scope) == 0)
+			break;
+	}
+	if (!other)
+		return;
+	a->challenge = other->challenge;
+	a->guessed = true;
+	*a->challenge.error = '\0';
+	snprintf(a->challenge.scope, sizeof(a->challenge.scope), "repository:%s:pull",
+		 a->repository);
+}
+
 static struct oci_auth *auth_new(struct oci_host *host, const char *repository)
 {
 	struct oci_auth *a = malloc(sizeof(*a));
@@ -404,6 +443,7 @@ static struct oci_auth *auth_new(struct oci_host *host, const char *repository)
 		free(a);
 		return NULL;
 	}
+	auth_guess(a);
 	forget_oldest(host);
 	TAILQ_INSERT_TAIL(&host->auths, a, link);
 	host->n_auths++;
@@ -444,6 +484,8 @@ struct http_auth *oci_auth_of(struct oci_auth *a)
 void oci_auth_widen(struct oci_auth *a)
 {
 	a->stores = true;
+	if (!a->field && !a->asking && !a->helping)
+		give_up_guess(a);
 }
 
 void oci_auths_end(struct oci_host *host)

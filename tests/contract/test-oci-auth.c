@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "daemon/replay/pattern.h"
 #include "tests/contract/oci.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
@@ -304,11 +305,25 @@ static void read_known(unsigned int port, const char *repository)
 	host.fetcher->ops->detach(object);
 }
 
+#define OTHER "team/other"
+
+/* The same blob in another repository of the registry. */
+static void copy_to_other(void)
+{
+	char *bytes = malloc(SIZE), digest[REGISTRY_DIGEST_MAX];
+
+	pattern_fill(bytes, SIZE, pattern_key(layer.name), 0);
+	registry_put_blob(OTHER, bytes, SIZE, digest);
+	ck_assert_str_eq(digest, layer.digest);
+	free(bytes);
+}
+
 /* What a cold image waits for: a refusal, a token, the bytes. */
 START_TEST(token_before_the_first_bytes)
 {
 	static const struct token_server_options options = { 0 };
 	unsigned int port = open_with_tokens(&options);
+	char last[4096];
 
 	host_for(port, NULL, NULL);
 	read_known(port, REPOSITORY);
@@ -318,6 +333,44 @@ START_TEST(token_before_the_first_bytes)
 	read_known(port, REPOSITORY);
 	registry_expect_logged("door", "\" 401 ", "GET", 1);
 	ck_assert_uint_eq(token_server_asked(), 1);
+	/* Of another repository it is known by then what it will want. */
+	copy_to_other();
+	read_known(port, OTHER);
+	registry_expect_logged("door", "\" 206 ", OTHER, 1);
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
+	ck_assert_uint_eq(token_server_asked(), 2);
+	token_server_last(last, sizeof(last));
+	ck_assert_ptr_nonnull(strstr(last, "scope=repository%3Ateam%2Fother%3Apull"));
+	host_stop(&host);
+}
+END_TEST
+
+/* Where that helps nothing it is as if nobody had guessed. */
+START_TEST(token_that_was_guessed_in_vain)
+{
+	struct token_server_options options = { 0 };
+	unsigned int port = open_with_tokens(&options);
+	struct host_look look;
+	char text[256];
+
+	host_for(port, NULL, NULL);
+	read_known(port, REPOSITORY);
+	copy_to_other();
+	options.status = 403;
+	token_server_change(&options);
+	snprintf(text, sizeof(text), "oci://127.0.0.1:%u/" OTHER "@%s?blob", port, layer.digest);
+	look = expect_look(text, -EACCES, "token server refuses");
+	ck_assert_ptr_nonnull(strstr(look.look.error, "403"));
+	/* The guess, and what the registry has asked for. */
+	ck_assert_uint_eq(token_server_asked(), 3);
+	registry_expect_logged("door", "\" 401 ", OTHER, 1);
+	options.status = 0;
+	options.repository = REPOSITORY; /* a token that is for something else */
+	token_server_change(&options);
+	expect_look(text, -EACCES, "401");
+	options.repository = NULL;
+	token_server_change(&options);
+	read_known(port, OTHER);
 	host_stop(&host);
 }
 END_TEST
@@ -458,6 +511,7 @@ int main(void)
 	tcase_add_test(tokens, token_that_is_refused);
 	tcase_add_test(tokens, token_that_gets_old);
 	tcase_add_test(tokens, token_before_the_first_bytes);
+	tcase_add_test(tokens, token_that_was_guessed_in_vain);
 	tcase_add_test(tokens, token_that_is_for_something_else);
 	tcase_add_test(tokens, token_server_that_fails);
 	tcase_add_test(tokens, token_server_without_tls);

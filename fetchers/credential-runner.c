@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,7 +30,7 @@
 
 struct run {
 	pid_t pid;
-	int pidfd, in, out; /* in: what it reads; out: what it says */
+	int ended, in, out; /* readable once it has ended; what it reads; what it says */
 	struct runner_answer answer;
 	size_t len;
 };
@@ -61,6 +62,17 @@ static bool find_helper(char path[PATH_MAX], const char *helper)
 	return false;
 }
 
+/* SIG_BLOCK: its end is read from a descriptor. */
+static int watch_children(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(how, &set, NULL);
+	return how == SIG_BLOCK ? signalfd(-1, &set, SFD_CLOEXEC) : -1;
+}
+
 _Noreturn static void become_helper(const char *path, int in, int out)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
@@ -69,7 +81,7 @@ _Noreturn static void become_helper(const char *path, int in, int out)
 	if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
 	    dup2(null, STDERR_FILENO) < 0)
 		_exit(127);
-	signal(SIGCHLD, SIG_DFL);
+	watch_children(SIG_UNBLOCK);
 	signal(SIGPIPE, SIG_DFL);
 	unsetenv("NOTIFY_SOCKET");
 	setpgid(0, 0);
@@ -82,7 +94,8 @@ static int start_helper(struct run *run, const char *path)
 {
 	int in[2], out[2];
 
-	if (pipe2(in, O_CLOEXEC) < 0)
+	run->ended = watch_children(SIG_BLOCK);
+	if (run->ended < 0 || pipe2(in, O_CLOEXEC) < 0)
 		return -errno;
 	if (pipe2(out, O_CLOEXEC) < 0)
 		return -errno;
@@ -96,8 +109,7 @@ static int start_helper(struct run *run, const char *path)
 	close(out[1]);
 	run->in = in[1];
 	run->out = out[0];
-	run->pidfd = (int)syscall(SYS_pidfd_open, run->pid, 0);
-	return run->pidfd < 0 ? -errno : 0;
+	return 0;
 }
 
 /* False: it has said all, or too much. */
@@ -114,7 +126,7 @@ static bool take_output(struct run *run)
 static void watch_helper(struct run *run, unsigned int seconds)
 {
 	int64_t until = now_ms() + (int64_t)seconds * 1000;
-	struct pollfd fds[2] = { { .fd = run->pidfd, .events = POLLIN },
+	struct pollfd fds[2] = { { .fd = run->ended, .events = POLLIN },
 				 { .fd = run->out, .events = POLLIN } };
 
 	run->answer.end = RUNNER_LATE;

@@ -53,17 +53,24 @@ struct oci_host *oci_host_next(struct oci *oci, enum oci_need need, struct oci_t
 	return host;
 }
 
-/* What the next one may do better, although this one is there. */
-static bool is_about_this(int err)
+/* Said once for all that is asked of others meanwhile. */
+static void complain(struct oci_host *host, int err, const char *error)
 {
-	return err == -ENOENT || err == -EACCES;
+	struct oci *oci = host->oci;
+	uint64_t now = loop_now(oci->loop);
+
+	/* Of the last one whoever asked is told. */
+	if (host == &oci->hosts[oci->n_hosts - 1] || host->complained > now)
+		return;
+	host->complained = now + AVOIDED;
+	log_warning("%s: %s: others are asked for what %s has", error, strerror(-err),
+		    oci->config.registry);
 }
 
 bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, const char *error)
 {
 	struct oci *oci = host->oci;
 	size_t n = (size_t)(host - oci->hosts);
-	uint64_t now = loop_now(oci->loop);
 
 	if (tries->err == 0 || n >= tries->err_host) {
 		tries->err = err;
@@ -72,17 +79,12 @@ bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, co
 	}
 	if (err == -ECANCELED || err == -ENOMEM)
 		return false;
-	if (oci->n_hosts == 1)
-		return true;
-	if (is_about_this(err)) {
-		log_debug("%s (one host of %s)", error, oci->config.registry);
-	} else {
-		/* Said once for all that is not asked of it meanwhile. */
-		if (host->avoided <= now)
-			log_warning("%s: %s: others are asked for what %s has", error,
-				    strerror(-err), oci->config.registry);
-		host->avoided = now + AVOIDED;
-	}
+	/* That a mirror does not have everything is what they are like. */
+	if (err != -ENOENT)
+		complain(host, err, error);
+	/* It may have something else, or let us have it. */
+	if (err != -ENOENT && err != -EACCES)
+		host->avoided = loop_now(oci->loop) + AVOIDED;
 	return true;
 }
 

@@ -43,7 +43,8 @@ struct oci_host {
 	struct http_client client;
 	struct oci_auths auths; /* the one that was used last is the last */
 	unsigned int n_auths;
-	uint64_t avoided; /* ns: only asked before that where no other is left */
+	uint64_t avoided;    /* ns: only asked before that where no other is left */
+	uint64_t complained; /* ns: nothing is said of it before that */
 };
 
 struct oci {

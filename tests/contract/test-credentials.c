@@ -18,17 +18,19 @@
 #include "fetchers/credential-agent.h"
 #include "tests/contract/oci.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 #include "tests/lib/token-server.h"
 
 #define MANY 30
 
-static char dir[64];
+static char dir[TEMPORARY_MAX];
 static struct loop *loop;
 static struct credential_agent *agent;
+static unsigned int seconds; /* that a helper may take; 0: as many as usual */
 
 static void script(const char *name, const char *text)
 {
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/docker-credential-%s", dir, name);
@@ -41,10 +43,10 @@ static void script(const char *name, const char *text)
 
 static void start(void)
 {
-	char path[256];
+	char path[TEMPORARY_MAX + 64];
 
-	snprintf(dir, sizeof(dir), "/tmp/test-helpers-XXXXXX");
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	seconds = 0;
+	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(path, sizeof(path), "relative:%s:/usr/bin:/bin", dir);
 	setenv("PATH", path, 1);
 	ck_assert_int_eq(credential_agent_start(&agent, NULL), 0);
@@ -53,12 +55,8 @@ static void start(void)
 
 static void stop(void)
 {
-	char command[96];
-
 	loop_free(loop);
 	agent = credential_agent_free(agent);
-	snprintf(command, sizeof(command), "rm -rf %s", dir);
-	ck_assert_int_eq(system(command), 0);
 }
 
 /* ---- questions -------------------------------------------------------------------------- */
@@ -84,7 +82,7 @@ static void answered(struct credential_ask *ask, int err, struct auth_credential
 
 static void question_start(struct question *q, const char *helper)
 {
-	*q = (struct question){ .ask.done = answered, .ask.seconds = 2 };
+	*q = (struct question){ .ask.done = answered, .ask.seconds = seconds };
 	ck_assert_int_eq(credential_ask_start(agent, loop, &q->ask, helper, "r.example:5000"), 0);
 	ck_assert_int_eq(q->n_done, 0);
 }
@@ -172,10 +170,12 @@ START_TEST(helpers_that_do_not_behave)
 		{ "long", "while :; do echo x; done", -EACCES, "too much" },
 	};
 
+	seconds = 2;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		script(bad[i].name, bad[i].text);
 		expect(bad[i].name, bad[i].err, bad[i].word);
 	}
+	seconds = 0;
 	expect("missing", -EACCES, "docker-credential-missing is not in $PATH");
 }
 END_TEST
@@ -184,7 +184,7 @@ END_TEST
 START_TEST(helper_that_leaves_children)
 {
 	struct question q;
-	char path[96];
+	char path[TEMPORARY_MAX + 64];
 	FILE *f;
 	int pid;
 
@@ -192,7 +192,6 @@ START_TEST(helper_that_leaves_children)
 	script("parent", "sleep 1000 & echo $! > ${0%/*}/pid\n"
 			 "echo '{\"Username\":\"me\",\"Secret\":\"s3cret\"}'");
 	question_start(&q, "parent");
-	q.ask.seconds = 0;
 	question_end(&q);
 	ck_assert_msg(q.err == 0, "%s", q.why);
 	auth_credentials_end(&q.found);
@@ -235,7 +234,7 @@ END_TEST
 /* The process has nothing that it was not given: no descriptor of ours gets to a helper. */
 START_TEST(helpers_inherit_nothing)
 {
-	char path[96], line[256];
+	char path[TEMPORARY_MAX + 64], line[256];
 	struct question q;
 	FILE *f;
 
@@ -259,12 +258,11 @@ START_TEST(many_at_once)
 {
 	static struct question q[MANY];
 
+	seconds = 100;
 	script("one", "sleep 0.1; echo '{\"Username\":\"me\",\"Secret\":\"x\"}'");
 	script("hangs", "exec sleep 1000");
-	for (int i = 0; i < MANY; i++) {
+	for (int i = 0; i < MANY; i++)
 		question_start(&q[i], i == 0 ? "hangs" : "one");
-		q[i].ask.seconds = 100;
-	}
 	/* One that hangs holds up nobody. */
 	for (int i = 1; i < MANY; i++) {
 		question_end(&q[i]);
@@ -360,7 +358,7 @@ static void host_with_helpers(unsigned int port)
 
 static unsigned int open_with_passwords(void)
 {
-	char command[256], auth[256];
+	char command[TEMPORARY_MAX + 128], auth[TEMPORARY_MAX + 128];
 
 	snprintf(command, sizeof(command), "htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd",
 		 registry_dir());
@@ -389,7 +387,7 @@ START_TEST(password_of_a_helper)
 	expect_bytes(locator(port, ":v1"), "one", SIZE, 20);
 	host_stop(&host);
 	{
-		char command[128];
+		char command[TEMPORARY_MAX + 64];
 
 		snprintf(command, sizeof(command), "[ $(wc -l < %s/asked) = 1 ]", dir);
 		ck_assert_int_eq(system(command), 0);

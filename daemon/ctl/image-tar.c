@@ -250,8 +250,6 @@ static int make(struct context *c, const struct image_item *item, bool gzip,
 	struct layer_files *files;
 	int r;
 
-	if (item->device)
-		return fail(item, -EINVAL, error, "a tar archive cannot be the device of an image");
 	r = lock_index(c, LOCK_SH);
 	if (r < 0)
 		return fail(item, r, error, "the directory for indexes cannot be made");

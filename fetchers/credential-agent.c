@@ -262,8 +262,11 @@ struct credential_agent *credential_agent_free(struct credential_agent *agent)
 	if (!agent)
 		return NULL;
 	assert(TAILQ_EMPTY(&agent->sent) && TAILQ_EMPTY(&agent->waiting));
+	/* It ends by that, with all that it has started, whoever else was forked and has the
+	 * socket. */
+	if (agent->socket >= 0)
+		shutdown(agent->socket, SHUT_RDWR);
 	close_fdp(&agent->socket);
-	/* It ends by that, with all that it has started. */
 	while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	free(agent);

@@ -291,6 +291,27 @@ START_TEST(asks_may_be_canceled)
 }
 END_TEST
 
+/* A tool may have forked since. */
+START_TEST(process_that_ends)
+{
+	struct question q;
+	pid_t pid;
+
+	script("hangs", "exec sleep 1000");
+	question_start(&q, "hangs");
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	credential_ask_cancel(&q.ask);
+	agent = credential_agent_free(agent);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+END_TEST
+
 static int refuse(void)
 {
 	return -EPERM;
@@ -465,6 +486,7 @@ int main(void)
 	tcase_add_test(tc, helpers_inherit_nothing);
 	tcase_add_test(tc, many_at_once);
 	tcase_add_test(tc, asks_may_be_canceled);
+	tcase_add_test(tc, process_that_ends);
 	tcase_add_test(tc, process_that_is_gone);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(all, 120);

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/origins.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "daemon/origins-name.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
 #include "fetchers/gunzip.h"
@@ -40,7 +39,7 @@ struct front {
 struct place {
 	const struct config_source *source;
 	struct config_source own; /* what source is of an implicit one; text owned */
-	char *fixed;		  /* owned: as canonical() writes it */
+	char *fixed;		  /* owned: as origins_name() writes it */
 	struct fetcher *fetcher;  /* owned; NULL: not made yet */
 	struct front *fronts;	  /* owned */
 };
@@ -51,111 +50,6 @@ struct origins {
 	struct place *places; /* owned; room for all that there can be */
 	size_t n;
 };
-
-/* ---- locators as they are compared ------------------------------------------------------- */
-
-/* A piece of canonical text that is being written; locators are bounded, and so is this. */
-struct text {
-	char at[LOCATOR_MAX + 8];
-	size_t len;
-	size_t root; /* bytes that name scheme and host: "https://host/" */
-};
-
-static void put(struct text *text, const char *from, size_t n, bool lower)
-{
-	for (size_t i = 0; i < n && text->len + 1 < sizeof(text->at); i++)
-		text->at[text->len++] = lower ? (char)tolower((unsigned char)from[i]) : from[i];
-	text->at[text->len] = '\0';
-}
-
-static const char *default_port(const char *scheme)
-{
-	if (strcmp(scheme, "https:") == 0)
-		return ":443";
-	return strcmp(scheme, "http:") == 0 ? ":80" : NULL;
-}
-
-/* "user@Host:443" -> "host"; a bucket is a name of its owner's choice. */
-static void put_host(struct text *text, const char *host, size_t n)
-{
-	const char *port = default_port(text->at);
-	const char *user = memrchr(host, '@', n);
-	bool is_bucket = strcmp(text->at, "s3:") == 0;
-
-	if (user) {
-		n -= (size_t)(user + 1 - host);
-		host = user + 1;
-	}
-	if (port && n > strlen(port) && strncmp(host + n - strlen(port), port, strlen(port)) == 0)
-		n -= strlen(port);
-	put(text, "//", 2, false);
-	put(text, host, n, !is_bucket);
-}
-
-/* file:/PATH, file:///PATH and file://localhost/PATH are the same. */
-static const char *skip_local_host(const char *rest)
-{
-	if (strncmp(rest, "//localhost/", 12) == 0)
-		return rest + 11;
-	return strncmp(rest, "///", 3) == 0 ? rest + 2 : rest;
-}
-
-/* Of a locator; false: it is none. */
-static bool canonical(struct text *ret, const char *locator)
-{
-	size_t scheme = strcspn(locator, ":/?#"), host;
-	const char *rest = locator + scheme + 1;
-
-	ret->len = 0;
-	if (scheme == 0 || locator[scheme] != ':' || strlen(locator) >= LOCATOR_MAX)
-		return false;
-	put(ret, locator, scheme + 1, true);
-	if (strcmp(ret->at, "file:") == 0) {
-		rest = skip_local_host(rest);
-		if (rest[0] != '/' || rest[1] == '/')
-			return false;
-	} else {
-		host = strncmp(rest, "//", 2) == 0 ? strcspn(rest + 2, "/?#") : 0;
-		if (host == 0)
-			return false;
-		put_host(ret, rest + 2, host);
-		rest += 2 + host;
-	}
-	put(ret, "/", 1, false);
-	ret->root = ret->len;
-	rest += *rest == '/';
-	put(ret, rest, strlen(rest), false);
-	return true;
-}
-
-/* What stands in a template before its first key, with {{ and }} as they are meant. */
-static void template_fixed(char ret[LOCATOR_MAX], const char *template)
-{
-	size_t n = 0;
-
-	for (const char *t = template; *t && n < LOCATOR_MAX - 1; t++) {
-		if (*t == '{' && t[1] != '{')
-			break;
-		if (*t == '{' || (*t == '}' && t[1] == '}'))
-			t++;
-		ret[n++] = *t;
-	}
-	ret[n] = '\0';
-}
-
-/* Owned by the caller; NULL: no memory. The template was checked: it names a host. */
-static char *fixed_of(const char *template)
-{
-	char fixed[LOCATOR_MAX];
-	struct text text;
-
-	template_fixed(fixed, template);
-	if (!canonical(&text, fixed))
-		return strdup("");
-	if (strncmp(text.at, "oci:", 4) == 0)
-		*(strrchr(text.at, '/') + 1) = '\0';
-	return strdup(text.at);
-}
 
 /* ---- life -------------------------------------------------------------------------------- */
 
@@ -195,7 +89,7 @@ int origins_new(struct origins **ret, struct loop *loop, const struct config *co
 		struct place *place = &o->places[o->n++];
 
 		place->source = &config->sources[i];
-		place->fixed = fixed_of(place->source->rule.locator);
+		place->fixed = origins_fixed(place->source->rule.locator);
 		if (!place->fixed)
 			return -ENOMEM;
 	}
@@ -332,14 +226,14 @@ static int refuse(const char *locator, const char *why, char *error)
 static int place_of(struct origins *o, const char *locator, struct place **ret, char *error)
 {
 	struct place *place;
-	struct text text;
+	struct origins_name name;
 
-	if (!canonical(&text, locator))
+	if (!origins_name(&name, locator))
 		return refuse(locator, "not a locator: SCHEME://HOST/PATH, or file:/PATH", error);
-	place = find_place(o, text.at);
+	place = find_place(o, name.text);
 	if (!place) {
-		text.at[text.root] = '\0';
-		return add_place(o, text.at, ret, error);
+		name.text[name.root] = '\0';
+		return add_place(o, name.text, ret, error);
 	}
 	*ret = place;
 	return make_fetcher(o, place, error);

@@ -18,7 +18,8 @@ daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
 daemon/database.*	daemon/database.h
 daemon/state.*		daemon/state.h daemon/database.h
 daemon/images/*		daemon/images/* daemon/database.h
-daemon/origins.*	daemon/origins.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h fetchers/gunzip.h
+daemon/origins-name.*	daemon/origins-name.h daemon/engine/resolve.h
+daemon/origins.*	daemon/origins.h daemon/origins-name.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h fetchers/gunzip.h
 daemon/image-catalog.*	daemon/image-catalog.h daemon/engine/engine.h daemon/images/follow.h daemon/origins.h
 daemon/notify.*		daemon/notify.h
 daemon/privileges.*	daemon/privileges.h

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "daemon/ctl/ctl.h"
@@ -130,6 +131,25 @@ static int check(const struct build_mkfs *m, const char *out, const char *what)
 	return CTL_OK;
 }
 
+/* A few bytes of an archive can be a file of any size: that is known before a disk is full of it.
+ */
+static int check_room(const struct build_mkfs *m, const struct tree_sum *sum, const char *out,
+		      const char *what)
+{
+	char need[24], have[24];
+	struct statvfs fs;
+	uint64_t room;
+
+	if (m->chunk_size || m->compressor || statvfs(out, &fs) < 0)
+		return CTL_OK;
+	room = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (sum->bytes <= room)
+		return CTL_OK;
+	return ctl_error("%s: %s are needed for the image, and there are %s", what,
+			 ctl_bytes(sum->bytes, need, sizeof(need)),
+			 ctl_bytes(room, have, sizeof(have)));
+}
+
 int build_mkfs(const struct build_mkfs *m, const char *dir, const char *out, const char *what)
 {
 	struct tree_sum sum;
@@ -137,6 +157,8 @@ int build_mkfs(const struct build_mkfs *m, const char *dir, const char *out, con
 
 	if (r < 0)
 		return ctl_error("%s: %s", dir, strerror(-r));
-	status = run(m, dir, out, what, &sum);
+	status = check_room(m, &sum, out, what);
+	if (status == CTL_OK)
+		status = run(m, dir, out, what, &sum);
 	return status == CTL_OK ? check(m, out, what) : status;
 }

@@ -91,7 +91,7 @@ static void take_words(struct program *p, const char *text, size_t n, bool *begu
 		*begun = true;
 		if (len < sizeof(p->words) - 1) {
 			p->words[len] =
-				(unsigned char)text[i] < ' ' || text[i] == 0x7f ? '?' : text[i];
+				(unsigned char)text[i] < ' ' || text[i] == 0x7f ? ' ' : text[i];
 			p->words[len + 1] = '\0';
 		}
 	}

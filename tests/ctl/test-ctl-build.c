@@ -276,8 +276,12 @@ START_TEST(disks_that_are_full)
 		return; /* not allowed here */
 	expect_refused(RUN("image", "build", "--tmp-dir", "small", "out", "large.tar"),
 		       "No space left");
-	expect_refused(BUILD("small/out.erofs", "tree"), "mkfs.erofs");
-	expect_refused(BUILD("small/out", "tree"), "mkfs.erofs");
+	expect_refused(BUILD("small/out.erofs", "tree"), "are needed");
+	/* As chunks it may need less. */
+	expect_refused(BUILD("--chunk-size", "1M", "small/out", "tree"), "mkfs.erofs");
+	/* Small to have as an archive, and unpacked. */
+	sh("truncate -s 1T sparse && tar cSf sparse.tar sparse");
+	expect_refused(BUILD("small/out", "sparse.tar"), "1 TiB are needed");
 	ck_assert_str_eq(output_of("ls small"), "");
 	ck_assert_int_eq(umount("small"), 0);
 }

@@ -23,14 +23,29 @@ static int canonical(const char *path, char **ret, char *error)
 	return 0;
 }
 
+/*
+ * Layers that change nothing are often the same, and overlayfs takes none twice. What is in the
+ * upper one hides all that is in the lower.
+ */
+static bool comes_again(const struct images_image *image, size_t layer)
+{
+	for (size_t i = layer + 1; i < image->n_layers; i++)
+		if (strcmp(image->layers[i].primary.cookie, image->layers[layer].primary.cookie) ==
+		    0)
+			return true;
+	return false;
+}
+
 static int copy_layers(struct mount_record *record, const struct images_image *image)
 {
 	record->layers = calloc(image->n_layers, sizeof(*record->layers));
 	if (!record->layers)
 		return -ENOMEM;
 	for (size_t i = 0; i < image->n_layers; i++) {
-		record->layers[i] = strdup(image->layers[i].primary.cookie);
-		if (!record->layers[i])
+		if (comes_again(image, i))
+			continue;
+		record->layers[record->n_layers] = strdup(image->layers[i].primary.cookie);
+		if (!record->layers[record->n_layers])
 			return -ENOMEM;
 		record->n_layers++;
 	}

@@ -31,6 +31,15 @@ image_mounted app "$MNT"
 equal "$(cd "$MNT" && find . | sort | tr '\n' ' ')" ". ./a ./a/2 ./b ./b/3 ./big "
 equal "$(cat "$MNT/b/3" "$MNT/a/2")" "$(printf 'b/3 of 2\na/2 of 1')"
 equal "$(stat -c %a.%u.%g "$MNT")" 751.7.8 "the root is that of the top layer"
+image_unmounted "$MNT"
+
+step "a layer that comes twice"
+image_add again l1 l2 l1
+image_mounted again "$MNT"
+equal "$(cd "$MNT" && find . | sort | tr '\n' ' ')" \
+	". ./a ./a/1 ./a/2 ./b ./b/1 ./b/2 ./b/3 ./big ./c ./c/1 "
+image_unmounted "$MNT"
+image_mounted app "$MNT"
 
 step "a layer of two images is fetched once"
 works 20 cmp "$RUN/l1/big" "$MNT/big"

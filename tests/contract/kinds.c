@@ -6,12 +6,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "tests/contract/kinds-internal.h"
 #include "tests/contract/s3-oracle.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/registry.h"
+#include "tests/lib/server.h"
 #include "tests/lib/temporary.h"
 #include "daemon/replay/pattern.h"
 
@@ -229,6 +231,34 @@ static const char *oci_template(void)
 }
 
 static const struct fetcher_param oci_params[] = { { "plain-http", "yes" }, { NULL, NULL } };
+
+/* ---- oci, with a mirror that is down and one that is not -------------------------------- */
+
+static char mirrors_dir[128];
+static const struct fetcher_param mirrors_params[] = { { "plain-http", "yes" },
+						       { "hosts-dir", mirrors_dir },
+						       { NULL, NULL } };
+
+static void mirrors_start(void)
+{
+	unsigned int mirror, dead;
+	char path[256];
+	FILE *f;
+
+	oci_start();
+	mirror = registry_open("mirror", NULL, NULL, NULL);
+	dead = server_free_port();
+	snprintf(mirrors_dir, sizeof(mirrors_dir), "%s/hosts", registry_dir());
+	ck_assert_int_eq(mkdir(mirrors_dir, 0700), 0);
+	snprintf(path, sizeof(path), "%s/127.0.0.1:%u", mirrors_dir, registry_port());
+	ck_assert_int_eq(mkdir(path, 0700), 0);
+	snprintf(path, sizeof(path), "%s/127.0.0.1:%u/hosts.toml", mirrors_dir, registry_port());
+	f = fopen(path, "we");
+	ck_assert_ptr_nonnull(f);
+	fprintf(f, "[host.\"http://127.0.0.1:%u\"]\n[host.\"http://127.0.0.1:%u\"]\n", dead,
+		mirror);
+	fclose(f);
+}
 #endif
 
 /* ---- s3 --------------------------------------------------------------------------------- */
@@ -267,6 +297,8 @@ const struct kind kinds[] = {
 #ifdef HAVE_OCI
 	{ "oci", oci_start, registry_stop, oci_put, oci_remove, oci_key, oci_template, oci_params,
 	  .keeps_versions = true, .works = registry_installed },
+	{ "oci", mirrors_start, registry_stop, oci_put, oci_remove, oci_key, oci_template,
+	  mirrors_params, .keeps_versions = true, .works = registry_installed },
 #endif
 	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
 	  .works = oracle_installed },

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl/image-tar.h"
 #include "daemon/ctl/image.h"
 #include "daemon/util/cleanup.h"
 
@@ -151,6 +152,9 @@ int ctl_image_add(int argc, char *argv[])
 	if (status == CTL_OK)
 		status = run(&context, argv[optind], (const char *const *)argv + optind + 1,
 			     (size_t)(argc - optind - 1), replace);
+	/* What was replaced, and what images left that went with their last mount. */
+	if (status == CTL_OK)
+		image_tar_collect(&context);
 	context_close(&context);
 	return status;
 }

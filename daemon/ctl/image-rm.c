@@ -46,9 +46,7 @@ static int run(struct context *c, char *const *names)
 	for (; *names; names++)
 		if (remove_one(c, *names) != CTL_OK)
 			status = CTL_FAILED;
-#ifdef HAVE_TARMAP
 	image_tar_collect(c);
-#endif
 	return status;
 }
 

@@ -17,4 +17,10 @@ int image_targz_make(struct context *context, const struct image_item *item,
  * Removes what no image of the store uses. While another command adds an image it does nothing:
  * that one's files have no image yet. Errors are not worth one: it is tried again the next time.
  */
+#ifdef HAVE_TARMAP
 void image_tar_collect(struct context *context);
+#else
+static inline void image_tar_collect(struct context *context)
+{
+}
+#endif

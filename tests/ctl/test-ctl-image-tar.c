@@ -64,6 +64,8 @@ START_TEST(added_again)
 	image_expect(IMAGE("add", "a", "./layer.tar"), 1, "another image already", "");
 	image_expect(IMAGE("add", "--replace", "a", "./layer.tar"), 0, "", "a: 1 layer");
 	index_files("erofs erofs map map ");
+	image_expect(IMAGE("add", "--replace", "b", "./layer.tar"), 0, "", "b: 1 layer");
+	index_files("erofs map ");
 }
 END_TEST
 

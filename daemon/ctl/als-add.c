@@ -13,7 +13,6 @@
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/mount-image.h"
 #include "daemon/ctl/mount-make.h"
-#include "daemon/ctl/mount-readahead.h"
 #include "daemon/ctl/mount-undo.h"
 #include "daemon/ctl/mount-wait.h"
 #include "daemon/util/cleanup.h"
@@ -175,7 +174,6 @@ static int mount_layer(struct add *a, const struct als_layer *layer,
 		.state_dir = a->als.context.state_dir,
 		.domain = a->als.context.config->image_domain,
 		.flags = MS_NODEV,
-		.read_ahead_kib = MOUNT_READ_AHEAD_KIB,
 		.claimed = claim,
 		.arg = &claimed,
 	};

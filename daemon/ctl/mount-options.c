@@ -8,7 +8,6 @@
 #include <sys/mount.h>
 
 #include "daemon/ctl/ctl.h"
-#include "daemon/ctl/mount-readahead.h"
 #include "daemon/util/cleanup.h"
 
 #define READ_AHEAD_MAX (1ull << 30) /* bytes */
@@ -48,7 +47,6 @@ void mount_options_begin(struct mount_options *options)
 {
 	*options = (struct mount_options){
 		.flags = MS_NODEV,
-		.read_ahead_kib = MOUNT_READ_AHEAD_KIB,
 	};
 }
 

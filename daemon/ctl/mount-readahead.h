@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How far the kernel reads ahead of a reader in a file system that was just mounted. Its default,
- * 128 KiB, makes one round trip for each 256 KiB of a file.
+ * How far the kernel reads ahead of a reader in a file system that was just mounted, where somebody
+ * wants it otherwise than the kernel has it (128 KiB).
  *
  * EROFS over fscache has a bdi of its own, erofs-N, where N counts such file systems since the
  * boot; nothing connects it with the mount. So it is found as the one that was not there before.
@@ -9,8 +9,6 @@
 #pragma once
 
 #include <stdint.h>
-
-enum { MOUNT_READ_AHEAD_KIB = 1024 };
 
 /* The highest number so far. */
 uint64_t mount_readahead_before(void);

@@ -31,7 +31,7 @@ static const struct ctl_syntax mount_syntax = {
 	"\n"
 	"  -w, --writable[=DIR]   what is written goes to memory, or to DIR/upper\n"
 	"  -o, --options OPTIONS  as in fstab(5): nodev, nosuid, noexec, noatime, ...\n"
-	"      --read-ahead SIZE  of the kernel, for each reader (1MiB)\n" CONTEXT_HELP,
+	"      --read-ahead SIZE  of the kernel; it has 128KiB by itself\n" CONTEXT_HELP,
 };
 
 static const struct option umount_longs[] = {

@@ -12,7 +12,6 @@
 #include "daemon/ctl/mount-layers.h"
 #include "daemon/ctl/mount-opened.h"
 #include "daemon/ctl/mount-options.h"
-#include "daemon/ctl/mount-readahead.h"
 #include "daemon/ctl/mount-stack.h"
 #include "tests/lib/run-suite.h"
 
@@ -154,7 +153,7 @@ START_TEST(test_option_defaults)
 		0);
 	ck_assert_uint_eq(options.flags, MS_NODEV);
 	ck_assert_int_eq(options.writable, MOUNT_READ_ONLY);
-	ck_assert_uint_eq(options.read_ahead_kib, MOUNT_READ_AHEAD_KIB);
+	ck_assert_uint_eq(options.read_ahead_kib, 0);
 	ck_assert_ptr_null(options.upper);
 	ck_assert_int_eq(mount_options_check(&options, error), 0);
 }

@@ -18,12 +18,12 @@ image_mounted one "$MNT-1"
 same_tree 30 "$IMAGES/ten/0" "$MNT-1"
 errs 10 'Read-only' touch "$MNT-1/x"
 grep -q "^cachefilld $MNT-1 erofs ro,nodev" /proc/mounts || fail "$(< /proc/mounts)"
-equal "$(cat /sys/class/bdi/erofs-*/read_ahead_kb)" 1024 "read-ahead"
+equal "$(cat /sys/class/bdi/erofs-*/read_ahead_kb)" 128 "read-ahead"
 
 step "devices"
-image_mounted split "$MNT-2" --read-ahead 256K
+image_mounted split "$MNT-2" --read-ahead 1M
 same_tree 60 "$IMAGES/tree" "$MNT-2"
-equal "$(cat /sys/class/bdi/erofs-*/read_ahead_kb | sort)" "$(printf '1024\n256')" "read-ahead"
+equal "$(cat /sys/class/bdi/erofs-*/read_ahead_kb | sort)" "$(printf '1024\n128')" "read-ahead"
 
 step "a layer that two images have is mounted once"
 image_mounted two "$MNT-3" -w

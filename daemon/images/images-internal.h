@@ -11,7 +11,6 @@
 struct images {
 	sqlite3 *db;	    /* owned, as is the statement */
 	sqlite3_stmt *find; /* ?1 cookie */
-	int64_t version;    /* PRAGMA data_version when it was asked last */
 };
 
 /* Columns of an object, in the order in which images_object_read() wants them. */

@@ -90,8 +90,6 @@ static int open_database(struct images *images, const char *path, enum images_ac
 				     "SELECT " IMAGES_OBJECT_COLUMNS " FROM object"
 				     " JOIN place ON place.object = object.id"
 				     " WHERE cookie = ?1 ORDER BY place.image DESC LIMIT 1");
-	if (r == SQLITE_OK)
-		r = database_number(images->db, "PRAGMA data_version", &images->version);
 	if (r != SQLITE_OK) {
 		sqlite3_finalize(images->find);
 		sqlite3_close(images->db);
@@ -265,16 +263,6 @@ int images_find(struct images *images, struct bytes cookie, struct images_object
 		r = -ENOENT;
 	database_release(images->find);
 	return r;
-}
-
-bool images_changed(struct images *images)
-{
-	int64_t version = images->version;
-	int r = database_number(images->db, "PRAGMA data_version", &version);
-	bool changed = r != SQLITE_OK || version != images->version;
-
-	images->version = version;
-	return changed;
 }
 
 /* ---- ends -------------------------------------------------------------------------------- */

@@ -74,9 +74,6 @@ struct images *images_close(struct images *images);
  * caller's, for images_object_end(); -ENOENT, -ENOMEM, -EIO (logged). */
 int images_find(struct images *images, struct bytes cookie, struct images_object *ret);
 
-/* Has anybody else written since the last call, or since the opening? */
-bool images_changed(struct images *images);
-
 /* ---- for the tool ------------------------------------------------------------------------ */
 
 /*

@@ -420,22 +420,16 @@ START_TEST(test_a_reader_sees_what_a_writer_does)
 	struct images *writer = open_images(IMAGES_WRITE);
 	struct images *reader = open_images(IMAGES_READ);
 
-	ck_assert(!images_changed(reader));
 	ck_assert_int_eq(find(reader, "c"), -ENOENT);
 	ck_assert_int_eq(put(writer, "a", "c", 5), 0);
-	ck_assert(images_changed(reader));
-	ck_assert(!images_changed(reader));
 	ck_assert_int_eq(find(reader, "c"), 5);
-	ck_assert(!images_changed(writer)); /* what it did itself */
 
 	ck_assert_int_eq(put(writer, "a", "c", 6), -EEXIST);
-	ck_assert(!images_changed(reader));
 	images_close(writer); /* not the last: the log stays, or is taken over */
 	ck_assert_int_eq(find(reader, "c"), 5);
 	writer = open_images(IMAGES_WRITE);
 	ck_assert_int_eq(images_remove(writer, "a"), 0);
 	images_close(writer);
-	ck_assert(images_changed(reader));
 	ck_assert_int_eq(find(reader, "c"), -ENOENT);
 	images_close(reader);
 }

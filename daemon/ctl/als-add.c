@@ -144,9 +144,16 @@ static int publish(struct add *a, const struct als_layer *layer, const struct im
 		.size = layer->size,
 	};
 
+	char mounted[PATH_MAX];
+	int r = mount_run_layer(&a->als.run, files->primary.cookie, mounted);
+
+	if (r < 0) {
+		snprintf(error, ALS_ERROR_MAX, "%s: %s", a->als.run.dir, strerror(-r));
+		return r;
+	}
 	(void)als_compression(layer->media_type, &info.compression); /* als_layers_read() has */
 	info.diff_size = info.compression ? size_of_files(files) : layer->size;
-	return als_tree_publish(a->als.dir, a->name, &info, error);
+	return als_tree_publish(a->als.dir, a->name, &info, mounted, error);
 }
 
 struct claim {

@@ -47,9 +47,9 @@ int als_tree_diff(const char *dir, const char *name, const char *digest, char *r
 
 /* ---- making ------------------------------------------------------------------------------- */
 
-static int make_dir(const char *path, char *error)
+static int make_dir(const char *path, mode_t mode, char *error)
 {
-	if (mkdir(path, 0755) == 0 || errno == EEXIST)
+	if (mkdir(path, mode) == 0 || errno == EEXIST)
 		return 0;
 	return fail(error, path, -errno);
 }
@@ -63,10 +63,10 @@ int als_tree_make(const char *path, char *error)
 		return fail(error, path, -ENAMETOOLONG);
 	for (char *p = part + 1; r == 0 && (p = strchr(p, '/')); p++) {
 		*p = '\0';
-		r = make_dir(part, error);
+		r = make_dir(part, 0755, error);
 		*p = '/';
 	}
-	return r == 0 ? make_dir(path, error) : r;
+	return r == 0 ? make_dir(path, 0700, error) : r;
 }
 
 static int write_file(const char *path, const char *text, char *error)
@@ -93,6 +93,18 @@ static int write_file(const char *path, const char *text, char *error)
 	return 0;
 }
 
+static int make_link(const char *path, const char *target, char *error)
+{
+	char temporary[PATH_MAX];
+
+	if (snprintf(temporary, sizeof(temporary), "%s~", path) >= PATH_MAX)
+		return fail(error, path, -ENAMETOOLONG);
+	(void)unlink(temporary);
+	if (symlink(target, temporary) == 0 && rename(temporary, path) == 0)
+		return 0;
+	return fail(error, path, -errno);
+}
+
 int als_tree_prepare(const char *dir, const char *name, const char *digest, char *ret_diff,
 		     char *error)
 {
@@ -103,21 +115,25 @@ int als_tree_prepare(const char *dir, const char *name, const char *digest, char
 		r = path_of(ret_diff, dir, name, digest, "diff");
 	if (r < 0)
 		return fail(error, dir, r);
-	r = als_tree_make(path, error);
+	r = als_tree_make(dir, error);
 	if (r == 0)
-		r = make_dir(ret_diff, error);
-	if (r == 0)
-		r = path_of(path, dir, name, digest, "blob");
-	return r == 0 ? write_file(path, "", error) : r;
+		r = als_tree_make(path, error);
+	return r == 0 ? make_dir(ret_diff, 0700, error) : r;
 }
 
-int als_tree_publish(const char *dir, const char *name, const struct als_info *info, char *error)
+int als_tree_publish(const char *dir, const char *name, const struct als_info *info,
+		     const char *layer, char *error)
 {
 	_cleanup_free_ char *text = als_info_format(info);
-	char path[PATH_MAX];
+	char blob[PATH_MAX], path[PATH_MAX];
 	int r = text ? path_of(path, dir, name, info->digest, "info") : -ENOMEM;
 
-	return r == 0 ? write_file(path, text, error) : fail(error, dir, r);
+	if (r == 0)
+		r = path_of(blob, dir, name, info->digest, "blob");
+	if (r < 0)
+		return fail(error, dir, r);
+	r = make_link(blob, layer, error);
+	return r == 0 ? write_file(path, text, error) : r;
 }
 
 /* ---- removing ----------------------------------------------------------------------------- */

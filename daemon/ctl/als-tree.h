@@ -3,7 +3,8 @@
  * The directory that podman is told of as an additional layer store:
  *
  *	DIR/BASE64(NAME)/DIGEST/diff	the files of a layer: something is mounted there
- *				blob	must be there; what is in it, nobody reads
+ *				blob	must be there: a link to where the layer is mounted, which
+ *					leads nowhere as soon as the layer is unmounted
  *				info	als-info.h; written last and removed first, since without
  *					it podman fetches the layer
  *				use	podman makes and removes it
@@ -20,16 +21,18 @@
 
 enum { ALS_ERROR_MAX = 1024 };
 
-/* The directory itself, with its parents. */
+/* The directory itself, with its parents. Root alone sees what is in it, as in podman's own store.
+ */
 int als_tree_make(const char *dir, char *error);
 /* Where the files of a layer are, PATH_MAX bytes; -ENAMETOOLONG. */
 int als_tree_diff(const char *dir, const char *name, const char *digest, char *ret);
 
-/* Makes everything but info; `ret_diff` of PATH_MAX is where to mount the layer. */
+/* Makes the directories; `ret_diff` of PATH_MAX is where to mount the layer. */
 int als_tree_prepare(const char *dir, const char *name, const char *digest, char *ret_diff,
 		     char *error);
-/* From here on podman finds it. */
-int als_tree_publish(const char *dir, const char *name, const struct als_info *info, char *error);
+/* From here on podman finds it, as long as there is a `layer` (a path). */
+int als_tree_publish(const char *dir, const char *name, const struct als_info *info,
+		     const char *layer, char *error);
 
 /* From here on podman does not find it. 0 as well when there is none. */
 int als_tree_withdraw(const char *dir, const char *name, const char *digest, char *error);

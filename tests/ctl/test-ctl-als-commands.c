@@ -151,7 +151,7 @@ START_TEST(what_is_there_is_listed_and_removed)
 	json_t *line;
 
 	ck_assert_int_eq(als_tree_prepare("run/als", NAME, DIGEST("a"), diff, error), 0);
-	ck_assert_int_eq(als_tree_publish("run/als", NAME, &info, error), 0);
+	ck_assert_int_eq(als_tree_publish("run/als", NAME, &info, "run", error), 0);
 	r = RUN("als", "ls", PLACES);
 	ctl_assert_ok(r);
 	ck_assert_msg(strstr(r->out, NAME "    1 layer") != NULL, "%s", r->out);

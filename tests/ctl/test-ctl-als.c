@@ -324,7 +324,7 @@ static void publish(const char *name, const char *digest)
 	struct als_info info = { (char *)digest, (char *)DIGEST("f"), 5, 7, 2 };
 
 	prepare(name, digest);
-	ck_assert_msg(als_tree_publish(dir, name, &info, error) == 0, "%s", error);
+	ck_assert_msg(als_tree_publish(dir, name, &info, root, error) == 0, "%s", error);
 }
 
 struct seen {
@@ -369,6 +369,7 @@ START_TEST(podman_finds_what_is_published)
 	ck_assert_uint_eq(look("h/a:1").published, 1);
 	snprintf(path, sizeof(path), "%s/aC9hOjE=/%s/blob", dir, DIGEST("a"));
 	ck_assert_int_eq(access(path, R_OK), 0);
+	ck_assert(stat(dir, &st) == 0 && (st.st_mode & 0777) == 0700);
 	snprintf(path, sizeof(path), "%s/aC9hOjE=/%s/info", dir, DIGEST("a"));
 	ck_assert_int_eq(access(path, R_OK), 0);
 
@@ -376,6 +377,28 @@ START_TEST(podman_finds_what_is_published)
 	ck_assert_int_eq(als_tree_withdraw(dir, "h/a:1", DIGEST("a"), error), 0);
 	ck_assert_uint_eq(look("h/a:1").published, 0);
 	ck_assert_uint_eq(look("h/a:1").entries, 1);
+}
+END_TEST
+
+/* Podman takes a layer for missing then, where an empty directory would be a layer without files.
+ */
+START_TEST(a_layer_that_is_unmounted_is_not_found)
+{
+	struct als_info info = { (char *)DIGEST("a"), (char *)DIGEST("f"), 5, 7, 2 };
+	char layer[PATH_MAX], blob[PATH_MAX];
+
+	snprintf(layer, sizeof(layer), "%s/layer", root);
+	ck_assert_int_eq(mkdir(layer, 0700), 0);
+	prepare("h/a:1", DIGEST("a"));
+	/* As a killed tool leaves it. */
+	snprintf(blob, sizeof(blob), "%s/aC9hOjE=/%s/blob~", dir, DIGEST("a"));
+	ck_assert_int_eq(symlink("nowhere", blob), 0);
+	ck_assert_int_eq(als_tree_publish(dir, "h/a:1", &info, layer, error), 0);
+	snprintf(blob, sizeof(blob), "%s/aC9hOjE=/%s/blob", dir, DIGEST("a"));
+	ck_assert_int_eq(access(blob, F_OK), 0);
+	ck_assert_int_eq(rmdir(layer), 0);
+	ck_assert_int_ne(access(blob, F_OK), 0);
+	ck_assert_int_eq(als_tree_remove(dir, "h/a:1", DIGEST("a"), error), 0);
 }
 END_TEST
 
@@ -447,6 +470,7 @@ int main(void)
 	suite_add_tcase(s, pure);
 	tcase_add_checked_fixture(tree, setup, teardown);
 	tcase_add_test(tree, podman_finds_what_is_published);
+	tcase_add_test(tree, a_layer_that_is_unmounted_is_not_found);
 	tcase_add_test(tree, names_are_told_apart_and_go_with_their_last_layer);
 	tcase_add_test(tree, what_somebody_put_there_is_told_and_stays);
 	tcase_add_test(tree, a_directory_that_cannot_be_made_is_told);

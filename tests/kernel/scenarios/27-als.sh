@@ -57,6 +57,11 @@ more=$(($(blob_bytes .) - fetched))
 step "the end"
 works 20 podman rmi "$image"
 podman_end
+layers=("$RUN"/run/als/*/sha256:*/blob)
+[ -d "${layers[0]}" ] || fail "podman would not find ${layers[0]}"
+works 20 ctl umount --all
+[ ! -e "${layers[0]}" ] || fail "podman would find a layer that is not mounted"
+[[ "$(ctl als ls)" == *"not mounted"* ]] || fail "als ls: $(ctl als ls)"
 works 20 ctl als rm "$image"
 equal "$(ctl als ls)" '' "layers that are left"
 equal "$(grep -c erofs /proc/mounts)" 0 "mounts that are left"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-#: seconds 400
+#: seconds 500
 #: needs cachefilld
 #: wants container
 #
@@ -53,6 +53,36 @@ works 60 podman run --rm --network=host "$image" > "$RUN/out"
 works 5 diff "$CONTAINER/expected" "$RUN/out"
 more=$(($(blob_bytes .) - fetched))
 [ "$more" -lt 1000000 ] || fail "$more bytes were fetched for the same program once more"
+
+step "taken back while a container runs"
+mkfifo "$RUN/fifo"
+podman run -i --rm --network=host "$image" \
+	sh -c 'echo up; read x; cat /usr/lib/os-release' < "$RUN/fifo" > "$RUN/out" &
+container=$!
+exec 9> "$RUN/fifo"
+eventually 60 grep -qx up "$RUN/out"
+works 20 ctl als rm "$image"
+errs 20 'still in use' ctl als add "$image"
+equal "$(ctl als ls)" '' "what is left of an add that failed"
+exec 9>&-
+wait "$container" || fail "the container did not survive"
+grep -q '^ID=debian' "$RUN/out" || fail "not what the container was to print: $(cat "$RUN/out")"
+
+step "an add that is killed while the kernel waits"
+no_layers() { ! grep -q erofs /proc/mounts; }
+recorded() { cat "$RUN"/run/mounts/*.json 2> /dev/null | grep -q layers; }
+eventually 20 no_layers
+kill -STOP "$DAEMON_PID"
+ctl als add "$image" > "$RUN/killed" 2>&1 &
+tool=$!
+eventually 20 recorded
+pkill -KILL -P "$tool" -x cachefillctl
+wait "$tool" || true
+kill -CONT "$DAEMON_PID"
+eventually 20 no_layers
+works 60 ctl als add "$image" > "$RUN/out"
+works 60 podman run --rm --network=host "$image" > "$RUN/out"
+works 5 diff "$CONTAINER/expected" "$RUN/out"
 
 step "the end"
 works 20 podman rmi "$image"

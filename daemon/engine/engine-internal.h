@@ -42,6 +42,8 @@ bool engine_is_content(const struct state_object *record);
 
 /* Says why, with the keys. */
 void engine_open_log(const struct engine_open *open, const char *why);
+/* The same for what was known and could not be made an object. */
+void engine_open_log_known(const struct engine_open *open, const char *locator, int err);
 
 /* What is known of a key now; what cannot be remembered is forgotten. */
 void engine_remember(struct engine *engine, const struct engine_open *open,

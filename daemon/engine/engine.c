@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -11,6 +12,7 @@
 #include "daemon/engine/sink.h"
 #include "daemon/state.h"
 #include "daemon/util/cleanup.h"
+#include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
 /* The largest key pair of an OPEN fits a message of 1 KiB. */
@@ -196,6 +198,16 @@ void engine_open_log(const struct engine_open *open, const char *why)
 		  bytes_print(open->cookie, c, sizeof(c)), why);
 }
 
+void engine_open_log_known(const struct engine_open *open, const char *locator, int err)
+{
+	char place[512], why[640];
+
+	snprintf(why, sizeof(why), "%s: %s", locator_print(locator, place, sizeof(place)),
+		 err == -EINVAL ? "what is on record of it means nothing to its fetcher"
+				: strerror(-err));
+	engine_open_log(open, why);
+}
+
 /* ---- from a key to an object -------------------------------------------------------------- */
 
 /* A record speaks for the cached bytes only while the key still means the same origin. */
@@ -225,7 +237,9 @@ static int open_known(struct engine *e, struct engine_open *open, struct source 
 		return -EOPNOTSUPP;
 	}
 	err = engine_add_object(e, &o, source, &params);
-	if (err == 0)
+	if (err < 0)
+		engine_open_log_known(open, locator, err);
+	else
 		engine_open_answer(open, 0, o);
 	return err;
 }

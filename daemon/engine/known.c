@@ -77,8 +77,10 @@ static int known_open(struct engine *e, struct engine_open *open, const struct e
 	struct object *o;
 	int err;
 
-	if (known->identity.size > OBJECT_SIZE_MAX)
+	if (known->identity.size > OBJECT_SIZE_MAX) {
+		engine_open_log_known(open, known->locator, -EFBIG);
 		return -EFBIG;
+	}
 	if (known->whole && source->config->refuse_compressed) {
 		engine_open_log(open, "a compressed image, and the configuration refuses those");
 		return -EOPNOTSUPP;
@@ -86,7 +88,9 @@ static int known_open(struct engine *e, struct engine_open *open, const struct e
 	err = known_pin(e, open, known);
 	if (err == 0)
 		err = engine_add_object(e, &o, source, &params);
-	if (err == 0)
+	if (err < 0)
+		engine_open_log_known(open, known->locator, err);
+	else
 		engine_open_answer(open, 0, o);
 	return err;
 }

@@ -557,28 +557,44 @@ static unsigned int count_of(const char *text, const char *what)
 	return n;
 }
 
+/* From here to heard() errors are logged, into memory. */
+static int log_fd, saved_fd;
+
+static void listen_to_errors(void)
+{
+	saved_fd = dup(STDERR_FILENO);
+	log_fd = memfd_create("log", MFD_CLOEXEC);
+	dup2(log_fd, STDERR_FILENO);
+	log_set_level(LOG_ERR);
+}
+
+/* How often it was said. */
+static unsigned int heard(const char *what)
+{
+	char text[8192] = "";
+
+	dup2(saved_fd, STDERR_FILENO);
+	log_set_level(LOG_CRIT);
+	ck_assert_int_ge(pread(log_fd, text, sizeof(text) - 1, 0), 0);
+	close(saved_fd);
+	close(log_fd);
+	return count_of(text, what);
+}
+
 START_TEST(a_damaged_store_is_said_once)
 {
-	int saved = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
 	struct fake_origin *origin, *other;
-	char text[8192] = "";
 
 	rig_begin();
 	origin = serve("fake://h/a", MIB, 1);
 	other = rig_serve("other", MIB);
 	spoil();
-	log_set_level(LOG_ERR);
-	dup2(fd, STDERR_FILENO);
+	listen_to_errors();
 	for (int i = 0; i < 3; i++) {
 		ck_assert_int_eq(mount_error("sha256-a", origin), -ENOENT);
 		read_all("other", other);
 	}
-	dup2(saved, STDERR_FILENO);
-	log_set_level(LOG_CRIT);
-	ck_assert_int_gt(pread(fd, text, sizeof(text) - 1, 0), 0);
-	ck_assert_uint_eq(count_of(text, "images.db"), 1);
-	close(saved);
-	close(fd);
+	ck_assert_uint_eq(heard("images.db"), 1);
 
 	/* A tool sets it aside and begins anew: another file. */
 	add("sha256-a", origin);
@@ -619,6 +635,35 @@ START_TEST(an_object_that_nobody_fetches_fails_alone)
 	ck_assert_int_eq(mount_error("sha256-a", strange), -EPROTONOSUPPORT);
 	ck_assert_uint_eq(rule->looks, 0);
 	read_all("sha256-b", origin);
+}
+END_TEST
+
+static int refuse_attach(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
+			 const struct fetch_identity *identity)
+{
+	return -EINVAL;
+}
+
+START_TEST(a_record_that_means_nothing_to_its_fetcher_is_said)
+{
+	struct fake_origin *origin;
+	struct fetcher *fetcher;
+	struct fetcher_ops refusing;
+	const struct fetcher_ops *ops;
+
+	rig_begin();
+	origin = serve("fake://h/a", MIB, 1);
+	add("sha256-a", origin);
+	fetcher = fake_fetcher(rig.fake);
+	ops = fetcher->ops;
+	refusing = *ops;
+	refusing.attach = refuse_attach;
+	fetcher->ops = &refusing;
+	listen_to_errors();
+	ck_assert_int_eq(mount_error("sha256-a", origin), -EINVAL);
+	ck_assert_uint_eq(heard("fake://h/a: what is on record of it means nothing"), 1);
+	fetcher->ops = ops;
+	read_all("sha256-a", origin);
 }
 END_TEST
 
@@ -763,6 +808,7 @@ int main(void)
 	tcase_add_test(t, a_damaged_store_is_said_once);
 	tcase_add_test(t, another_store_is_followed);
 	tcase_add_test(t, an_object_that_nobody_fetches_fails_alone);
+	tcase_add_test(t, a_record_that_means_nothing_to_its_fetcher_is_said);
 	tcase_add_test(t, a_late_answer_of_a_rule_changes_nothing);
 	tcase_add_test(t, an_open_without_memory_fails_alone);
 	suite_add_tcase(s, t);

@@ -160,6 +160,7 @@ named_3=$(requests_for "oci://$REGISTRY_HOST/team/app:erofs")
 		done
 		printf '}'
 	done
-	printf '}, "requests": {"stored": ["%s", "%s"], "named": ["%s", "%s"]}}\n' \
-		"$stored_1" "$stored_3" "$named_1" "$named_3"
+	# For one layer and for three: until it is mounted, and from then on.
+	printf '}, "requests": {"stored": [[%s], [%s]], "named": [[%s], [%s]]}}\n' \
+		"${stored_1/ +/,}" "${stored_3/ +/,}" "${named_1/ +/,}" "${named_3/ +/,}"
 } > "$work/result.json"

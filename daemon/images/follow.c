@@ -94,6 +94,17 @@ static int follow(struct images_follow *f)
 	return f->images ? 0 : open_file(f, &st);
 }
 
+int images_follow_recall(struct images_follow *f, const char *name, char ret[IMAGES_HINT_MAX])
+{
+	int err = follow(f);
+
+	if (err == 0)
+		err = images_recall(f->images, name, ret);
+	if (err == -EIO)
+		f->images = images_close(f->images);
+	return err < 0 ? -ENOENT : 0;
+}
+
 int images_follow_find(struct images_follow *f, struct bytes cookie, struct images_object *ret)
 {
 	int err = follow(f);

@@ -20,3 +20,6 @@ struct images_follow *images_follow_free(struct images_follow *follow);
  * store that can be read; -ENOMEM. */
 int images_follow_find(struct images_follow *follow, struct bytes cookie,
 		       struct images_object *ret);
+
+/* A hint: 0, or -ENOENT: there is none. */
+int images_follow_recall(struct images_follow *follow, const char *name, char ret[IMAGES_HINT_MAX]);

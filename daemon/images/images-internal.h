@@ -33,6 +33,12 @@ int images_step(struct images *images, sqlite3_stmt *stmt);
 /* One statement without rows; 0 or -EIO (logged). */
 int images_run(struct images *images, const char *sql);
 
+/* Logs what the last call says; -EIO. */
+int images_failed(struct images *images);
+
+/* Ends a transaction: by COMMIT, or after err or what COMMIT says, which is returned, not. */
+int images_finish(struct images *images, int err);
+
 static inline void images_finalize(sqlite3_stmt **stmt)
 {
 	sqlite3_finalize(*stmt);

@@ -219,8 +219,7 @@ static int put(struct images *images, const struct images_image *image, char *er
 	return err < 0 ? err : drop_unused_objects(images);
 }
 
-/* Ends the transaction either way. */
-static int finish(struct images *images, int err)
+int images_finish(struct images *images, int err)
 {
 	if (err == 0)
 		err = images_run(images, "COMMIT");
@@ -237,7 +236,7 @@ int images_put(struct images *images, const struct images_image *image, char *er
 		return err;
 	snprintf(error, IMAGES_ERROR_MAX, "the database of images failed");
 	err = images_run(images, "BEGIN IMMEDIATE");
-	return err < 0 ? err : finish(images, put(images, image, error));
+	return err < 0 ? err : images_finish(images, put(images, image, error));
 }
 
 int images_remove(struct images *images, const char *name)
@@ -249,5 +248,5 @@ int images_remove(struct images *images, const char *name)
 	err = drop_image(images, name);
 	if (err == 0)
 		err = drop_unused_objects(images);
-	return finish(images, err);
+	return images_finish(images, err);
 }

@@ -187,7 +187,7 @@ struct images *images_close(struct images *images)
 
 /* ---- statements -------------------------------------------------------------------------- */
 
-static int log_failure(struct images *images)
+int images_failed(struct images *images)
 {
 	log_error("images: %s", sqlite3_errmsg(images->db));
 	return -EIO;
@@ -198,7 +198,7 @@ sqlite3_stmt *images_query(struct images *images, const char *sql)
 	sqlite3_stmt *stmt = NULL;
 
 	if (sqlite3_prepare_v2(images->db, sql, -1, &stmt, NULL) != SQLITE_OK)
-		log_failure(images);
+		images_failed(images);
 	return stmt;
 }
 
@@ -208,13 +208,13 @@ int images_step(struct images *images, sqlite3_stmt *stmt)
 
 	if (r == SQLITE_ROW)
 		return 1;
-	return r == SQLITE_DONE ? 0 : log_failure(images);
+	return r == SQLITE_DONE ? 0 : images_failed(images);
 }
 
 int images_run(struct images *images, const char *sql)
 {
 	return sqlite3_exec(images->db, sql, NULL, NULL, NULL) == SQLITE_OK ? 0
-									    : log_failure(images);
+									    : images_failed(images);
 }
 
 /* A NUL inside would cut it off; images_put() writes none. */

@@ -25,6 +25,9 @@ enum {
 	IMAGES_COOKIE_MAX = 128,    /* with its NUL, as the next two */
 	IMAGES_LOCATOR_MAX = 4096,  /* what state.db takes */
 	IMAGES_VALIDATOR_MAX = 256, /* the same */
+	IMAGES_HINT_NAME_MAX = 512,
+	IMAGES_HINT_MAX = 2048, /* a text */
+	IMAGES_HINTS_MAX = 256, /* that are kept */
 };
 
 enum images_access {
@@ -74,6 +77,12 @@ struct images *images_close(struct images *images);
  * caller's, for images_object_end(); -ENOENT, -ENOMEM, -EIO (logged). */
 int images_find(struct images *images, struct bytes cookie, struct images_object *ret);
 
+/*
+ * Beside the images, hints of fetchers (struct fetch_notes): texts by name, of which none is
+ * needed. 0, or -ENOENT, -EIO (logged).
+ */
+int images_recall(struct images *images, const char *name, char ret[IMAGES_HINT_MAX]);
+
 /* ---- for the tool ------------------------------------------------------------------------ */
 
 /*
@@ -93,6 +102,10 @@ int images_get(struct images *images, const char *name, struct images_image **re
  */
 int images_each(struct images *images, int (*visit)(void *arg, const struct images_image *image),
 		void *arg);
+
+/* Replaces a hint, or forgets it: "". What is there already is not written again, and the oldest of
+ * too many are forgotten. 0, -EINVAL: out of bounds; -EIO (logged). */
+int images_remember(struct images *images, const char *name, const char *text);
 
 /* -ENOENT, -EIO (logged). The records of objects that no image has any more go too. */
 int images_remove(struct images *images, const char *name);

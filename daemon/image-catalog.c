@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/image-catalog.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 struct image_catalog {
 	struct engine_catalog base;
+	struct fetch_notes notes;
 	struct images_follow *images; /* owned */
 	struct origins *origins;
 	char *volume;		     /* owned */
@@ -106,6 +108,15 @@ static int catalog_find(struct engine_catalog *base, struct engine *engine, stru
 	return 0;
 }
 
+static_assert((int)FETCH_NOTE_MAX == (int)IMAGES_HINT_MAX, "a note is kept as a hint");
+
+static bool catalog_recall(struct fetch_notes *notes, const char *name, char ret[FETCH_NOTE_MAX])
+{
+	struct image_catalog *c = container_of(notes, struct image_catalog, notes);
+
+	return images_follow_recall(c->images, name, ret) == 0;
+}
+
 static void catalogp(struct image_catalog **catalog)
 {
 	image_catalog_free(*catalog);
@@ -120,6 +131,7 @@ int image_catalog_new(struct image_catalog **ret, const char *state_dir, const c
 	if (!c)
 		return -ENOMEM;
 	c->base.find = catalog_find;
+	c->notes.recall = catalog_recall;
 	c->origins = origins;
 	c->n_configured = origins_configured(origins);
 	if (asprintf(&c->volume, "erofs,%s", domain) < 0) {
@@ -146,4 +158,9 @@ struct image_catalog *image_catalog_free(struct image_catalog *c)
 struct engine_catalog *image_catalog_of(struct image_catalog *catalog)
 {
 	return &catalog->base;
+}
+
+struct fetch_notes *image_catalog_notes(struct image_catalog *catalog)
+{
+	return &catalog->notes;
 }

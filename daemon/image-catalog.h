@@ -27,5 +27,8 @@ struct image_catalog *image_catalog_free(struct image_catalog *catalog);
 /* For struct engine_config; lives as long as the catalog. */
 struct engine_catalog *image_catalog_of(struct image_catalog *catalog);
 
+/* What fetchers may recall of the store: for loop_set_host(), as long as the catalog lives. */
+struct fetch_notes *image_catalog_notes(struct image_catalog *catalog);
+
 /* An origin as the engine wants it: its limits, and its rule where it has one. */
 struct engine_source_config image_catalog_source(const struct origin *origin);

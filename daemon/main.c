@@ -177,6 +177,7 @@ static void daemon_free(struct daemon *d)
 		loop_run(d->loop);
 	}
 	recorder_free(d->recorder);
+	d->host.notes = NULL;
 	image_catalog_free(d->images);
 	origins_free(d->origins);
 	free(d->sources);
@@ -249,6 +250,8 @@ static int daemon_make_sources(struct daemon *d)
 		err = daemon_make_source(d, i);
 	if (err == 0)
 		err = image_catalog_new(&d->images, c->state_dir, c->image_domain, d->origins);
+	if (err == 0)
+		d->host.notes = image_catalog_notes(d->images);
 	return err;
 }
 

@@ -180,9 +180,24 @@ struct fetcher {
 
 struct credential_agent;
 
+#define FETCH_NOTE_MAX 2048 /* of a text, with its terminator */
+
+/*
+ * What servers have said and a fetcher would be glad to know when it begins: short texts by names
+ * that fetchers choose, never a secret. Notes may be lost, old or wrong: whoever believes one has
+ * to come to the same end as without it.
+ */
+struct fetch_notes {
+	/* False: there is none. */
+	bool (*recall)(struct fetch_notes *notes, const char *name, char ret[FETCH_NOTE_MAX]);
+	/* In place of what was there; "" for nothing. NULL: here notes are only read. */
+	void (*remember)(struct fetch_notes *notes, const char *name, const char *text);
+};
+
 /* What a host offers to its fetchers beside the loop: loop_host() of it, or NULL for nothing. */
 struct fetch_host {
 	struct credential_agent *credentials; /* who runs credential helpers, or NULL: nobody may */
+	struct fetch_notes *notes;	      /* or NULL */
 };
 
 /* Frees what a list has found, and empties it. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fetchers/http-challenge.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -108,4 +108,41 @@ bool http_challenge_parse(struct http_challenge *ret, const char *text)
 		return false;
 	*ret = best;
 	return true;
+}
+
+/* ", name="value"" at the end of text that has room for n; false: it does not fit. */
+static bool put_param(char *text, size_t n, const char *divider, const char *name,
+		      const char *value)
+{
+	size_t at = strlen(text);
+	int len;
+
+	if (!*value)
+		return true;
+	len = snprintf(text + at, n - at, "%s%s=\"", divider, name);
+	if (len < 0 || (size_t)len >= n - at)
+		return false;
+	for (at += (size_t)len; *value; value++) {
+		if (at + 4 >= n)
+			return false;
+		if (*value == '"' || *value == '\\')
+			text[at++] = '\\';
+		text[at++] = *value;
+	}
+	if (at + 2 > n)
+		return false;
+	text[at++] = '"';
+	text[at] = '\0';
+	return true;
+}
+
+bool http_challenge_print(const struct http_challenge *c, char *ret, size_t n)
+{
+	const char *scheme = c->scheme == HTTP_SCHEME_BEARER ? "Bearer" : "Basic";
+
+	if (c->scheme == HTTP_SCHEME_NONE || strlen(scheme) >= n)
+		return false;
+	strcpy(ret, scheme);
+	return put_param(ret, n, " ", "realm", c->realm) &&
+	       put_param(ret, n, c->realm[0] ? "," : " ", "service", c->service);
 }

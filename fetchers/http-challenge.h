@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 enum http_scheme { HTTP_SCHEME_NONE, HTTP_SCHEME_BASIC, HTTP_SCHEME_BEARER };
 
@@ -21,3 +22,9 @@ struct http_challenge {
  * False, *ret untouched: there is none.
  */
 bool http_challenge_parse(struct http_challenge *ret, const char *text);
+
+/*
+ * As a field that is parsed to the same scheme, realm and service; the scope and the error, which
+ * were about one request, are left out. False: n is too small, or there is no scheme.
+ */
+bool http_challenge_print(const struct http_challenge *challenge, char *ret, size_t n);

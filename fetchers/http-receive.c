@@ -19,6 +19,9 @@ static bool request_refused(struct http_request *r)
 	if (!r->auth || *used || (!r->auth->sign && !http_request_at_home(r)))
 		return false;
 	*used = true;
+	/* What had been sent before was nobody's word: from here it begins as it always does. */
+	if (!r->auth_fields)
+		r->retried = false;
 	return r->auth->refused(r->auth, r->auth_fields, &r->answer);
 }
 

@@ -13,8 +13,12 @@
 #include "fetchers/http-url.h"
 #include "fetchers/oci-token.h"
 
-#define AUTHS_KEPT 64	       /* of repositories that nobody reads at the moment */
-#define TOKEN_MAX  (64u << 10) /* a token server's answer */
+#define AUTHS_KEPT     64	   /* of repositories that nobody reads at the moment */
+#define TOKEN_MAX      (64u << 10) /* a token server's answer */
+
+#define NOTE_NAME_MAX  512
+
+#define GUESS_PATIENCE (3 * NSEC_PER_SEC) /* with a token server that nobody has named yet */
 
 /*
  * What one repository asks of us. Nothing, until it refuses a request; from then on each request
@@ -29,7 +33,9 @@ struct oci_auth {
 	struct oci_host *host;
 	char *repository;		 /* owned */
 	struct http_challenge challenge; /* scheme NONE: was never refused */
-	bool guessed;			 /* by what another repository was told */
+	bool guessed;			 /* by what another repository was told, or a note says */
+	bool recalled;			 /* there is a note */
+	bool told;			 /* the challenge is of this registry, and not noted yet */
 	bool stores;			 /* reading is not all that is wanted */
 	char *field;			 /* owned, secret: "Authorization: ...", or NULL */
 	uint64_t refresh, expires;	 /* of field, ns; UINT64_MAX: never */
@@ -38,6 +44,7 @@ struct oci_auth {
 	bool helping;		      /* it is */
 	struct http_request *asking;  /* for a token, or NULL */
 	struct http_document answer;  /* to it, owns what it points to */
+	struct loop_timer patience;   /* while a guess is asked for */
 	struct http_waiters waiters;
 	char why[FETCH_ERROR_MAX];
 };
@@ -91,8 +98,9 @@ static bool give_up_guess(struct oci_auth *a)
 {
 	if (!a->guessed)
 		return false;
-	a->guessed = false;
+	a->guessed = a->told = false;
 	a->challenge.scheme = HTTP_SCHEME_NONE;
+	secret_free(&a->field);
 	return true;
 }
 
@@ -100,7 +108,7 @@ static void wake_all(struct oci_auth *a, int err)
 {
 	struct http_waiter *waiter;
 
-	if (err < 0 && give_up_guess(a))
+	if (err < 0 && !a->field && give_up_guess(a))
 		err = 0;
 	while ((waiter = LIST_FIRST(&a->waiters))) {
 		LIST_REMOVE(waiter, link);
@@ -158,6 +166,7 @@ static void token_arrived(struct http_document *answer, int err)
 	struct oci_auth *a = container_of(answer, struct oci_auth, answer);
 
 	a->asking = NULL;
+	loop_timer_cancel(&a->patience);
 	err = err < 0 ? token_verdict(a, err) : token_read(a);
 	answer_end(answer);
 	/* The old one may be good for a while: do not ask with each request. */
@@ -186,10 +195,22 @@ static int token_prepare(struct oci_auth *a, const struct auth_credentials *cred
 	return answer->body && (answer->fields[0] || !credentials->user) ? 0 : -ENOMEM;
 }
 
+/* It may have moved away, and the registry knows where. */
+static void guess_takes_long(struct loop_timer *timer)
+{
+	struct oci_auth *a = container_of(timer, struct oci_auth, patience);
+
+	if (a->asking && a->guessed)
+		http_request_cancel(a->asking);
+}
+
 static int token_send(struct oci_auth *a, const struct auth_credentials *credentials)
 {
 	if (token_prepare(a, credentials) == 0)
 		a->asking = http_request_document(&a->host->client, &a->answer);
+	if (a->asking && a->guessed && !a->field)
+		(void)loop_timer_set(a->host->oci->loop, &a->patience,
+				     loop_now(a->host->oci->loop) + GUESS_PATIENCE);
 	if (a->asking)
 		return 0;
 	answer_end(&a->answer);
@@ -339,27 +360,48 @@ static void widen_scope(const struct oci_auth *a, char *scope, size_t n)
 	free(pull);
 }
 
+/*
+ * What nobody had asked for may be why the request was refused: sent without, it may be let in. A
+ * registry that wants a token, though, has said of which server.
+ */
+static bool may_be_the_guess(const struct oci_auth *a, const struct http_answer *answer,
+			     const struct http_challenge *challenge)
+{
+	if (!challenge)
+		return answer->status == 400 || answer->status == 401 || answer->status == 403;
+	return challenge->scheme == HTTP_SCHEME_BASIC && a->challenge.scheme == HTTP_SCHEME_BASIC;
+}
+
 static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 			 const struct http_answer *answer)
 {
 	struct oci_auth *a = container_of(base, struct oci_auth, base);
 	bool newest = sent && a->field && strcmp(sent->data, a->field) == 0;
+	enum http_scheme before = a->challenge.scheme;
 	struct http_challenge challenge;
+	bool understood = http_challenge_parse(&challenge, answer->challenge) &&
+			  is_about_us(answer, &challenge);
 
-	if (!http_challenge_parse(&challenge, answer->challenge) ||
-	    !is_about_us(answer, &challenge))
+	if (newest && a->guessed && may_be_the_guess(a, answer, understood ? &challenge : NULL))
+		return give_up_guess(a);
+	if (!understood)
 		return false;
 	/* Others were refused before: there is something better by now, or soon. */
-	if (!newest && (a->field || a->asking || a->helping))
+	if (!newest && before != HTTP_SCHEME_NONE && (a->field || a->asking || a->helping))
+		return true;
+	/* Or the guess was given up. */
+	if (sent && before == HTTP_SCHEME_NONE)
 		return true;
 	secret_free(&a->field);
-	if (a->asking || a->helping)
+	if (before != HTTP_SCHEME_NONE && (a->asking || a->helping))
 		return true;
 	widen_scope(a, challenge.scope, sizeof(challenge.scope));
 	a->challenge = challenge;
-	a->guessed = false;
+	a->told = true;
+	a->guessed &= sent != NULL;
 	/* The same password would be refused again; the next request reads the file anew. */
-	return !sent || challenge.scheme == HTTP_SCHEME_BEARER;
+	return !sent || challenge.scheme == HTTP_SCHEME_BEARER ||
+	       (a->guessed && before == HTTP_SCHEME_BEARER);
 }
 
 /* What it means that we are refused, and what may help. */
@@ -375,6 +417,55 @@ static int auth_explain(struct http_auth *base, int err, const char *body, size_
 	return err;
 }
 
+/* ---- notes ------------------------------------------------------------------------------ */
+
+/*
+ * Under "https://host:port": what was said without TLS is not believed with it. NULL: there is
+ * nobody to note it.
+ */
+static struct fetch_notes *notes_of(const struct oci_host *host, char name[NOTE_NAME_MAX])
+{
+	const struct fetch_host *services = loop_host(host->oci->loop);
+	const char *base = host->site->base;
+	const char *authority = strstr(base, "://") + 3;
+	int len = (int)(authority - base + (ptrdiff_t)strcspn(authority, "/"));
+
+	if (!services || !services->notes || len >= NOTE_NAME_MAX)
+		return NULL;
+	snprintf(name, NOTE_NAME_MAX, "%.*s", len, base);
+	return services->notes;
+}
+
+static bool auth_recall(const struct oci_host *host, struct http_challenge *ret)
+{
+	char name[NOTE_NAME_MAX], text[FETCH_NOTE_MAX];
+	struct fetch_notes *notes = notes_of(host, name);
+
+	return notes && notes->recall(notes, name, text) && http_challenge_parse(ret, text);
+}
+
+/* A name or a password in a URL is nothing to keep. */
+static bool may_be_noted(const struct oci_auth *a, char text[FETCH_NOTE_MAX])
+{
+	return !strchr(a->challenge.realm, '@') &&
+	       http_challenge_print(&a->challenge, text, FETCH_NOTE_MAX);
+}
+
+void oci_auth_worked(struct oci_auth *a)
+{
+	char name[NOTE_NAME_MAX], text[FETCH_NOTE_MAX] = "";
+	struct fetch_notes *notes = notes_of(a->host, name);
+	bool vain = a->recalled && a->challenge.scheme == HTTP_SCHEME_NONE;
+
+	/* Who that host is was not looked at. */
+	if (!notes || !notes->remember || a->host->site->skip_verify)
+		return;
+	if (vain || (a->told && may_be_noted(a, text)))
+		notes->remember(notes, name, text);
+	a->told = false;
+	a->recalled &= !vain;
+}
+
 /* ---- life ------------------------------------------------------------------------------- */
 
 static void auth_free(struct oci_auth *a)
@@ -384,6 +475,7 @@ static void auth_free(struct oci_auth *a)
 	a->host->n_auths--;
 	if (a->helping)
 		credential_ask_cancel(&a->helper);
+	loop_timer_cancel(&a->patience);
 	if (a->asking)
 		http_request_drop(a->asking);
 	answer_end(&a->answer);
@@ -403,11 +495,8 @@ static void forget_oldest(struct oci_host *host)
 	}
 }
 
-/*
- * A registry that wants tokens of one server for one repository will want them for the next: that
- * saves the request that is refused. Nobody is told more than that registry has asked for before.
- */
-static void auth_guess(struct oci_auth *a)
+/* What another repository of the registry is read by, or NULL. */
+static const struct http_challenge *challenge_of_another(const struct oci_auth *a)
 {
 	const struct oci_auth *other;
 	char scope[sizeof(a->challenge.scope)];
@@ -419,9 +508,23 @@ static void auth_guess(struct oci_auth *a)
 		    strcmp(other->challenge.scope, scope) == 0)
 			break;
 	}
-	if (!other)
+	return other ? &other->challenge : NULL;
+}
+
+/*
+ * A registry that wants tokens of one server for one repository will want them for the next, also
+ * of the next process: that saves the request that is refused. Nobody is told more than that
+ * registry has asked for before.
+ */
+static void auth_guess(struct oci_auth *a)
+{
+	const struct http_challenge *other = challenge_of_another(a);
+	struct http_challenge noted;
+
+	a->recalled = auth_recall(a->host, &noted);
+	if (!other && !a->recalled)
 		return;
-	a->challenge = other->challenge;
+	a->challenge = other ? *other : noted;
 	a->guessed = true;
 	*a->challenge.error = '\0';
 	snprintf(a->challenge.scope, sizeof(a->challenge.scope), "repository:%s:pull",
@@ -437,6 +540,7 @@ static struct oci_auth *auth_new(struct oci_host *host, const char *repository)
 	*a = (struct oci_auth){
 		.base = { .fields = auth_fields, .refused = auth_refused, .explain = auth_explain },
 		.host = host,
+		.patience.fire = guess_takes_long,
 		.repository = strdup(repository),
 	};
 	if (!a->repository) {

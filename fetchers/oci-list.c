@@ -24,6 +24,8 @@ static void list_end(struct oci_list *l, int err)
 	struct fetch_list *list = l->list;
 
 	loop_defer_cancel(l->walk.oci->loop, &l->deferred);
+	if (err == 0 && l->walk.auth)
+		oci_auth_worked(l->walk.auth);
 	oci_walk_end(&l->walk);
 	oci_image_end(&l->image);
 	free(l->config.body);

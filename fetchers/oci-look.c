@@ -28,6 +28,8 @@ static void look_end(struct oci_look *l, int err)
 	struct fetch_look *look = l->look;
 
 	loop_defer_cancel(l->walk.oci->loop, &l->deferred);
+	if (err == 0 && l->walk.auth)
+		oci_auth_worked(l->walk.auth);
 	oci_walk_end(&l->walk);
 	free(l->target.moved);
 	free(l);

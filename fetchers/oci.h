@@ -106,6 +106,9 @@ struct http_auth *oci_auth_of(struct oci_auth *auth);
 /* From now on tokens are asked for with which one may store, too. */
 void oci_auth_widen(struct oci_auth *auth);
 
+/* Something came by it: what its registry had asked for is noted, for those who begin anew. */
+void oci_auth_worked(struct oci_auth *auth);
+
 /* All have been put. */
 void oci_auths_end(struct oci_host *host);
 

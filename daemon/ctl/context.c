@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/ctl/context.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,11 +88,30 @@ static int open_store(struct context *c, unsigned int needs)
 	return r < 0 ? ctl_error("%s", error) : CTL_OK;
 }
 
-static int open_origins(struct context *c)
+static_assert((int)FETCH_NOTE_MAX == (int)IMAGES_HINT_MAX, "a note is kept as a hint");
+
+static bool recall(struct fetch_notes *notes, const char *name, char ret[FETCH_NOTE_MAX])
+{
+	const struct context *c = container_of(notes, struct context, notes);
+
+	return images_recall(c->images, name, ret) == 0;
+}
+
+/* Nobody needs it: what goes wrong has been logged. */
+static void remember(struct fetch_notes *notes, const char *name, const char *text)
+{
+	const struct context *c = container_of(notes, struct context, notes);
+
+	(void)images_remember(c->images, name, text);
+}
+
+static int open_origins(struct context *c, bool writes)
 {
 	/* Without io_uring, which a command that mostly waits does not miss. */
 	int r = loop_new(&c->loop, LOOP_POLL);
 
+	c->notes = (struct fetch_notes){ recall, writes ? remember : NULL };
+	c->host.notes = c->images ? &c->notes : NULL;
 	if (r == 0)
 		loop_set_host(c->loop, &c->host);
 	if (r == 0)
@@ -112,7 +132,7 @@ int context_open(struct context *c, unsigned int needs)
 	if (status == CTL_OK && (needs & (CONTEXT_READ | CONTEXT_WRITE)))
 		status = open_store(c, needs);
 	if (status == CTL_OK && (needs & CONTEXT_ORIGINS))
-		status = open_origins(c);
+		status = open_origins(c, needs & CONTEXT_WRITE);
 	return status;
 }
 
@@ -121,6 +141,7 @@ void context_close(struct context *c)
 	c->origins = origins_free(c->origins);
 	c->loop = loop_free(c->loop);
 	c->host.credentials = credential_agent_free(c->host.credentials);
+	c->host.notes = NULL;
 	c->images = images_close(c->images);
 	c->config = config_free(c->config);
 	c->state_dir = NULL;

@@ -45,7 +45,8 @@ struct context {
 	const char *state_dir;	/* of config: absolute */
 	struct images *images;	/* owned; NULL: not asked for, or CONTEXT_READ and there is none */
 	struct fetch_host host; /* owned: who runs credential helpers, with origins */
-	struct loop *loop;	/* owned, with origins */
+	struct fetch_notes notes; /* hints of the store, where it is open */
+	struct loop *loop;	  /* owned, with origins */
 	struct origins *origins;
 
 	/* Called while bytes come by context_stream(); optional. */

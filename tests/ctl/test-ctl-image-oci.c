@@ -510,6 +510,34 @@ START_TEST(wrong_credentials)
 }
 END_TEST
 
+/* What a tool has learnt of a registry is known to the next: a token is asked for first. */
+START_TEST(requests_behind_a_token_server)
+{
+	static const struct token_server_options options = { .user = "Aladdin",
+							     .password = "open sesame" };
+	struct blob blobs[] = { { EROFS_TYPE, { .seed = 1 } } };
+	unsigned int port = open_with_tokens(&options);
+
+	push("v1", blobs, 1, NULL);
+	configure(port, "");
+	write_auth(port, "QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+	image_expect(IMAGE("add", "app", ref(port, ":v1")), 0, "", "1 layer");
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
+	/* Manifest and configuration, the first blocks. */
+	registry_expect_logged("door", "\" 200 ", "GET", 2);
+	registry_expect_logged("door", "\" 206 ", "GET", 1);
+	ck_assert_uint_eq(token_server_asked(), 1);
+	image_expect(IMAGE("refresh", "--dry-run", "app"), 0, "", "nothing has changed");
+	image_expect(IMAGE("add", "second", ref(port, ":v1")), 0, "", "1 layer");
+	registry_expect_logged("door", "\" 401 ", "GET", 1);
+	registry_expect_logged("door", "\" 200 ", "GET", 6);
+	registry_expect_logged("door", "\" 206 ", "GET", 3);
+	ck_assert_uint_eq(token_server_asked(), 3);
+	/* It is all that was learnt. */
+	ck_assert_int_eq(system("! grep -qE 'sesame|QWxh|eyJ' state/images.db*"), 0);
+}
+END_TEST
+
 /* The token server sends us to one that is larger than any. */
 START_TEST(token_of_a_mebibyte)
 {
@@ -595,6 +623,7 @@ int main(void)
 	tcase_add_test(tc, registry_that_says_nothing);
 	tcase_add_loop_test(tc, interrupted, 0, 3);
 	tcase_add_test(tc, wrong_credentials);
+	tcase_add_test(tc, requests_behind_a_token_server);
 	tcase_add_test(tc, token_of_a_mebibyte);
 	tcase_add_test(tc, query_that_is_secret);
 	tcase_add_test(tc, server_without_versions);

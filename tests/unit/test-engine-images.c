@@ -786,6 +786,25 @@ START_TEST(an_open_without_memory_fails_alone)
 }
 END_TEST
 
+/* What fetchers recall is in the store, whenever that comes. */
+START_TEST(notes_are_those_of_the_store)
+{
+	char text[FETCH_NOTE_MAX];
+	struct fetch_notes *notes;
+	struct images *images;
+
+	rig_begin();
+	notes = image_catalog_notes(catalog);
+	ck_assert(!notes->recall(notes, "https://registry", text));
+	images = store_open();
+	ck_assert_int_eq(images_remember(images, "https://registry", "Basic"), 0);
+	ck_assert(notes->recall(notes, "https://registry", text));
+	ck_assert_str_eq(text, "Basic");
+	ck_assert_ptr_null(notes->remember);
+	images_close(images);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("engine-images");
@@ -811,6 +830,7 @@ int main(void)
 	tcase_add_test(t, a_record_that_means_nothing_to_its_fetcher_is_said);
 	tcase_add_test(t, a_late_answer_of_a_rule_changes_nothing);
 	tcase_add_test(t, an_open_without_memory_fails_alone);
+	tcase_add_test(t, notes_are_those_of_the_store);
 	suite_add_tcase(s, t);
 	return run_suite(s);
 }

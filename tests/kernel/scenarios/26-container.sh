@@ -35,8 +35,9 @@ drop_caches
 podman_environment
 works 60 podman run --rm --network=host --rootfs "$rootfs" "${PROGRAM[@]}" > "$RUN/out"
 works 5 diff "$CONTAINER/expected" "$RUN/out"
+# What the kernel reads ahead is not the same twice.
 more=$(($(blob_bytes .) - fetched))
-[ "$more" -lt 1000000 ] || fail "$more bytes were fetched for the same program once more"
+[ "$more" -lt $((fetched / 3)) ] || fail "$more bytes were fetched for the same program once more"
 
 step "what is written"
 works 60 podman run --rm --network=host --rootfs "$rootfs" \

@@ -234,7 +234,7 @@ static const struct fetcher_param oci_params[] = { { "plain-http", "yes" }, { NU
 
 /* ---- oci, with a mirror that is down and one that is not -------------------------------- */
 
-static char mirrors_dir[128];
+static char mirrors_dir[TEMPORARY_MAX + 16];
 static const struct fetcher_param mirrors_params[] = { { "plain-http", "yes" },
 						       { "hosts-dir", mirrors_dir },
 						       { NULL, NULL } };

@@ -114,7 +114,7 @@ void expect_bytes(const char *where, const char *name, size_t size, int n_reads)
 
 const char *put_file(const char *name, const char *text)
 {
-	static char path[128];
+	static char path[TEMPORARY_MAX + 64];
 	FILE *f;
 
 	snprintf(path, sizeof(path), "%s/%s", registry_dir(), name);

@@ -10,6 +10,7 @@
 
 #include "tests/lib/host.h"
 #include "tests/lib/registry.h"
+#include "tests/lib/temporary.h"
 
 #define REPOSITORY "team/image"
 #define SIZE	   1000000

@@ -66,7 +66,7 @@ static const char *auth_for(unsigned int port, const char *member)
 /* Its certificate; the part of the registry's configuration. Static. */
 static const char *make_certificates(void)
 {
-	static char http[256];
+	static char http[3 * TEMPORARY_MAX];
 
 	run("cd %s && exec > /dev/null 2>&1 && "
 	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
@@ -84,7 +84,7 @@ static const char *make_certificates(void)
 
 static unsigned int open_with_passwords(void)
 {
-	char auth[256];
+	char auth[TEMPORARY_MAX + 64];
 
 	run("htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd", registry_dir());
 	snprintf(auth, sizeof(auth), "{htpasswd: {realm: t, path: %s/htpasswd}}", registry_dir());
@@ -94,7 +94,7 @@ static unsigned int open_with_passwords(void)
 /* With TLS, which is the default. */
 static void host_secure(unsigned int port, const char *auth_file)
 {
-	char ca[128], template[64];
+	char ca[TEMPORARY_MAX + 16], template[64];
 	struct fetcher_param params[] = { { "ca-file", ca },
 					  { auth_file ? "auth-file" : NULL, auth_file },
 					  { NULL, NULL } };
@@ -107,7 +107,7 @@ static void host_secure(unsigned int port, const char *auth_file)
 START_TEST(password_over_tls)
 {
 	unsigned int port = open_with_passwords();
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s", auth_for(port, ALADDIN));
 	host_secure(port, path);
@@ -128,7 +128,7 @@ START_TEST(password_that_is_wrong)
 {
 	unsigned int port = open_with_passwords();
 	struct host_look look;
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s", auth_for(port, ALI));
 	host_secure(port, path);
@@ -147,7 +147,7 @@ END_TEST
 START_TEST(password_that_nobody_has)
 {
 	unsigned int port = open_with_passwords();
-	char text[256], path[128];
+	char text[256], path[TEMPORARY_MAX + 64];
 
 	host_secure(port, NULL);
 	expect_look(locator(port, ":v1"), -EACCES, "there is none");
@@ -200,7 +200,7 @@ START_TEST(token_for_a_password)
 							     .password = "open sesame" };
 	unsigned int port = open_with_tokens(&options);
 	struct host_look look;
-	char path[128];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s", auth_for(port, ALADDIN));
 	host_for(port, "auth-file", path);
@@ -223,7 +223,7 @@ START_TEST(token_for_a_token)
 		.user = "nobody", .password = "", .identity_token = "s3cret", .access_token = true
 	};
 	unsigned int port = open_with_tokens(&options);
-	char last[4096], path[128];
+	char last[4096], path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s", auth_for(port, "\"identitytoken\":\"s3cret\""));
 	host_for(port, "auth-file", path);
@@ -434,7 +434,7 @@ END_TEST
 START_TEST(token_server_that_points_elsewhere)
 {
 	struct token_server_options options = { 0 };
-	char elsewhere[64], path[128], last[4096];
+	char elsewhere[64], path[TEMPORARY_MAX + 64], last[4096];
 	struct origin *origin;
 	unsigned int port;
 

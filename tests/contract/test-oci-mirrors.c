@@ -65,7 +65,7 @@ static void stop(void)
  */
 static pid_t start_store(const char *name, unsigned int *ret_port, unsigned int status)
 {
-	char text[2048], conf[64], refusal[128] = "";
+	char text[16 * TEMPORARY_MAX], conf[64], refusal[128] = "";
 	const char *path;
 	pid_t pid;
 
@@ -160,7 +160,7 @@ __attribute__((format(printf, 2, 3))) static void hosts(unsigned int port, const
 
 static const char *hosts_dir(void)
 {
-	static char path[96];
+	static char path[TEMPORARY_MAX + 16];
 
 	snprintf(path, sizeof(path), "%s/hosts", registry_dir());
 	return path;
@@ -362,7 +362,7 @@ START_TEST(mirror_that_breaks_off)
 	struct host_read read = { 0 };
 	struct origin *origin;
 	struct host_look look;
-	char root[96], word[64];
+	char root[TEMPORARY_MAX + 16], word[64];
 
 	copy_all("mirror");
 	snprintf(root, sizeof(root), "%s/mirror", registry_dir());
@@ -393,7 +393,7 @@ START_TEST(reads_of_mirrors_may_be_canceled)
 	struct fetch_object *object;
 	struct origin *origin;
 	struct host_look look;
-	char root[96];
+	char root[TEMPORARY_MAX + 16];
 
 	copy_all("mirror");
 	snprintf(root, sizeof(root), "%s/mirror", registry_dir());
@@ -438,7 +438,7 @@ END_TEST
 START_TEST(credentials_are_of_one_host)
 {
 	unsigned int door, port;
-	char auth[256], text[512], path[128];
+	char auth[TEMPORARY_MAX + 64], text[512], path[TEMPORARY_MAX + 64];
 	pid_t mirror = start_store("mirror", &port, 401);
 
 	run("htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd", registry_dir());
@@ -472,7 +472,7 @@ END_TEST
 
 static const char *make_certificates(void)
 {
-	static char http[256];
+	static char http[3 * TEMPORARY_MAX];
 
 	run("cd %s && exec > /dev/null 2>&1 && "
 	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "

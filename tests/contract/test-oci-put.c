@@ -256,7 +256,7 @@ static const char *auth_for(unsigned int port, const char *member)
 
 START_TEST(with_a_password)
 {
-	char auth[256], command[256], digest[REGISTRY_DIGEST_MAX];
+	char auth[TEMPORARY_MAX + 64], command[256], digest[REGISTRY_DIGEST_MAX];
 	uint8_t *bytes = make("refused", LARGE, digest);
 	unsigned int port;
 

@@ -239,7 +239,7 @@ static unsigned int store_port;
 /* nginx over the registry's own files. */
 static pid_t start_store(void)
 {
-	char text[1024];
+	char text[16 * TEMPORARY_MAX];
 	const char *conf;
 	pid_t pid;
 
@@ -274,7 +274,7 @@ START_TEST(blobs_elsewhere)
 	struct fetch_object *object;
 	struct host_look look;
 	struct host_read read = { 0 };
-	char redirect[128], path[128];
+	char redirect[128], path[TEMPORARY_MAX + 64];
 	unsigned int port;
 	pid_t store;
 

@@ -18,6 +18,7 @@
 #include "tests/lib/host.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/temporary.h"
 
 #define SIZE   ((uint64_t)100000)
 #define TOKEN  "IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUCIQ=="
@@ -25,7 +26,7 @@
 
 static struct origin *origin, *other;
 static struct host host;
-static char endpoint[64], file[128];
+static char endpoint[64], file[TEMPORARY_MAX + 64];
 
 static const struct fetcher_class *class_of_s3(void)
 {
@@ -390,7 +391,7 @@ END_TEST
 
 START_TEST(credentials_of_the_service_manager)
 {
-	char path[160];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s/aws-credentials", oracle_dir());
 	ck_assert_int_eq(rename(file, path), 0);
@@ -410,7 +411,7 @@ END_TEST
 
 START_TEST(credentials_at_home)
 {
-	char path[160];
+	char path[TEMPORARY_MAX + 64];
 
 	snprintf(path, sizeof(path), "%s/.aws", oracle_dir());
 	ck_assert_int_eq(mkdir(path, 0700), 0);
@@ -575,7 +576,7 @@ START_TEST(secrets_are_not_told)
 {
 	static const char *const locators[] = { "s3://data/blob", "s3://denied/blob",
 						"s3://data/../x", "s3://data/moved/x" };
-	char path[128], text[4096] = "";
+	char path[TEMPORARY_MAX + 64], text[4096] = "";
 	int saved = dup(STDERR_FILENO), fd;
 
 	snprintf(path, sizeof(path), "%s/stderr", oracle_dir());

@@ -10,6 +10,7 @@
 
 #include "tests/ctl/build.h"
 #include "tests/lib/registry.h"
+#include "tests/lib/temporary.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/token-server.h"
 
@@ -118,7 +119,7 @@ END_TEST
 
 START_TEST(push_with_a_password)
 {
-	char auth[256], line[256];
+	char auth[TEMPORARY_MAX + 64], line[256];
 	unsigned int port;
 
 	make_image("image");

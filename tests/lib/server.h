@@ -26,9 +26,11 @@ static inline unsigned int server_free_port(void)
 	return ntohs(in.sin_port);
 }
 
-/* Waits until somebody listens there; false: the process has ended. */
+/* Waits until somebody listens there; false: the process has ended, most likely since somebody else
+ * has the port by now. What never starts fails the test. */
 static inline bool server_listens(pid_t pid, unsigned int port)
 {
+	static unsigned int ended;
 	struct sockaddr_in in = { .sin_family = AF_INET,
 				  .sin_port = htons((uint16_t)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -40,8 +42,10 @@ static inline bool server_listens(pid_t pid, unsigned int port)
 		close(fd);
 		if (r == 0)
 			return true;
-		if (waitpid(pid, NULL, WNOHANG) == pid)
+		if (waitpid(pid, NULL, WNOHANG) == pid) {
+			ck_assert_msg(++ended < 20, "a server ends each time that it is started");
 			return false;
+		}
 		usleep(5000);
 	}
 }

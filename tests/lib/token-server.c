@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "tests/lib/registry.h"
+#include "tests/lib/temporary.h"
 
 #define REQUEST_MAX 8192
 
@@ -214,7 +215,7 @@ static void *serve(void *userp)
 
 static void load_key(void)
 {
-	char path[128], command[512];
+	char path[TEMPORARY_MAX + 16], command[1024];
 	X509 *x;
 	unsigned char *der = NULL;
 	FILE *f;

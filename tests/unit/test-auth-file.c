@@ -237,7 +237,8 @@ START_TEST(named_files_must_exist)
 
 	snprintf(path, sizeof(path), "%s/none", dir);
 	ck_assert_int_eq(auth_file_load(&c, path, "h", "r", why), -ENOENT);
-	ck_assert_ptr_nonnull(strstr(why, "none"));
+	/* Of a long path the beginning. */
+	ck_assert_msg(strncmp(why, path, 40) == 0 && strstr(why, ": No such file"), "%s", why);
 	ck_assert_int_eq(auth_file_load(&c, dir, "h", "r", why), -EISDIR);
 	setenv("REGISTRY_AUTH_FILE", path, 1);
 	ck_assert_str_eq(user(), "error -2");

@@ -118,7 +118,7 @@ listing() {
 		find . -type f -print0 | sort -z | xargs -0 sha256sum &&
 		find . -type c -o -type p | sort | xargs stat -c '%n %t:%T' &&
 		find . -type l -printf '%p %l\n' | sort &&
-		getfattr -R -h -d -m '^user' . 2> /dev/null)
+		find . -print0 | sort -z | xargs -0 getfattr -h -d -m '^user' 2> /dev/null)
 }
 within 60 listing "$merged" > "$RUN/want"
 within 60 listing "$MNT-1" > "$RUN/have"

@@ -109,6 +109,11 @@ struct fetch_part {
 struct fetch_list {
 	const char *locator;
 	void (*done)(struct fetch_list *list, int err);
+	/*
+	 * Optional. The parts are known, but for their diff_ids, and something else is still asked
+	 * for. Called once, or never; from the loop, before done(). They may be gone with done().
+	 */
+	void (*found)(struct fetch_list *list);
 	/* Set before done(list, 0): */
 	struct fetch_part *parts; /* in their order, the lowest layer first */
 	size_t n_parts;		  /* 1..FETCH_LIST_MAX */

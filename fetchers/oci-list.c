@@ -60,22 +60,44 @@ static bool list_part(const struct oci_list *l, struct fetch_part *part,
 	return part->locator && part->digest && part->media_type && part->title && part->diff_id;
 }
 
+static bool list_parts(struct oci_list *l)
+{
+	struct fetch_list *list = l->list;
+	bool good = true;
+
+	list->parts = calloc(l->image.n_layers, sizeof(*list->parts));
+	if (!list->parts)
+		return false;
+	list->n_parts = l->image.n_layers;
+	for (size_t i = 0; good && i < list->n_parts; i++)
+		good = list_part(l, &list->parts[i], &l->image.layers[i]);
+	return good;
+}
+
+/* What the configuration says of the layers. */
+static bool list_diff_ids(struct oci_list *l)
+{
+	bool good = true;
+
+	for (size_t i = 0; good && i < l->list->n_parts; i++) {
+		char **diff_id = &l->list->parts[i].diff_id;
+
+		free(*diff_id);
+		*diff_id = strdup(l->image.layers[i].diff_id);
+		good = *diff_id;
+	}
+	return good;
+}
+
 static void list_finish(struct oci_list *l)
 {
 	const struct http_document *manifest = &l->walk.document;
 	struct fetch_list *list = l->list;
-	bool good;
 
 	list->manifest = strndup(manifest->body, manifest->len);
 	list->manifest_digest = strdup(l->walk.digest);
 	list->config = strndup(l->config.body ?: "", l->config.len);
-	list->parts = calloc(l->image.n_layers, sizeof(*list->parts));
-	good = list->manifest && list->manifest_digest && list->config && list->parts;
-	if (list->parts)
-		list->n_parts = l->image.n_layers;
-	for (size_t i = 0; good && i < list->n_parts; i++)
-		good = list_part(l, &list->parts[i], &l->image.layers[i]);
-	if (good)
+	if (list->manifest && list->manifest_digest && list->config && list_diff_ids(l))
 		list_end(l, 0);
 	else
 		list_fail(l, -ENOMEM, "no memory");
@@ -165,12 +187,17 @@ static void walk_done(struct oci_walk *walk, int err)
 	    oci_digest_make(walk->digest, sizeof(walk->digest), walk->document.body,
 			    walk->document.len) < 0)
 		r = oci_manifest_verdict(-ENOMEM, why, "no memory");
-	if (r < 0)
+	if (r == 0 && !list_parts(l))
+		r = oci_manifest_verdict(-ENOMEM, why, "no memory");
+	if (r < 0) {
 		list_fail(l, r, why);
-	else if (l->image.has_config)
+	} else if (l->image.has_config) {
+		if (l->list->found)
+			l->list->found(l->list);
 		list_config(l);
-	else
+	} else {
 		list_finish(l);
+	}
 }
 
 static void list_begin(struct loop_deferred *deferred)

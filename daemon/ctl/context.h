@@ -112,6 +112,7 @@ struct context_look {
 	const char *locator;
 	void *head; /* room for the first bytes, or NULL */
 	size_t head_len;
+	bool looked; /* it was: nothing is asked, and what is set stays */
 	/* Set: */
 	int err;
 	struct fetch_identity identity;
@@ -127,6 +128,14 @@ int context_look(struct context *context, struct context_look *looks, size_t n);
  * where the origin has no lists: it names one object, look at it.
  */
 int context_list(struct context *context, struct fetch_list *ret, const char *locator, char *error);
+
+/*
+ * The same, and looks at the parts with head_len bytes of room each, begun as soon as they are
+ * known: *ret_looks is NULL, or one for each part, to be freed at once with their heads. How these
+ * went is in them; the list may be good all the same.
+ */
+int context_list_look(struct context *context, struct fetch_list *ret, size_t head_len,
+		      struct context_look **ret_looks, const char *locator, char *error);
 
 /* One range; it is within the object. */
 int context_read(struct context *context, const char *locator,

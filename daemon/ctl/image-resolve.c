@@ -18,7 +18,8 @@ struct ref {
 	char *text;    /* owned: as it was given, but for a path, which is made absolute */
 	char *locator; /* owned */
 	bool device;
-	struct fetch_list list; /* of several objects; or empty: it is one */
+	struct fetch_list list;	    /* of several objects; or empty: it is one */
+	struct context_look *looks; /* owned: at each of them; NULL: not yet */
 };
 
 struct resolve {
@@ -43,6 +44,7 @@ static void resolve_end(struct resolve *r)
 	for (size_t i = 0; r->refs && i < r->n_refs; i++) {
 		free(r->refs[i].text);
 		free(r->refs[i].locator);
+		free(r->refs[i].looks);
 		fetch_list_end(&r->refs[i].list);
 	}
 	free(r->refs);
@@ -74,7 +76,8 @@ static int list_ref(struct resolve *r, struct ref *ref, const char *text)
 		err = keep_text(r, ref, text);
 	if (err < 0)
 		return err;
-	err = context_list(r->context, &ref->list, ref->locator, r->error);
+	err = context_list_look(r->context, &ref->list, EROFS_HEAD, &ref->looks, ref->locator,
+				r->error);
 	if (err == -ENOTDIR)
 		return 0; /* one object: looked at with the others */
 	if (err < 0)
@@ -147,6 +150,23 @@ static int count_items(struct resolve *r)
 	r->looks = calloc(r->n_items, sizeof(*r->looks));
 	r->heads = calloc(r->n_items, EROFS_HEAD);
 	return r->items && r->looks && r->heads ? 0 : no_memory(r->error);
+}
+
+/* What was seen of the parts while the list was asked for need not be asked for again. */
+static void take_looks(struct resolve *r)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n_refs; i++) {
+		const struct ref *ref = &r->refs[i];
+		size_t n_parts = ref->list.n_parts > 0 ? ref->list.n_parts : 1;
+
+		for (size_t k = 0; ref->looks && k < n_parts; k++) {
+			r->looks[n + k] = ref->looks[k];
+			r->items[n + k].head = ref->looks[k].head;
+		}
+		n += n_parts;
+	}
 }
 
 static void make_items(struct resolve *r)
@@ -299,6 +319,7 @@ int image_resolve(struct context *context, struct images_image **ret, const char
 		err = count_items(&r);
 	if (err == 0) {
 		make_items(&r);
+		take_looks(&r);
 		err = look_at_items(&r);
 	}
 	if (err == 0)

@@ -412,6 +412,66 @@ START_TEST(who_has_lists)
 }
 END_TEST
 
+/* ---- parts before the end --------------------------------------------------------------- */
+
+static struct host_look early;
+static unsigned int n_found;
+
+/* What is found may be asked for at once; the list goes on meanwhile. */
+static void look_early(struct fetch_list *base)
+{
+	const struct host_list *list = container_of(base, struct host_list, list);
+
+	ck_assert_uint_eq(list->n_done, 0);
+	ck_assert_uint_eq(base->n_parts, 1);
+	ck_assert_uint_eq(base->parts[0].identity.size, 6);
+	ck_assert_str_eq(base->parts[0].media_type, EROFS_TYPE);
+	ck_assert_str_eq(base->parts[0].diff_id, "");
+	ck_assert_ptr_null(base->config);
+	host_look_start(&host, &early, base->parts[0].locator, 6);
+	n_found++;
+}
+
+static void list_early(const char *config_digest, const char *config, int want)
+{
+	char digest[REGISTRY_DIGEST_MAX];
+	struct host_list list;
+	int err;
+
+	registry_put_blob(REPOSITORY, "bottom", 6, digest);
+	registry_put_manifest(
+		REPOSITORY, "v1", REGISTRY_MANIFEST,
+		manifest(config_digest, strlen(config), descriptor(EROFS_TYPE, digest, 6)), NULL);
+	host_for(registry_port(), NULL, NULL);
+	n_found = 0;
+	host_list_start(&host, &list, at(":v1"));
+	list.list.found = look_early;
+	err = host_list_wait(&list);
+	ck_assert_msg(err == want, "%d: %s", err, list.list.error);
+	ck_assert_uint_eq(n_found, 1);
+	ck_assert_uint_eq(list.list.n_parts, want == 0 ? 1 : 0);
+	if (want == 0)
+		ck_assert_str_eq(list.list.parts[0].diff_id, "sha256:" ZEROES);
+	fetch_list_end(&list.list);
+	ck_assert_int_eq(host_look_wait(&early), 0);
+	ck_assert_mem_eq(early.look.head, "bottom", 6);
+	host_look_free(&early);
+	host_stop(&host);
+}
+
+START_TEST(parts_before_the_configuration)
+{
+	static const char config[] = CONFIG_BEGIN "\"sha256:" ZEROES "\"]}}", bad[] = "{}";
+	char digest[REGISTRY_DIGEST_MAX];
+
+	registry_put_blob(REPOSITORY, config, strlen(config), digest);
+	list_early(digest, config, 0);
+	/* They are gone with a list that fails, and what was started goes on. */
+	registry_put_blob(REPOSITORY, bad, strlen(bad), digest);
+	list_early(digest, bad, -EPROTO);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s;
@@ -424,6 +484,7 @@ int main(void)
 	tcase_set_timeout(tc, 60);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, image_of_layers);
+	tcase_add_test(tc, parts_before_the_configuration);
 	tcase_add_test(tc, parts_can_be_read);
 	tcase_add_test(tc, one_object);
 	tcase_add_test(tc, index_of_images);

@@ -2,12 +2,12 @@
 #include "proto/gzindex.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <string.h>
 #define XXH_STATIC_LINKING_ONLY /* XXH3_state_t on the stack */
 #include <xxhash.h>
 
 #include "daemon/util/checked.h"
+#include "daemon/util/little-endian.h"
 
 /* Where the fields of the header lie. The hash is of all that is parsed behind it. */
 enum {
@@ -26,20 +26,6 @@ static_assert(AT_VALIDATOR + GZINDEX_VALIDATOR_MAX == GZINDEX_HEADER, "the heade
 
 static const char magic[8] = "CFgzindx";
 
-static uint64_t get64(const uint8_t *from)
-{
-	uint64_t v;
-
-	memcpy(&v, from, sizeof(v));
-	return le64toh(v);
-}
-
-static void put64(uint8_t *to, uint64_t v)
-{
-	v = htole64(v);
-	memcpy(to, &v, sizeof(v));
-}
-
 static uint64_t hash_of(const uint8_t *header, const struct gzindex *index)
 {
 	XXH3_state_t state;
@@ -54,13 +40,13 @@ static uint64_t hash_of(const uint8_t *header, const struct gzindex *index)
 struct gzindex_point gzindex_point(const struct gzindex *index, uint64_t i)
 {
 	const uint8_t *from = index->points + i * GZINDEX_POINT;
-	uint64_t window = get64(from + 32);
+	uint64_t window = get_le64(from + 32);
 
 	return (struct gzindex_point){
-		.in = get64(from),
-		.out = get64(from + 8),
-		.window_at = get64(from + 16),
-		.window_hash = get64(from + 24),
+		.in = get_le64(from),
+		.out = get_le64(from + 8),
+		.window_at = get_le64(from + 16),
+		.window_hash = get_le64(from + 24),
 		.window_len = (uint32_t)window,
 		.bits = (uint8_t)(window >> 32),
 	};
@@ -68,21 +54,21 @@ struct gzindex_point gzindex_point(const struct gzindex *index, uint64_t i)
 
 void gzindex_encode_point(uint8_t to[static GZINDEX_POINT], const struct gzindex_point *point)
 {
-	put64(to, point->in);
-	put64(to + 8, point->out);
-	put64(to + 16, point->window_at);
-	put64(to + 24, point->window_hash);
-	put64(to + 32, point->window_len | (uint64_t)point->bits << 32);
+	put_le64(to, point->in);
+	put_le64(to + 8, point->out);
+	put_le64(to + 16, point->window_at);
+	put_le64(to + 24, point->window_hash);
+	put_le64(to + 32, point->window_len | (uint64_t)point->bits << 32);
 }
 
 uint64_t gzindex_sum(const struct gzindex *index, uint64_t block)
 {
-	return get64(index->sums + block * 8);
+	return get_le64(index->sums + block * 8);
 }
 
 void gzindex_encode_sum(uint8_t to[static 8], uint64_t sum)
 {
-	put64(to, sum);
+	put_le64(to, sum);
 }
 
 void gzindex_encode_header(uint8_t to[static GZINDEX_HEADER], const struct gzindex *index)
@@ -92,12 +78,12 @@ void gzindex_encode_header(uint8_t to[static GZINDEX_HEADER], const struct gzind
 	assert(len < GZINDEX_VALIDATOR_MAX);
 	memset(to, 0, GZINDEX_HEADER);
 	memcpy(to + AT_MAGIC, magic, sizeof(magic));
-	put64(to + AT_VERSION, GZINDEX_VERSION);
-	put64(to + AT_INNER_SIZE, index->inner_size);
-	put64(to + AT_SIZE, index->size);
-	put64(to + AT_POINTS, index->n_points);
+	put_le64(to + AT_VERSION, GZINDEX_VERSION);
+	put_le64(to + AT_INNER_SIZE, index->inner_size);
+	put_le64(to + AT_SIZE, index->size);
+	put_le64(to + AT_POINTS, index->n_points);
 	memcpy(to + AT_VALIDATOR, index->validator, len);
-	put64(to + AT_HASH, hash_of(to, index));
+	put_le64(to + AT_HASH, hash_of(to, index));
 }
 
 static uint64_t sums_of(uint64_t size)
@@ -108,9 +94,9 @@ static uint64_t sums_of(uint64_t size)
 /* The numbers of a header, if they are sane. */
 static bool counts_of(struct gzindex *ret, const uint8_t *header)
 {
-	ret->inner_size = get64(header + AT_INNER_SIZE);
-	ret->size = get64(header + AT_SIZE);
-	ret->n_points = get64(header + AT_POINTS);
+	ret->inner_size = get_le64(header + AT_INNER_SIZE);
+	ret->size = get_le64(header + AT_SIZE);
+	ret->n_points = get_le64(header + AT_POINTS);
 	if (ret->inner_size > OBJECT_SIZE_MAX || ret->size > OBJECT_SIZE_MAX ||
 	    ret->n_points == 0 || ret->n_points > GZINDEX_FILE_MAX / GZINDEX_POINT)
 		return false;
@@ -160,7 +146,7 @@ enum gzindex_verdict gzindex_parse(struct gzindex *ret, struct bytes table)
 		return GZINDEX_NO_INDEX;
 	if (table.len < GZINDEX_HEADER)
 		return GZINDEX_DAMAGED;
-	if (get64(table.data + AT_VERSION) != GZINDEX_VERSION)
+	if (get_le64(table.data + AT_VERSION) != GZINDEX_VERSION)
 		return GZINDEX_NEW_VERSION;
 	if (!counts_of(&index, table.data) || table.len != table_size(&index))
 		return GZINDEX_DAMAGED;
@@ -168,7 +154,7 @@ enum gzindex_verdict gzindex_parse(struct gzindex *ret, struct bytes table)
 	index.points = table.data + GZINDEX_HEADER;
 	index.sums = index.points + index.n_points * GZINDEX_POINT;
 	if (!memchr(index.validator, '\0', GZINDEX_VALIDATOR_MAX) ||
-	    get64(table.data + AT_HASH) != hash_of(table.data, &index) || !points_valid(&index))
+	    get_le64(table.data + AT_HASH) != hash_of(table.data, &index) || !points_valid(&index))
 		return GZINDEX_DAMAGED;
 	*ret = index;
 	return GZINDEX_OK;

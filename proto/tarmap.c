@@ -2,12 +2,12 @@
 #include "proto/tarmap.h"
 
 #include <assert.h>
-#include <endian.h>
 #include <string.h>
 #define XXH_STATIC_LINKING_ONLY /* XXH3_state_t on the stack */
 #include <xxhash.h>
 
 #include "daemon/util/checked.h"
+#include "daemon/util/little-endian.h"
 
 /* Where the fields of the header lie. The hash is of everything behind itself, the table too. */
 enum {
@@ -26,20 +26,6 @@ static_assert(AT_VALIDATOR + TARMAP_VALIDATOR_MAX == TARMAP_HEADER, "the header 
 
 static const char magic[8] = "CFtarmap";
 
-static uint64_t get64(const uint8_t *from)
-{
-	uint64_t v;
-
-	memcpy(&v, from, sizeof(v));
-	return le64toh(v);
-}
-
-static void put64(uint8_t *to, uint64_t v)
-{
-	v = htole64(v);
-	memcpy(to, &v, sizeof(v));
-}
-
 static uint64_t hash_of(const uint8_t *header, const uint8_t *table, size_t n)
 {
 	XXH3_state_t state;
@@ -54,14 +40,14 @@ struct tarmap_extent tarmap_extent(const struct tarmap *map, uint64_t i)
 {
 	const uint8_t *from = map->table + i * TARMAP_EXTENT;
 
-	return (struct tarmap_extent){ get64(from), get64(from + 8), get64(from + 16) };
+	return (struct tarmap_extent){ get_le64(from), get_le64(from + 8), get_le64(from + 16) };
 }
 
 void tarmap_encode_extent(uint8_t to[static TARMAP_EXTENT], struct tarmap_extent extent)
 {
-	put64(to, extent.at);
-	put64(to + 8, extent.from);
-	put64(to + 16, extent.len);
+	put_le64(to, extent.at);
+	put_le64(to + 8, extent.from);
+	put_le64(to + 16, extent.len);
 }
 
 void tarmap_encode_header(uint8_t to[static TARMAP_HEADER], const struct tarmap *map)
@@ -71,12 +57,12 @@ void tarmap_encode_header(uint8_t to[static TARMAP_HEADER], const struct tarmap 
 	assert(len < TARMAP_VALIDATOR_MAX);
 	memset(to, 0, TARMAP_HEADER);
 	memcpy(to + AT_MAGIC, magic, sizeof(magic));
-	put64(to + AT_VERSION, TARMAP_VERSION);
-	put64(to + AT_INNER_SIZE, map->inner_size);
-	put64(to + AT_SIZE, map->size);
-	put64(to + AT_COUNT, map->n);
+	put_le64(to + AT_VERSION, TARMAP_VERSION);
+	put_le64(to + AT_INNER_SIZE, map->inner_size);
+	put_le64(to + AT_SIZE, map->size);
+	put_le64(to + AT_COUNT, map->n);
 	memcpy(to + AT_VALIDATOR, map->validator, len);
-	put64(to + AT_HASH, hash_of(to, map->table, map->n * TARMAP_EXTENT));
+	put_le64(to + AT_HASH, hash_of(to, map->table, map->n * TARMAP_EXTENT));
 }
 
 static bool table_valid(const struct tarmap *map)
@@ -103,19 +89,19 @@ enum tarmap_verdict tarmap_parse(struct tarmap *ret, struct bytes file)
 		return TARMAP_NO_MAP;
 	if (file.len < TARMAP_HEADER)
 		return TARMAP_DAMAGED;
-	if (get64(file.data + AT_VERSION) != TARMAP_VERSION)
+	if (get_le64(file.data + AT_VERSION) != TARMAP_VERSION)
 		return TARMAP_NEW_VERSION;
 	map = (struct tarmap){
-		.inner_size = get64(file.data + AT_INNER_SIZE),
-		.size = get64(file.data + AT_SIZE),
+		.inner_size = get_le64(file.data + AT_INNER_SIZE),
+		.size = get_le64(file.data + AT_SIZE),
 		.validator = (const char *)file.data + AT_VALIDATOR,
-		.n = get64(file.data + AT_COUNT),
+		.n = get_le64(file.data + AT_COUNT),
 		.table = file.data + TARMAP_HEADER,
 	};
 	if (map.n > TARMAP_FILE_MAX / TARMAP_EXTENT ||
 	    file.len != TARMAP_HEADER + map.n * TARMAP_EXTENT || map.inner_size > OBJECT_SIZE_MAX ||
 	    map.size > OBJECT_SIZE_MAX || !memchr(map.validator, '\0', TARMAP_VALIDATOR_MAX) ||
-	    get64(file.data + AT_HASH) != hash_of(file.data, map.table, map.n * TARMAP_EXTENT) ||
+	    get_le64(file.data + AT_HASH) != hash_of(file.data, map.table, map.n * TARMAP_EXTENT) ||
 	    !table_valid(&map))
 		return TARMAP_DAMAGED;
 	*ret = map;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/replay/pattern.h"
+#include "tests/lib/shell.h"
 
 #define READS_MAX 64
 
@@ -123,6 +124,24 @@ const char *put_file(const char *name, const char *text)
 	fputs(text, f);
 	fclose(f);
 	return path;
+}
+
+const char *make_certificates(void)
+{
+	static char http[3 * TEMPORARY_MAX];
+
+	sh("cd %s && exec > /dev/null 2>&1 && "
+	   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
+	   "-out ca.pem -subj /CN=ca && "
+	   "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout srv.key "
+	   "-out srv.csr -subj /CN=localhost && "
+	   "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > ext && "
+	   "openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext "
+	   "-out srv.pem",
+	   registry_dir());
+	snprintf(http, sizeof(http), "tls: {certificate: %s/srv.pem, key: %s/srv.key}",
+		 registry_dir(), registry_dir());
+	return http;
 }
 
 bool have(const char *program)

@@ -45,5 +45,9 @@ void expect_reads(struct fetch_object *object, const char *name, size_t size, in
 /* Writes a file into registry_dir(); its path. Static. */
 const char *put_file(const char *name, const char *text);
 
+/* Makes ca.pem, srv.pem and srv.key, for localhost, in registry_dir(): what a registry's
+ * configuration says of them. Static. */
+const char *make_certificates(void);
+
 /* A program that the test cannot do without. */
 bool have(const char *program);

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "daemon/replay/pattern.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
+#include "tests/lib/shell.h"
 #include "tests/lib/temporary.h"
 
 #define SIZE 1000000
@@ -33,29 +33,18 @@ static unsigned int port_plain, port_tls, port_strict;
 static pid_t nginx;
 static struct host host;
 
-__attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
-{
-	char command[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	ck_assert_msg(system(command) == 0, "failed: %s", command);
-}
-
 static void make_certificates(void)
 {
-	run("cd %s && exec > /dev/null 2>&1 && "
-	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
-	    "-out ca.pem -subj /CN=ca && "
-	    "for who in server client; do "
-	    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $who.key -out "
-	    "$who.csr -subj /CN=$who && "
-	    "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > ext && "
-	    "openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
-	    "-extfile ext -out $who.pem || exit 1; done",
-	    dir);
+	sh("cd %s && exec > /dev/null 2>&1 && "
+	   "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
+	   "-out ca.pem -subj /CN=ca && "
+	   "for who in server client; do "
+	   "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $who.key -out "
+	   "$who.csr -subj /CN=$who && "
+	   "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > ext && "
+	   "openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial "
+	   "-extfile ext -out $who.pem || exit 1; done",
+	   dir);
 	snprintf(ca, sizeof(ca), "%s/ca.pem", dir);
 	snprintf(cert, sizeof(cert), "%s/client.pem", dir);
 	snprintf(key, sizeof(key), "%s/client.key", dir);
@@ -105,7 +94,7 @@ static void put(const char *name, size_t size, unsigned int version)
 	ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
 	fclose(f);
 	free(bytes);
-	run("touch -d @%u %s", 1700000000 + version, path);
+	sh("touch -d @%u %s", 1700000000 + version, path);
 }
 
 static void start_nginx(void)
@@ -132,7 +121,7 @@ static void start_nginx(void)
 static void start(void)
 {
 	temporary_dir(dir, TEMPORARY_ANY);
-	run("mkdir %s/www", dir);
+	sh("mkdir %s/www", dir);
 	make_certificates();
 	put("blob", SIZE, 1);
 	put("empty", 0, 1);

@@ -4,7 +4,6 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 #include "tests/contract/oci.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/shell.h"
 #include "tests/lib/token-server.h"
 
 #define MANY 32
@@ -38,17 +38,6 @@ static void stop(void)
 	registry_stop();
 }
 
-__attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
-{
-	char command[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	ck_assert_msg(system(command) == 0, "failed: %s", command);
-}
-
 /* An auth.json for a port, with one entry of that member. */
 static const char *auth_for(unsigned int port, const char *member)
 {
@@ -63,30 +52,11 @@ static const char *auth_for(unsigned int port, const char *member)
 
 /* ---- passwords -------------------------------------------------------------------------- */
 
-/* Its certificate; the part of the registry's configuration. Static. */
-static const char *make_certificates(void)
-{
-	static char http[3 * TEMPORARY_MAX];
-
-	run("cd %s && exec > /dev/null 2>&1 && "
-	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
-	    "-out ca.pem -subj /CN=ca && "
-	    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout srv.key "
-	    "-out srv.csr -subj /CN=localhost && "
-	    "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > ext && "
-	    "openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext "
-	    "-out srv.pem",
-	    registry_dir());
-	snprintf(http, sizeof(http), "tls: {certificate: %s/srv.pem, key: %s/srv.key}",
-		 registry_dir(), registry_dir());
-	return http;
-}
-
 static unsigned int open_with_passwords(void)
 {
 	char auth[TEMPORARY_MAX + 64];
 
-	run("htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd", registry_dir());
+	sh("htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd", registry_dir());
 	snprintf(auth, sizeof(auth), "{htpasswd: {realm: t, path: %s/htpasswd}}", registry_dir());
 	return registry_open("door", make_certificates(), auth, NULL);
 }

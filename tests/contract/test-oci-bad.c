@@ -5,7 +5,6 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
+#include "tests/lib/shell.h"
 #include "tests/lib/temporary.h"
 #include "tests/lib/token-server.h"
 
@@ -24,17 +24,6 @@
 
 static char dir[TEMPORARY_MAX];
 static struct origin *origin;
-
-__attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
-{
-	char command[1024];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	ck_assert_msg(system(command) == 0, "failed: %s", command);
-}
 
 static void start(void)
 {
@@ -45,8 +34,8 @@ static void start(void)
 	unsetenv("NO_PROXY");
 	setenv("HOME", "/nowhere", 1);
 	temporary_dir(dir, TEMPORARY_ANY);
-	run("mkdir -p %s/v2/team/image/manifests %s/v2/team/image/blobs %s/hosts/r.example", dir,
-	    dir, dir);
+	sh("mkdir -p %s/v2/team/image/manifests %s/v2/team/image/blobs %s/hosts/r.example", dir,
+	   dir, dir);
 	ck_assert_int_eq(origin_start(&origin, &options), 0);
 }
 
@@ -187,11 +176,11 @@ END_TEST
 
 START_TEST(manifest_that_is_huge_or_deep)
 {
-	run("head -c 5000000 /dev/zero | tr '\\0' ' ' > %s/v2/team/image/manifests/huge", dir);
-	run("head -c 1000000 /dev/zero | tr '\\0' '[' > %s/v2/team/image/manifests/deep", dir);
-	run("{ printf '{\"a\":'; head -c 1000000 /dev/zero | tr '\\0' '['; } > "
-	    "%s/v2/team/image/manifests/deeper",
-	    dir);
+	sh("head -c 5000000 /dev/zero | tr '\\0' ' ' > %s/v2/team/image/manifests/huge", dir);
+	sh("head -c 1000000 /dev/zero | tr '\\0' '[' > %s/v2/team/image/manifests/deep", dir);
+	sh("{ printf '{\"a\":'; head -c 1000000 /dev/zero | tr '\\0' '['; } > "
+	   "%s/v2/team/image/manifests/deeper",
+	   dir);
 	host_at("");
 	expect_error(":huge", -EPROTO, "too long");
 	expect_error(":deep", -EPROTO, "");
@@ -205,7 +194,7 @@ START_TEST(blob_of_another_size)
 {
 	char text[512];
 
-	run("head -c 1000 /dev/zero > %s/v2/team/image/blobs/" DIGEST, dir);
+	sh("head -c 1000 /dev/zero > %s/v2/team/image/blobs/" DIGEST, dir);
 	for (int i = 0; i < 2; i++) {
 		snprintf(text, sizeof(text), OF("\"layers\":[" BLOB "%d}]"), i ? 999 : 1001);
 		put_manifest(text);

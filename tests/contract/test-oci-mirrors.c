@@ -20,6 +20,7 @@
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
+#include "tests/lib/shell.h"
 
 #define SMALL	3000
 #define ALADDIN "QWxhZGRpbjpvcGVuIHNlc2FtZQ==" /* Aladdin:open sesame */
@@ -27,17 +28,6 @@
 
 static struct layer layers[2]; /* one of SIZE bytes, one of SMALL */
 static char digest[REGISTRY_DIGEST_MAX];
-
-__attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
-{
-	char command[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	ck_assert_msg(system(command) == 0, "failed: %s", command);
-}
 
 static void start(void)
 {
@@ -74,7 +64,7 @@ static pid_t start_store(const char *name, unsigned int *ret_port, unsigned int 
 			 "add_header WWW-Authenticate 'Basic realm=\"m\"' always; return 401;");
 	else if (status)
 		snprintf(refusal, sizeof(refusal), "return %u;", status);
-	run("mkdir -p %s/%s", registry_dir(), name);
+	sh("mkdir -p %s/%s", registry_dir(), name);
 	snprintf(conf, sizeof(conf), "%s.conf", name);
 	do {
 		*ret_port = server_free_port();
@@ -112,9 +102,9 @@ static void stop_store(pid_t pid)
 /* "NAME/v2/team/image/KIND/WHAT" becomes a copy of what the registry has under that digest. */
 static void copy(const char *name, const char *kind, const char *what, const char *of)
 {
-	run("mkdir -p %1$s/%2$s/v2/" REPOSITORY "/%3$s && cp %4$s %1$s/%2$s/v2/" REPOSITORY
-	    "/%3$s/%5$s",
-	    registry_dir(), name, kind, registry_file(of), what);
+	sh("mkdir -p %1$s/%2$s/v2/" REPOSITORY "/%3$s && cp %4$s %1$s/%2$s/v2/" REPOSITORY
+	   "/%3$s/%5$s",
+	   registry_dir(), name, kind, registry_file(of), what);
 }
 
 static void copy_all(const char *name)
@@ -153,7 +143,7 @@ __attribute__((format(printf, 2, 3))) static void hosts(unsigned int port, const
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	run("mkdir -p %s/hosts/127.0.0.1_%u_", registry_dir(), port);
+	sh("mkdir -p %s/hosts/127.0.0.1_%u_", registry_dir(), port);
 	snprintf(name, sizeof(name), "hosts/127.0.0.1_%u_/hosts.toml", port);
 	put_file(name, text);
 }
@@ -441,7 +431,7 @@ START_TEST(credentials_are_of_one_host)
 	char auth[TEMPORARY_MAX + 64], text[512], path[TEMPORARY_MAX + 64];
 	pid_t mirror = start_store("mirror", &port, 401);
 
-	run("htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd", registry_dir());
+	sh("htpasswd -Bbn Aladdin 'open sesame' > %s/htpasswd", registry_dir());
 	snprintf(auth, sizeof(auth), "{htpasswd: {realm: t, path: %s/htpasswd}}", registry_dir());
 	door = registry_open("door", NULL, auth, NULL);
 	hosts(door,
@@ -469,24 +459,6 @@ START_TEST(credentials_are_of_one_host)
 	stop_store(mirror);
 }
 END_TEST
-
-static const char *make_certificates(void)
-{
-	static char http[3 * TEMPORARY_MAX];
-
-	run("cd %s && exec > /dev/null 2>&1 && "
-	    "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key "
-	    "-out ca.pem -subj /CN=ca && "
-	    "openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout srv.key "
-	    "-out srv.csr -subj /CN=localhost && "
-	    "printf 'subjectAltName=DNS:localhost,IP:127.0.0.1' > ext && "
-	    "openssl x509 -req -in srv.csr -CA ca.pem -CAkey ca.key -CAcreateserial -extfile ext "
-	    "-out srv.pem",
-	    registry_dir());
-	snprintf(http, sizeof(http), "tls: {certificate: %s/srv.pem, key: %s/srv.key}",
-		 registry_dir(), registry_dir());
-	return http;
-}
 
 /* What making the fetcher says. */
 static const char *create_error(unsigned int port, const char *key, const char *value, int err)
@@ -538,9 +510,9 @@ START_TEST(certificates_as_docker_has_them)
 {
 	unsigned int port = registry_open("door", make_certificates(), NULL, NULL);
 
-	run("mkdir -p %1$s/hosts/127.0.0.1:%2$u && cp %1$s/ca.pem "
-	    "%1$s/hosts/127.0.0.1:%2$u/ca.crt",
-	    registry_dir(), port);
+	sh("mkdir -p %1$s/hosts/127.0.0.1:%2$u && cp %1$s/ca.pem "
+	   "%1$s/hosts/127.0.0.1:%2$u/ca.crt",
+	   registry_dir(), port);
 	host_with(port, NULL);
 	expect_bytes(locator(port, ":v1?title=one"), "one", SIZE, 5);
 	host_stop(&host);
@@ -568,7 +540,7 @@ START_TEST(wrong_hosts)
 {
 	const char *error;
 
-	run("mkdir -p %s/hosts", registry_dir());
+	sh("mkdir -p %s/hosts", registry_dir());
 	hosts(1, "%s", wrong[_i].text);
 	error = create_error(1, NULL, NULL, strstr(wrong[_i].text, "none.pem") ? -ENOENT : -EINVAL);
 	ck_assert_msg(strstr(error, wrong[_i].word), "%s", error);

@@ -14,17 +14,6 @@
 
 #define N(array) (sizeof(array) / sizeof((array)[0]))
 
-void sh(const char *fmt, ...)
-{
-	char command[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(command, sizeof(command), fmt, ap);
-	va_end(ap);
-	ck_assert_msg(system(command) == 0, "failed: %s", command);
-}
-
 /* The first line that a command prints. Static. */
 const char *output_of(const char *fmt, ...)
 {

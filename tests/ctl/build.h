@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "tests/ctl/ctl.h"
+#include "tests/lib/shell.h"
 
 /* The machine has what these tests need; else why it has not. */
 const char *build_missing(void);
@@ -19,7 +20,6 @@ void build_enter(void);
 void build_leave(void);
 
 /* A command that succeeds; and the first line that it prints, static. */
-void sh(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 const char *output_of(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* "DIR/blobs/sha256/HEX". Static. */

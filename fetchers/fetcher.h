@@ -144,6 +144,7 @@ struct fetch_put {
 	ssize_t (*read)(struct fetch_put *put, void *buf, size_t n, uint64_t off);
 	void (*done)(struct fetch_put *put, int err);
 	bool existed;		     /* done(0): it was there, and nothing was sent */
+	bool linked;		     /* done(0): the origin has noted to what it belongs */
 	char error[FETCH_ERROR_MAX]; /* done(err < 0): as that of a look */
 	void *fetcher_private;
 };

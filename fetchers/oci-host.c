@@ -110,7 +110,10 @@ char *oci_url(const struct oci_host *host, const char *repository, const char *k
 
 	/* A mirror of several registries is told which one is meant. */
 	if (asprintf(&url, "%s%s/%s/%s%s%s", site->base, repository, kind, name,
-		     site->own ? "" : "?ns=", site->own ? "" : host->oci->config.registry) < 0)
+		     site->own		 ? ""
+		     : strchr(name, '?') ? "&ns="
+					 : "?ns=",
+		     site->own ? "" : host->oci->config.registry) < 0)
 		return NULL;
 	return url;
 }

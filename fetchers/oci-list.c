@@ -8,14 +8,19 @@
 
 #include "fetchers/oci-digest.h"
 #include "fetchers/oci-image.h"
+#include "fetchers/oci-referrers.h"
 
-/* From a reference to the layers of its image: manifests, then the configuration. */
+/*
+ * From a reference to the layers of its image: manifests, then the configuration. Or to what refers
+ * to it: one index.
+ */
 struct oci_list {
 	struct fetch_list *list;
 	struct loop_deferred deferred; /* begins, or ends what could not begin */
 	struct oci_walk walk;
 	struct oci_image image;
-	struct http_document config; /* its body is owned */
+	struct http_document config;	 /* its body is owned */
+	char name[OCI_DIGEST_MAX + 300]; /* of a list of referrers, in its URL */
 };
 
 /* Where err < 0, the list's error is told already. */
@@ -169,6 +174,134 @@ static void list_config(struct oci_list *l)
 	oci_walk_step(&l->walk, &step);
 }
 
+/* ---- what refers to a manifest ---------------------------------------------------------- */
+
+static bool list_referrer(const struct oci_list *l, struct fetch_part *part,
+			  const struct oci_referrer *referrer)
+{
+	const struct oci_reference *ref = &l->walk.reference;
+
+	if (asprintf(&part->locator, OCI_SCHEME "%s/%s@%s", ref->registry, ref->repository,
+		     referrer->digest) < 0)
+		part->locator = NULL;
+	part->identity.size = referrer->size;
+	snprintf(part->identity.validator, sizeof(part->identity.validator), OCI_VALIDATOR "%s",
+		 referrer->digest);
+	part->digest = strdup(referrer->digest);
+	part->media_type = strdup(referrer->media_type);
+	part->title = strdup(referrer->artifact_type);
+	part->diff_id = strdup("");
+	return part->locator && part->digest && part->media_type && part->title && part->diff_id;
+}
+
+static void referrers_finish(struct oci_list *l, const struct oci_referrers *referrers)
+{
+	const struct http_document *index = &l->walk.document;
+	struct fetch_list *list = l->list;
+	bool good;
+
+	list->manifest = strndup(index->body, index->len);
+	list->manifest_digest = strdup("");
+	list->config = strdup("");
+	list->parts = calloc(referrers->n, sizeof(*list->parts));
+	good = list->manifest && list->manifest_digest && list->config && list->parts;
+	if (list->parts)
+		list->n_parts = referrers->n;
+	for (size_t i = 0; good && i < list->n_parts; i++)
+		good = list_referrer(l, &list->parts[i], &referrers->all[i]);
+	if (good)
+		list_end(l, 0);
+	else
+		list_fail(l, -ENOMEM, "no memory");
+}
+
+static void referrers_done(struct http_document *document, int err)
+{
+	struct oci_list *l = container_of(document, struct oci_list, walk.document);
+	struct oci_referrers referrers;
+	char why[OCI_WHY_MAX], error[FETCH_ERROR_MAX];
+	int r;
+
+	l->walk.request = NULL;
+	if (err < 0) {
+		memcpy(error, document->error, sizeof(error));
+		oci_walk_again(&l->walk, err, error);
+		return;
+	}
+	oci_host_worked(l->walk.host);
+	r = oci_referrers_read(&referrers, document->body, document->len, l->walk.reference.type,
+			       why);
+	if (r < 0) {
+		list_fail(l, r, why);
+		return;
+	}
+	referrers_finish(l, &referrers);
+	oci_referrers_end(&referrers);
+}
+
+static void referrers_ask(struct oci_walk *w)
+{
+	struct http_document *d = &w->document;
+
+	if (!d->body)
+		d->body = malloc(OCI_MANIFEST_MAX);
+	if (!d->body)
+		return;
+	snprintf(w->accept, sizeof(w->accept), "Accept: %s", oci_manifest_accept);
+	d->fields[0] = w->accept;
+	d->room = OCI_MANIFEST_MAX;
+	d->done = referrers_done;
+	d->auth = oci_auth_of(w->auth);
+	d->url = w->url;
+	w->request = http_request_document(&w->host->client, d);
+}
+
+static void referrers_by_tag(struct oci_list *l, const char *tag)
+{
+	const struct oci_step step = {
+		.need = OCI_NEED_RESOLVE,
+		.kind = "manifests",
+		.name = tag,
+		.ask = referrers_ask,
+		.give_up = config_give_up,
+	};
+
+	oci_walk_step(&l->walk, &step);
+}
+
+/* A registry that does not know what is asked of it: who stores there keeps an index. */
+static void referrers_give_up(struct oci_walk *walk, int err)
+{
+	struct oci_list *l = container_of(walk, struct oci_list, walk);
+
+	if (err != -ENOENT) {
+		list_end(l, err);
+		return;
+	}
+	oci_referrers_tag(l->name, walk->reference.digest);
+	referrers_by_tag(l, l->name);
+}
+
+static void list_referrers(struct oci_list *l)
+{
+	const struct oci_reference *ref = &l->walk.reference;
+	const struct oci_step step = {
+		.need = OCI_NEED_RESOLVE,
+		.kind = "referrers",
+		.name = l->name,
+		.ask = referrers_ask,
+		.give_up = referrers_give_up,
+	};
+
+	if (!ref->digest[0]) {
+		referrers_by_tag(l, ref->tag);
+		return;
+	}
+	snprintf(l->name, sizeof(l->name), "%s%s%s", ref->digest,
+		 *ref->type ? "?artifactType=" : "", ref->type);
+	oci_walk_step(&l->walk, &step);
+}
+
 /* ---- begin and end ---------------------------------------------------------------------- */
 
 static void walk_done(struct oci_walk *walk, int err)
@@ -207,6 +340,8 @@ static void list_begin(struct loop_deferred *deferred)
 
 	if (r < 0) {
 		list_end(l, r);
+	} else if (l->walk.reference.select == OCI_SELECT_REFERRERS) {
+		list_referrers(l);
 	} else if (l->walk.reference.select != OCI_SELECT_ONLY) {
 		list_fail(l, -ENOTDIR, "names one object");
 	} else {

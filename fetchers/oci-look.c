@@ -202,7 +202,9 @@ static void look_begin(struct loop_deferred *deferred)
 		return;
 	}
 	snprintf(l->digest, sizeof(l->digest), "%s", l->walk.reference.digest);
-	if (l->walk.reference.select == OCI_SELECT_BLOB)
+	if (l->walk.reference.select == OCI_SELECT_REFERRERS)
+		look_end(l, oci_walk_fail(&l->walk, -EACCES, "names a list, and no object"));
+	else if (l->walk.reference.select == OCI_SELECT_BLOB)
 		look_blob(l);
 	else
 		oci_walk_start(&l->walk);

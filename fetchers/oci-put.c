@@ -25,7 +25,7 @@ struct oci_put {
 	struct http_request *request;  /* under way, or NULL */
 	char *url;		       /* owned: of request */
 	struct http_document document; /* the one of now */
-	struct http_wanted wanted[3];  /* Location, Docker-Content-Digest */
+	struct http_wanted wanted[4];  /* Location, Docker-Content-Digest, OCI-Subject */
 	struct http_upload upload;
 	char type[FETCH_VALIDATOR_MAX]; /* "Content-Type: ..." */
 	char complaint[HTTP_COMPLAINT_MAX + 1];
@@ -120,6 +120,7 @@ static void stored(struct http_document *document, int err)
 	const char *told = p->wanted[1].value;
 
 	p->request = NULL;
+	p->put->linked = p->wanted[2].value[0] != '\0';
 	if (err < 0)
 		put_failed(p, err);
 	else if (p->reference.digest[0] && told[0] && strcmp(told, p->reference.digest) != 0)
@@ -241,12 +242,14 @@ struct oci_put *oci_put_start(struct oci *oci, struct fetch_put *put)
 		.oci = oci,
 		.put = put,
 		.deferred.run = put_begin,
-		.wanted = { { .name = "Location" }, { .name = "Docker-Content-Digest" } },
+		.wanted = { { .name = "Location" },
+			    { .name = "Docker-Content-Digest" },
+			    { .name = "OCI-Subject" } },
 		.upload = { .size = put->size, .read = upload_read },
 	};
 	snprintf(p->type, sizeof(p->type), "Content-Type: %s",
 		 put->media_type ? put->media_type : "application/octet-stream");
-	put->existed = false;
+	put->existed = put->linked = false;
 	loop_defer(oci->loop, &p->deferred);
 	return p;
 }

@@ -118,6 +118,13 @@ static int take_selector(struct oci_reference *ref, char *text, const char **ret
 			return refuse(ret_why, "'title=' needs a text");
 		return 0;
 	}
+	if (strcmp(text, "referrers") == 0 || strncmp(text, "referrers=", 10) == 0) {
+		ref->select = OCI_SELECT_REFERRERS;
+		ref->type = text + 9 + (text[9] == '=');
+		if (ref->type[strspn(ref->type, LOWER UPPER DIGITS "._-/")])
+			return refuse(ret_why, "'referrers=' needs a media type");
+		return 0;
+	}
 	return refuse(ret_why, "only '?layer=N', '?title=TEXT' and '?blob' can be asked for");
 }
 

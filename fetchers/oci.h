@@ -8,12 +8,12 @@
  *	oci-read.c	blobs, read as http ranges of a URL that names their digest
  *	oci-walk.c	reference -> manifests -> what they say
  *	oci-look.c	... -> descriptor -> first bytes
- *	oci-list.c	... -> layers and configuration of an image
+ *	oci-list.c	... -> layers and configuration of an image, or what refers to one
  *	oci-put.c	a blob or a manifest -> the registry
  *	oci-auth.c	who may use a repository: one token for all its requests
  *
- * and what is pure: oci-reference, oci-manifest, oci-image, oci-hosts, oci-token, oci-digest,
- * oci-error, auth-file, http-challenge, toml.
+ * and what is pure: oci-reference, oci-manifest, oci-image, oci-referrers, oci-hosts, oci-token,
+ *oci-digest, oci-error, auth-file, http-challenge, toml.
  */
 #pragma once
 

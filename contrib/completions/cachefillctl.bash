@@ -5,7 +5,7 @@ _cachefillctl_commands()
 {
 	case $1 in
 	'') echo image trace mount umount mounts als ;;
-	image) echo add build inspect ls push refresh rm ;;
+	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
 	trace) echo verify show stats plot plan cut merge anonymise replay ;;
 	esac
@@ -17,11 +17,11 @@ _cachefillctl_options()
 	'') echo --help --version ;;
 	trace) echo --help ;;
 	image) echo --help ;;
-	image-add) echo --replace --config --state-dir --run-dir --help ;;
+	image-add) echo --no-referrers --replace --config --state-dir --run-dir --help ;;
 	image-ls) echo --json --names --config --state-dir --run-dir --help ;;
 	image-inspect) echo --json --config --state-dir --run-dir --help ;;
 	image-refresh)
-		echo --dry-run --yes --json --config --state-dir --run-dir --help
+		echo --dry-run --yes --json --no-referrers --config --state-dir --run-dir --help
 		;;
 	image-rm) echo --config --state-dir --run-dir --help ;;
 	image-build)
@@ -29,13 +29,15 @@ _cachefillctl_options()
 			--config --state-dir --run-dir --help
 		;;
 	image-push) echo --json --config --state-dir --run-dir --help ;;
+	image-push-index) echo --config --state-dir --run-dir --help ;;
 	mount)
-		echo --writable --options --read-ahead --config --state-dir --run-dir --help
+		echo --writable --options --read-ahead --no-referrers --config --state-dir \
+			--run-dir --help
 		;;
 	umount) echo --all --lazy --run-dir --help ;;
 	mounts) echo --json --run-dir --help ;;
 	als) echo --help ;;
-	als-add) echo --name --dir --config --state-dir --run-dir --help ;;
+	als-add) echo --name --no-referrers --dir --config --state-dir --run-dir --help ;;
 	als-ls) echo --json --dir --config --state-dir --run-dir --help ;;
 	als-rm) echo --all --lazy --dir --config --state-dir --run-dir --help ;;
 	trace-verify) echo --lenient --help ;;
@@ -91,7 +93,7 @@ _cachefillctl_value()
 _cachefillctl_images()
 {
 	case $1 in
-	image-inspect | image-refresh | image-rm | mount | als-add) ;;
+	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add) ;;
 	*) return 1 ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")

@@ -45,6 +45,7 @@ static void put_done(struct fetch_put *base, int err)
 	put->done = true;
 	put->err = err;
 	put->of->existed = base->existed;
+	put->of->linked = base->linked;
 	all->wait.pending--;
 	context_wait_alive(&all->wait);
 	if (err == 0 && put->of->stored)
@@ -91,7 +92,7 @@ static int put_prepare(struct puts *p, struct put *put, struct context_put *of, 
 		.all = p,
 		.of = of,
 	};
-	of->existed = false;
+	of->existed = of->linked = false;
 	r = context_origin(p->wait.context, of->locator, &put->origin, error);
 	if (r == 0 && !put->origin.fetcher->ops->put) {
 		snprintf(error, CONTEXT_ERROR_MAX, "nothing can be stored there");

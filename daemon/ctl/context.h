@@ -39,6 +39,7 @@ struct context {
 	const char *config_file, *state_dir_option;
 	const char *run_dir; /* RUN_DIR for what is mounted */
 	bool json;
+	bool no_referrers; /* what others have pushed beside an image is not asked for */
 
 	/* By context_open(). */
 	struct config *config;	/* owned; finished */
@@ -69,9 +70,11 @@ enum {
 	CONTEXT_OPT_STATE_DIR,
 	CONTEXT_OPT_RUN_DIR,
 	CONTEXT_OPT_JSON,
+	CONTEXT_OPT_NO_REFERRERS,
 };
 
-/* Rows of a table for getopt_long(3), and of --help. --json is for those who have it. */
+/* Rows of a table for getopt_long(3), and of --help. --json and others are for those who have it.
+ */
 #define CONTEXT_OPTIONS                                                          \
 	{ "config", required_argument, NULL, CONTEXT_OPT_CONFIG },               \
 		{ "state-dir", required_argument, NULL, CONTEXT_OPT_STATE_DIR }, \
@@ -83,6 +86,12 @@ enum {
 	{                                                   \
 		"json", no_argument, NULL, CONTEXT_OPT_JSON \
 	}
+#define CONTEXT_OPTION_REFERRERS                                            \
+	{                                                                   \
+		"no-referrers", no_argument, NULL, CONTEXT_OPT_NO_REFERRERS \
+	}
+#define CONTEXT_HELP_REFERRERS \
+	"      --no-referrers     read tar layers, also if their registry has an index\n"
 #define CONTEXT_HELP                                                                         \
 	"      --config FILE      read FILE and FILE.d/*.conf, as cachefilld does\n"         \
 	"                         (" CACHEFILLD_CONF ", if it exists)\n"                     \
@@ -160,7 +169,7 @@ struct context_put {
 	uint64_t size;
 	ssize_t (*read)(struct context_put *put, void *buf, size_t n, uint64_t off);
 	void (*stored)(struct context_put *put); /* or NULL */
-	bool existed;				 /* set */
+	bool existed, linked;			 /* set, as those of a fetch_put */
 };
 
 /* Several at once, in any order. After the first that fails no other is begun. */

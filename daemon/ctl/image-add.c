@@ -18,7 +18,7 @@ static const char help[] =
 	"layers from bottom to top; device=REF is a further device of the layer before it.\n"
 	"\n"
 	"      --replace          if NAME is another image already, put this in its "
-	"place\n" CONTEXT_HELP "\n"
+	"place\n" CONTEXT_HELP_REFERRERS CONTEXT_HELP "\n"
 	"Examples:\n"
 	"  cachefillctl image add debian https://images.example.com/debian.erofs\n"
 	"  cachefillctl image add app registry.example.com/team/app:v3\n"
@@ -29,6 +29,7 @@ static const char help[] =
 enum { OPT_REPLACE = 256 };
 static const struct option options[] = {
 	{ "replace", no_argument, NULL, OPT_REPLACE },
+	CONTEXT_OPTION_REFERRERS,
 	CONTEXT_OPTIONS,
 	{ NULL },
 };

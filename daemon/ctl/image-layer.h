@@ -6,6 +6,13 @@
 
 #include "daemon/ctl/context.h"
 
+/* What its registry has of the indexes of an image: image-tar-fetch.h. */
+struct image_referrers {
+	const char *manifest_digest; /* of the image; borrowed */
+	bool asked, useless;
+	struct fetch_list artifact; /* owned: its files; empty: there is none */
+};
+
 /* An object that is part of an image, after a look at it. All borrowed. */
 struct image_item {
 	const char *ref;     /* that led to it, for people */
@@ -16,7 +23,8 @@ struct image_item {
 	const char *diff_id;	/* or "" */
 	const uint8_t *head;	/* its first bytes, EROFS_HEAD of them where there are so many */
 	size_t head_len;
-	bool device; /* it belongs to the layer before it */
+	bool device;			   /* it belongs to the layer before it */
+	struct image_referrers *referrers; /* of the image that it is part of; or NULL */
 };
 
 /*

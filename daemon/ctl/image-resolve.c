@@ -20,6 +20,7 @@ struct ref {
 	bool device;
 	struct fetch_list list;	    /* of several objects; or empty: it is one */
 	struct context_look *looks; /* owned: at each of them; NULL: not yet */
+	struct image_referrers referrers;
 };
 
 struct resolve {
@@ -46,6 +47,7 @@ static void resolve_end(struct resolve *r)
 		free(r->refs[i].locator);
 		free(r->refs[i].looks);
 		fetch_list_end(&r->refs[i].list);
+		fetch_list_end(&r->refs[i].referrers.artifact);
 	}
 	free(r->refs);
 	free(r->items);
@@ -115,7 +117,7 @@ static int list_refs(struct resolve *r, const char *const *texts)
 
 /* ---- objects ------------------------------------------------------------------------------ */
 
-static struct image_item item_of(const struct ref *ref, const struct fetch_part *part)
+static struct image_item item_of(struct ref *ref, const struct fetch_part *part)
 {
 	struct image_item item = {
 		.ref = ref->locator,
@@ -128,6 +130,10 @@ static struct image_item item_of(const struct ref *ref, const struct fetch_part 
 
 	if (part) {
 		item.locator = part->locator;
+		ref->referrers.manifest_digest = ref->list.manifest_digest;
+		/* Whoever names a digest does not want to believe whoever pushes. */
+		if (*ref->list.manifest_digest && !strchr(ref->locator, '@'))
+			item.referrers = &ref->referrers;
 		item.identity = part->identity;
 		item.media_type = part->media_type;
 		item.digest = part->digest;
@@ -174,7 +180,7 @@ static void make_items(struct resolve *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->n_refs; i++) {
-		const struct ref *ref = &r->refs[i];
+		struct ref *ref = &r->refs[i];
 
 		if (ref->list.n_parts == 0)
 			r->items[n++] = item_of(ref, NULL);

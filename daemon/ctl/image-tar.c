@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/ctl/image-tar-fetch.h"
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/progress.h"
 #include "daemon/tarindex/layer.h"
@@ -242,6 +243,18 @@ static int index_layer(struct context *c, const struct image_item *item, bool gz
 	return r < 0 ? fail(item, r, error, layer_error(layer)) : 0;
 }
 
+/* By somebody else before us, or by us now. */
+static int find_index(struct context *c, const struct image_item *item, bool gzip,
+		      struct layer_files *files, char *error)
+{
+	_cleanup_free_ char *dir = index_dir(c);
+	int r = dir ? image_tar_fetch(c, item, gzip, dir, files, error) : no_memory(item, error);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return index_layer(c, item, gzip, files, error);
+}
+
 static int make(struct context *c, const struct image_item *item, bool gzip,
 		struct images_layer *ret, char *error)
 {
@@ -259,7 +272,7 @@ static int make(struct context *c, const struct image_item *item, bool gzip,
 	files = malloc(sizeof(*files));
 	if (!files)
 		return no_memory(item, error);
-	r = index_layer(c, item, gzip, files, error);
+	r = find_index(c, item, gzip, files, error);
 	if (r == 0)
 		r = set_layer(c, item, files, &layer, error);
 	free(files);

@@ -15,6 +15,10 @@ static const struct ctl_command commands[] = {
 	{ "build", "[OPTION]... OUT SOURCE...", "make an image of EROFS layers", ctl_image_build },
 	{ "push", "[OPTION]... LAYOUT oci://...", "upload an image to a registry", ctl_image_push },
 #endif
+#ifdef HAVE_TARMAP
+	{ "push-index", "[OPTION]... NAME", "upload what was made of tar layers",
+	  ctl_image_push_index },
+#endif
 	{ NULL },
 };
 

@@ -22,6 +22,7 @@ int ctl_image(int argc, char *argv[]);
 int ctl_image_add(int argc, char *argv[]);
 int ctl_image_build(int argc, char *argv[]); /* these two: build.h, push.h */
 int ctl_image_push(int argc, char *argv[]);
+int ctl_image_push_index(int argc, char *argv[]);
 int ctl_image_ls(int argc, char *argv[]);
 int ctl_image_inspect(int argc, char *argv[]);
 int ctl_image_rm(int argc, char *argv[]);

@@ -17,6 +17,8 @@
 
 enum { LAYER_ERROR_MAX = 400, LAYER_PATH_MAX = 4096 };
 
+enum layer_file { LAYER_IMAGE, LAYER_MAP, LAYER_GZINDEX };
+
 struct layer;
 
 struct layer_params {

@@ -9,6 +9,7 @@
 #include "fetchers/oci-error.h"
 #include "fetchers/oci-image.h"
 #include "fetchers/oci-manifest.h"
+#include "fetchers/oci-referrers.h"
 #include "fetchers/oci-token.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -57,6 +58,25 @@ static void check_image(const uint8_t *data, size_t n)
 	oci_image_end(&image);
 }
 
+static void check_referrers(const uint8_t *data, size_t n, const char *type)
+{
+	char why[OCI_WHY_MAX] = "", tag[OCI_DIGEST_MAX];
+	struct oci_referrers referrers;
+
+	if (oci_referrers_read(&referrers, (const char *)data, n, type, why) < 0) {
+		FUZZ_CHECK(*why);
+		return;
+	}
+	FUZZ_CHECK(referrers.n >= 1 && referrers.n <= OCI_REFERRERS_MAX);
+	for (size_t i = 0; i < referrers.n; i++) {
+		FUZZ_CHECK(oci_digest_valid(referrers.all[i].digest));
+		FUZZ_CHECK(!*type || strcmp(referrers.all[i].artifact_type, type) == 0);
+		oci_referrers_tag(tag, referrers.all[i].digest);
+		FUZZ_CHECK(strlen(tag) == 71);
+	}
+	oci_referrers_end(&referrers);
+}
+
 static void check_error(const uint8_t *data, size_t n)
 {
 	char *text = strndup((const char *)data, n), why[OCI_ERROR_MAX];
@@ -85,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	check_choice(data, n, "", &titled);
 	check_choice(data, n, "", &whole);
 	check_image(data, n);
+	check_referrers(data, n, "");
+	check_referrers(data, n, "application/vnd.cachefilld.tarindex.v1");
 	check_error(data, n);
 	if (oci_token_parse(&token, &seconds, (const char *)data, n, &why) == 0) {
 		FUZZ_CHECK(*token && !strpbrk(token, " \r\n") && seconds >= 1 && seconds <= 86400);

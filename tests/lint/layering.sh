@@ -41,7 +41,7 @@ daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
 daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h
 daemon/ctl/push*	daemon/ctl/* fetchers/oci-reference.h
-daemon/ctl/image-tar*	daemon/ctl/* daemon/images/images.h daemon/tarindex/layer.h
+daemon/ctl/image-tar*	daemon/ctl/* daemon/images/images.h daemon/tarindex/layer*.h daemon/engine/erofs.h
 daemon/ctl/image*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/engine/erofs.h daemon/loop/loop.h fetchers/fetcher.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
 proto/*			proto/*

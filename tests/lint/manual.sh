@@ -60,7 +60,7 @@ zsh=contrib/completions/_cachefillctl
 
 # commands PREFIX...: the names that its --help lists
 commands() {
-	"$ctl" "$@" --help | sed -n 's/^  \([a-z][a-z]*\) .*/\1/p'
+	"$ctl" "$@" --help | sed -n 's/^  \([a-z][a-z-]*\) .*/\1/p'
 }
 
 # page_of GROUP COMMAND: its own page, or its section of the common one
@@ -95,7 +95,7 @@ for place in man bash zsh; do same "options of cachefillctl" help $place; done
 
 for group in image trace als; do
 	commands $group > "$work/help"
-	sed -n "s/^\.Nm Cm $group \([a-z]*\).*/\1/p" man/cachefillctl.1 > "$work/man"
+	sed -n "s/^\.Nm Cm $group \([a-z-]*\).*/\1/p" man/cachefillctl.1 > "$work/man"
 	_cachefillctl_commands $group | tr ' ' '\n' > "$work/bash"
 	sed -n "s/.*'1:$group command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
 	for place in man bash zsh; do same "commands of cachefillctl $group" help $place; done

@@ -12,6 +12,7 @@
 #include "fetchers/oci-digest.h"
 #include "fetchers/oci-manifest.h"
 #include "fetchers/oci-reference.h"
+#include "fetchers/oci-referrers.h"
 #include "fetchers/oci-token.h"
 #include "tests/lib/run-suite.h"
 
@@ -35,6 +36,8 @@ static const struct {
 	{ "oci://h/r:t@" A "?blob", "h", "r", "t", A, OCI_SELECT_BLOB },
 	{ "oci://h/r:t?layer=12", "h", "r", "t", "", OCI_SELECT_LAYER, 12 },
 	{ "oci://h/r?title=a%20b%2ec%3f", "h", "r", "latest", "", OCI_SELECT_TITLE, 0, "a b.c?" },
+	{ "oci://h/r:t?referrers", "h", "r", "t", "", OCI_SELECT_REFERRERS },
+	{ "oci://h/r@" A "?referrers=a/b-c.d_e", "h", "r", "latest", A, OCI_SELECT_REFERRERS },
 	{ "oci://h/a%2Fb%3Av1", "h", "a/b", "v1", "" },
 	{ "oci://h/r@sha256%3A" HEX64, "h", "r", "latest", A },
 	{ "oci://h/r@sha512:" HEX64 HEX64, "h", "r", "latest", "sha512:" HEX64 HEX64 },
@@ -97,6 +100,9 @@ static const char *const no_references[] = {
 	"oci://h/r:t?layer=-1",
 	"oci://h/r:t?layer=99999",
 	"oci://h/r:t?title=",
+	"oci://h/r:t?referrersx",
+	"oci://h/r:t?referrers=a&b",
+	"oci://h/r:t?referrers=a%2fb",
 	"oci://h/r:t?title=%",
 	"oci://h/r:t?other=1",
 	/* A key is one name: it cannot select. */
@@ -271,6 +277,39 @@ START_TEST(manifest_is_chosen_from)
 }
 END_TEST
 
+/* The newest first, of the type that is wanted. */
+START_TEST(referrers_of_a_type)
+{
+	static const char text[] =
+		"{\"manifests\":[{\"digest\":\"" A "\",\"size\":1,\"artifactType\":\"x\"},"
+		"{\"digest\":\"" B "\",\"size\":2},"
+		"{\"digest\":\"" B "\",\"size\":3,\"artifactType\":\"x\"}]}";
+	static const char *const bad[] = {
+		"", "[]", "{}", "{\"manifests\":{}}", "{\"manifests\":[{}]}", "{\"manifests\":[1]}"
+	};
+	struct oci_referrers referrers;
+	char why[OCI_WHY_MAX] = "", tag[OCI_DIGEST_MAX];
+
+	ck_assert_int_eq(oci_referrers_read(&referrers, text, strlen(text), "x", why), 0);
+	ck_assert_uint_eq(referrers.n, 2);
+	ck_assert_str_eq(referrers.all[0].digest, B);
+	ck_assert_uint_eq(referrers.all[0].size, 3);
+	ck_assert_str_eq(referrers.all[1].digest, A);
+	oci_referrers_end(&referrers);
+	ck_assert_int_eq(oci_referrers_read(&referrers, text, strlen(text), "", why), 0);
+	ck_assert_uint_eq(referrers.n, 3);
+	oci_referrers_end(&referrers);
+	ck_assert_int_eq(oci_referrers_read(&referrers, text, strlen(text), "y", why), -ENOENT);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(oci_referrers_read(&referrers, bad[i], strlen(bad[i]), "", why),
+				 -EPROTO);
+	oci_referrers_tag(tag, A);
+	ck_assert_str_eq(tag, "sha256-" HEX64);
+	oci_referrers_tag(tag, "sha512:" HEX64 HEX64);
+	ck_assert_str_eq(tag, "sha512-" HEX64);
+}
+END_TEST
+
 static const char *choice_for(const char *platform_text)
 {
 	static const char text[] = "{\"manifests\":[" LAYER(
@@ -431,6 +470,7 @@ int main(void)
 	tcase_add_loop_test(tc, no_challenge, 0, N(no_challenges));
 	tcase_add_test(tc, challenge_too_long_is_not_cut);
 	tcase_add_loop_test(tc, manifest_is_chosen_from, 0, N(manifests));
+	tcase_add_test(tc, referrers_of_a_type);
 	tcase_add_test(tc, variants);
 	tcase_add_test(tc, platforms);
 	tcase_add_test(tc, digests);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 #: kernels 6.12 6.1
 #: needs cachefilld
+#: guest own
 #: seconds 300
 #
 # Whoever mounts or unmounts is killed at any moment, interrupted, or undone by hand: the next command

@@ -188,15 +188,16 @@ static void run(struct gunzip_read *r)
 {
 	for (int steps = 0; steps < STEPS && !r->over; steps++) {
 		uint64_t out = r->cursor->out;
-		size_t used = 0;
+		size_t left = r->avail - r->used, used = 0;
 		int err;
 
 		if (r->filled == r->base.read->len) {
 			end(r, 0);
 			return;
 		}
-		err = gunzip_cursor_step(r->cursor, index_of(r), r->piece + r->used,
-					 r->avail - r->used, &used);
+		err = gunzip_cursor_step(r->cursor, index_of(r),
+					 left > 0 ? r->piece + r->used : (const void *)"", left,
+					 &used);
 		r->used += used;
 		if (err < 0) {
 			fail(r, err,

@@ -294,7 +294,7 @@ START_TEST(extended_headers)
 	tar_make_pax(&tar, records, NULL, 6);
 	tar_make_header(&tar, (struct tar_make_entry){ "name", .size = 77 });
 	tar_make_raw(&tar, "abc", 3);
-	tar_make_raw(&tar, "x", 509);
+	tar_make_raw(&tar, NULL, 509);
 	ADD("after", .size = 1);
 	index_whole();
 	check_content("other", "abc", 3);

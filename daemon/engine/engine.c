@@ -69,14 +69,12 @@ struct engine *engine_free(struct engine *e)
 int engine_add_source(struct engine *e, const struct engine_source_config *source,
 		      uint32_t *ret_number)
 {
-	struct engine_observer *observer = e->sched.observer;
 	uint32_t number = (uint32_t)e->sched.n_sources;
 
 	if (number == e->config->n_sources + e->config->n_spare)
 		return -ENOSPC;
 	sched_add_source(&e->sched, source);
-	if (observer)
-		observer->added(observer, number, source);
+	OBSERVE(&e->sched, added, number, source);
 	*ret_number = number;
 	return 0;
 }
@@ -160,8 +158,7 @@ int engine_add_object(struct engine *e, struct object **ret, struct source *sour
 	}
 	e->sched.stats.objects++;
 	o->number = ++e->numbers;
-	if (e->sched.observer)
-		e->sched.observer->opened(e->sched.observer, o);
+	OBSERVE(&e->sched, opened, o);
 	if (o->whole)
 		log_notice(
 			"%s: a compressed EROFS image: all %llu bytes are fetched before it can be "
@@ -187,6 +184,8 @@ void engine_open_answer(struct engine_open *open, int err, struct object *object
 	open->object = err < 0 ? NULL : object;
 	if (err < 0)
 		e->sched.stats.opens_failed++;
+	e->sched.opens--;
+	OBSERVE(&e->sched, answered, open, err);
 	loop_defer(e->config->loop, &open->answer);
 }
 
@@ -330,7 +329,9 @@ void engine_open(struct engine *e, struct engine_open *open)
 	open->engine = e;
 	open->opening = NULL;
 	open->answer = (struct loop_deferred){ .run = open_answered };
+	open->begun = loop_now(e->config->loop);
 	e->sched.stats.opens++;
+	e->sched.opens++;
 	err = open_start(e, open);
 	if (err < 0)
 		engine_open_answer(open, err, NULL);
@@ -356,6 +357,7 @@ void engine_close(struct object *o, struct sink *sink, struct engine_close *clos
 		HASH_DEL(e->objects, o);
 		e->sched.stats.objects--;
 		object_fail(o, -ECANCELED);
+		OBSERVE(&e->sched, closed, o);
 	}
 	names_unbind(e->names, sink->id, sink->generation);
 	if (o->sink == sink)

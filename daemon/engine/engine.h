@@ -28,6 +28,7 @@
 #include "fetchers/fetcher.h"
 
 struct engine;
+struct engine_demand;
 struct engine_observer;
 struct engine_open;
 struct object;
@@ -98,7 +99,7 @@ struct engine_config {
 	uint64_t buffers;		  /* bytes */
 	uint64_t readahead_max;		  /* bytes */
 	uint64_t names_max;		  /* bytes of names that are remembered; 0: none are */
-	struct engine_observer *observer; /* or NULL */
+	struct engine_observer *observer; /* the first that is told, or NULL */
 };
 
 int engine_new(struct engine **ret, const struct engine_config *config);
@@ -130,7 +131,7 @@ void engine_shutdown(struct engine *engine, void (*done)(void *), void *arg);
 /*
  * Told of work as it ends, for recording and measuring. Called from inside the engine: it must not
  * call back but by the object_...() below, and cannot fail. Arguments are borrowed for the call.
- * Every member is set.
+ * A member that is NULL is not told.
  */
 struct engine_observer {
 	/* There is one more source. */
@@ -138,6 +139,12 @@ struct engine_observer {
 		      const struct engine_source_config *config);
 	/* An object exists now, with its pinned identity. */
 	void (*opened)(struct engine_observer *observer, struct object *object);
+	/* Nobody has it open any more. */
+	void (*closed)(struct engine_observer *observer, struct object *object);
+	/* How an engine_open() and an engine_demand() end: done() follows. */
+	void (*answered)(struct engine_observer *observer, const struct engine_open *open, int err);
+	void (*served)(struct engine_observer *observer, struct object *object,
+		       const struct engine_demand *demand, int err);
 	/*
 	 * An origin has answered a look, or nobody waits for its answer any more (-ETIMEDOUT,
 	 * -ESHUTDOWN). size: 0 unless err is 0.
@@ -150,7 +157,13 @@ struct engine_observer {
 	/* A write to the cache file has ended; work->len is what was stored. */
 	void (*stored)(struct engine_observer *observer, struct object *object,
 		       const struct engine_work *work);
+	/* private */
+	TAILQ_ENTRY(engine_observer) link;
 };
+
+/* One more observer, told after those before it. It is borrowed until it is taken away. */
+void engine_observe(struct engine *engine, struct engine_observer *observer);
+void engine_unobserve(struct engine *engine, struct engine_observer *observer);
 
 /* ---- open and close ---------------------------------------------------------------------- */
 
@@ -173,6 +186,7 @@ struct engine_open {
 	struct engine *engine;
 	struct opening *opening;
 	struct object *object;
+	uint64_t begun; /* ns */
 	int err;
 	TAILQ_ENTRY(engine_open) link;
 };
@@ -251,6 +265,7 @@ struct engine_demand {
 	struct loop_timer deadline;
 	struct loop_deferred answer;
 	uint64_t pos, end; /* blocks still to come */
+	uint64_t begun;	   /* ns */
 	int err;
 	bool answered;
 	TAILQ_ENTRY(engine_demand) link;	/* in object->demands */
@@ -297,3 +312,62 @@ struct engine_stats {
 };
 
 struct engine_stats engine_stats(const struct engine *engine);
+
+/* ---- what there is now -------------------------------------------------------------------- */
+
+/* Views are borrowed for the call. No visit() may call the engine but by object_...(). */
+
+struct engine_gauges {
+	uint64_t opens, demands; /* that wait for their answer */
+	uint64_t flights;	 /* in any state */
+	uint64_t buffers_used, buffers_max;
+	struct names_stats names;
+};
+
+void engine_gauges(const struct engine *engine, struct engine_gauges *ret);
+
+struct object_view {
+	unsigned int opens;   /* references */
+	unsigned int demands; /* that wait */
+	unsigned int flights; /* in any state */
+	bool attached;	      /* there is a sink, with this id */
+	uint32_t id;
+	bool filling;		/* a compressed image that is not complete */
+	uint64_t cached;	/* bytes that its file has, as its file system says; 0: no sink */
+	int last_err;		/* what failed last, since it was opened; 0: nothing */
+	const char *last_error; /* more about it, or "" */
+	uint64_t failed_at;	/* ns, of last_err */
+};
+
+void object_look(const struct object *object, struct object_view *ret);
+
+/* Open objects with a number above `after`, in the order of their numbers, until visit() says
+ * false. */
+void engine_each_object(const struct engine *engine, uint64_t after,
+			bool (*visit)(void *arg, const struct object *object), void *arg);
+
+/* Borrowed, and without a reference: until it is closed. NULL: it is not open. */
+const struct object *engine_peek_object(const struct engine *engine, struct bytes volume,
+					struct bytes cookie);
+
+struct flight_view {
+	const struct object *object;
+	const char *state; /* "queued", "fetching", "storing" */
+	enum engine_class class;
+	uint64_t off, len;	 /* bytes */
+	uint64_t filled, stored; /* bytes from its front */
+	uint64_t wished, begun;	 /* ns, as in struct engine_work; begun 0: not yet */
+	unsigned int waiters;	 /* demands */
+};
+
+/* Until visit() says false. */
+void engine_each_flight(const struct engine *engine,
+			bool (*visit)(void *arg, const struct flight_view *flight), void *arg);
+
+struct source_view {
+	unsigned int running;		    /* requests at the origin */
+	unsigned int looks, demands, ahead; /* that wait for their turn */
+	uint64_t buffers;		    /* bytes that it holds */
+};
+
+void engine_look_at_source(const struct engine *engine, uint32_t number, struct source_view *ret);

@@ -46,7 +46,6 @@ static void flight_read_progress(struct fetch_read *read, size_t filled)
 
 static void flight_fetched(const struct flight *f, int err)
 {
-	struct engine_observer *observer = f->object->sched->observer;
 	struct engine_work work = {
 		.off = f->read.off,
 		.len = f->read.len,
@@ -55,9 +54,8 @@ static void flight_fetched(const struct flight *f, int err)
 		.err = err,
 	};
 
-	if (observer)
-		observer->fetched(observer, f->object, &work, err < 0 ? f->filled : f->read.len,
-				  (enum engine_class)f->class);
+	OBSERVE(f->object->sched, fetched, f->object, &work, err < 0 ? f->filled : f->read.len,
+		(enum engine_class)f->class);
 }
 
 static void flight_read_done(struct fetch_read *read, int err)
@@ -273,7 +271,6 @@ static void flight_end(struct flight *f)
 
 static void flight_stored(const struct flight *f, uint64_t stored, int err)
 {
-	struct engine_observer *observer = f->object->sched->observer;
 	struct engine_work work = {
 		.off = f->from * CACHE_BLOCK + f->stored,
 		.len = stored,
@@ -282,8 +279,7 @@ static void flight_stored(const struct flight *f, uint64_t stored, int err)
 		.err = err,
 	};
 
-	if (observer)
-		observer->stored(observer, f->object, &work);
+	OBSERVE(f->object->sched, stored, f->object, &work);
 }
 
 static void flight_write_done(struct sink_write *write, uint64_t stored, int err)

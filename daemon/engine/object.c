@@ -33,6 +33,7 @@ static struct object *object_free(struct object *o)
 	free(o->name);
 	free(o->locator);
 	free(o->validator);
+	free(o->last_error);
 	free(o);
 	return NULL;
 }
@@ -177,10 +178,21 @@ static void object_speak_again(struct loop_timer *timer)
 	o->muted = 0;
 }
 
+/* For who asks later; without memory it is only the errno. */
+static void object_note_failure(struct object *o, const char *what, int err, const char *detail)
+{
+	o->last_err = err;
+	o->failed_at = loop_now(o->sched->loop);
+	free(o->last_error);
+	if (asprintf(&o->last_error, "%s%s%s", what, *detail ? ": " : "", detail) < 0)
+		o->last_error = NULL;
+}
+
 void object_log_failure(struct object *o, const char *what, int err, const char *detail)
 {
 	char origin[512];
 
+	object_note_failure(o, what, err, detail);
 	if (loop_timer_armed(&o->quiet)) {
 		o->muted++;
 		return;
@@ -379,6 +391,8 @@ void demand_answer(struct engine_demand *d, int err)
 	loop_timer_cancel(&d->deadline);
 	if (err < 0)
 		o->sched->stats.demands_failed++;
+	o->sched->demands--;
+	OBSERVE(o->sched, served, o, d, err);
 	loop_defer(o->sched->loop, &d->answer);
 }
 
@@ -456,10 +470,12 @@ void engine_demand(struct object *o, struct engine_demand *d)
 	d->object = o;
 	d->flight = NULL;
 	d->answered = false;
+	d->begun = loop_now(o->sched->loop);
 	d->deadline = (struct loop_timer){ .fire = demand_expired };
 	d->answer = (struct loop_deferred){ .run = demand_answered };
 	TAILQ_INSERT_TAIL(&o->demands, d, link);
 	o->sched->stats.demands++;
+	o->sched->demands++;
 	o->sched->stats.demand_bytes += d->len;
 
 	if (!add_u64(d->off, d->len, &end) || d->off >= bytes || d->len == 0) {

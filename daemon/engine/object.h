@@ -52,6 +52,10 @@ struct object {
 	struct loop_timer quiet; /* armed: errors of this object are only counted */
 	unsigned int muted;
 
+	int last_err;	    /* 0: nothing has failed yet */
+	char *last_error;   /* owned: what failed, or NULL */
+	uint64_t failed_at; /* ns */
+
 	size_t volume_len, key_len;
 	UT_hash_handle hh;
 	uint8_t key[]; /* volume, NUL, cookie */

@@ -164,11 +164,9 @@ static void opening_fall_back(struct opening *p, int err, const char *detail)
 static void opening_observe(const struct opening *p, int err)
 {
 	const struct sched *sched = &p->engine->sched;
-	struct engine_observer *observer = sched->observer;
 
-	if (observer)
-		observer->looked(observer, p->open, (uint32_t)(p->source - sched->sources),
-				 err < 0 ? 0 : p->look.identity.size, p->begun, err);
+	OBSERVE(sched, looked, p->open, (uint32_t)(p->source - sched->sources),
+		err < 0 ? 0 : p->look.identity.size, p->begun, err);
 }
 
 static void opening_looked(struct fetch_look *look, int err)

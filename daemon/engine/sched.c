@@ -116,11 +116,13 @@ int sched_init(struct sched *s, const struct engine_config *config)
 {
 	*s = (struct sched){
 		.loop = config->loop,
-		.observer = config->observer,
 		.run = { .run = sched_run },
 		.idle = { .fire = sched_idle },
 		.sources = calloc(config->n_sources + config->n_spare + 1, sizeof(struct source)),
 	};
+	TAILQ_INIT(&s->observers);
+	if (config->observer)
+		TAILQ_INSERT_TAIL(&s->observers, config->observer, link);
 	if (!s->sources)
 		return -ENOMEM;
 	for (size_t i = 0; i < config->n_sources; i++)

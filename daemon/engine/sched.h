@@ -12,6 +12,7 @@
 
 #include "daemon/engine/bufpool.h"
 #include "daemon/engine/engine.h"
+#include "daemon/engine/observers.h"
 
 enum flight_class {
 	FLIGHT_DEMAND = ENGINE_DEMAND, /* a reader sleeps */
@@ -32,14 +33,15 @@ struct source {
 
 struct sched {
 	struct loop *loop;
-	struct engine_observer *observer; /* or NULL */
-	struct bufpool *pool;		  /* owned */
-	struct source *sources;		  /* owned; room for those that may be added */
+	struct observer_list observers;
+	struct bufpool *pool;	/* owned */
+	struct source *sources; /* owned; room for those that may be added */
 	size_t n_sources, next;
 	struct loop_deferred run;
 	void (*ran)(struct sched *sched); /* whatever could start has been started */
 	struct loop_timer idle;
-	unsigned int flights; /* all that exist, in any state */
+	unsigned int flights;	     /* all that exist, in any state */
+	unsigned int opens, demands; /* that have no answer yet */
 	struct engine_stats stats;
 };
 

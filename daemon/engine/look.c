@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What there is now, for people and for metrics. Everything is read where it is; nothing is kept
+ * for this but the counts that would be slow to find.
+ */
+#include <sys/stat.h>
+
+#include "daemon/engine/engine-internal.h"
+#include "daemon/engine/flight.h"
+#include "daemon/util/checked.h"
+
+void engine_observe(struct engine *e, struct engine_observer *observer)
+{
+	TAILQ_INSERT_TAIL(&e->sched.observers, observer, link);
+}
+
+void engine_unobserve(struct engine *e, struct engine_observer *observer)
+{
+	TAILQ_REMOVE(&e->sched.observers, observer, link);
+}
+
+void engine_gauges(const struct engine *e, struct engine_gauges *ret)
+{
+	*ret = (struct engine_gauges){
+		.opens = e->sched.opens,
+		.demands = e->sched.demands,
+		.flights = e->sched.flights,
+		.buffers_used = bufpool_used(e->sched.pool),
+		.buffers_max = bufpool_budget(e->sched.pool),
+		.names = names_stats(e->names),
+	};
+}
+
+/* The blocks that the file system has given to it: an inode in memory is asked, not the disk. */
+static uint64_t cached_bytes(const struct object *o)
+{
+	struct stat st;
+
+	if (!o->sink || fstat(o->sink->fd, &st) < 0)
+		return 0;
+	return min_u64((uint64_t)st.st_blocks * 512, o->residency.blocks * CACHE_BLOCK);
+}
+
+void object_look(const struct object *o, struct object_view *ret)
+{
+	const struct engine_demand *d;
+	const struct flight *f;
+
+	*ret = (struct object_view){
+		.opens = o->refs,
+		.attached = o->sink != NULL,
+		.id = o->sink ? o->sink->id : 0,
+		.filling = o->whole,
+		.cached = cached_bytes(o),
+		.last_err = o->last_err,
+		.last_error = o->last_error ? o->last_error : "",
+		.failed_at = o->failed_at,
+	};
+	TAILQ_FOREACH(d, &o->demands, link)
+		ret->demands++;
+	TAILQ_FOREACH(f, &o->flights, object_link)
+		ret->flights++;
+}
+
+/* The table keeps them in the order of their making. */
+void engine_each_object(const struct engine *e, uint64_t after,
+			bool (*visit)(void *arg, const struct object *object), void *arg)
+{
+	for (const struct object *o = e->objects; o; o = o->hh.next)
+		if (o->number > after && !visit(arg, o))
+			return;
+}
+
+const struct object *engine_peek_object(const struct engine *e, struct bytes volume,
+					struct bytes cookie)
+{
+	for (const struct object *o = e->objects; o; o = o->hh.next)
+		if (bytes_equal(object_volume(o), volume) && bytes_equal(object_cookie(o), cookie))
+			return o;
+	return NULL;
+}
+
+static void flight_look(const struct flight *f, struct flight_view *ret)
+{
+	static const char *const states[] = {
+		[FLIGHT_QUEUED] = "queued",
+		[FLIGHT_FETCHING] = "fetching",
+		[FLIGHT_DRAINING] = "storing",
+	};
+	const struct engine_demand *d;
+
+	*ret = (struct flight_view){
+		.object = f->object,
+		.state = states[f->state],
+		.class = (enum engine_class)f->class,
+		.off = f->from * CACHE_BLOCK,
+		.len = flight_bytes(f),
+		.filled = f->filled,
+		.stored = f->stored,
+		.wished = f->wished,
+		.begun = f->begun,
+	};
+	TAILQ_FOREACH(d, &f->waiters, flight_link)
+		ret->waiters++;
+}
+
+void engine_each_flight(const struct engine *e,
+			bool (*visit)(void *arg, const struct flight_view *flight), void *arg)
+{
+	struct flight_view view;
+	const struct flight *f;
+
+	for (const struct object *o = e->objects; o; o = o->hh.next)
+		TAILQ_FOREACH(f, &o->flights, object_link) {
+			flight_look(f, &view);
+			if (!visit(arg, &view))
+				return;
+		}
+}
+
+static unsigned int flights_in(const struct flight_list *list)
+{
+	const struct flight *f;
+	unsigned int n = 0;
+
+	TAILQ_FOREACH(f, list, queue_link)
+		n++;
+	return n;
+}
+
+void engine_look_at_source(const struct engine *e, uint32_t number, struct source_view *ret)
+{
+	const struct source *source = &e->sched.sources[number];
+	const struct opening *p;
+
+	*ret = (struct source_view){
+		.running = source->running,
+		.demands = flights_in(&source->queue[FLIGHT_DEMAND]),
+		.ahead = flights_in(&source->queue[FLIGHT_AHEAD]),
+		.buffers = source->bytes,
+	};
+	TAILQ_FOREACH(p, &source->looks, queue_link)
+		ret->looks++;
+}

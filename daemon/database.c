@@ -33,7 +33,44 @@ static int check_integrity(sqlite3 *db)
 	return r == SQLITE_OK && !sound ? SQLITE_CORRUPT : r;
 }
 
-static int prepare_schema(sqlite3 *db, const struct database_kind *kind)
+/* What is empty gets the schema, what is older is upgraded step by step. */
+static int change_tables(sqlite3 *db, const struct database_kind *kind, int64_t version)
+{
+	char text[64];
+	int r = SQLITE_OK;
+
+	if (version == kind->version)
+		return SQLITE_OK;
+	if (version == 0)
+		r = sqlite3_exec(db, kind->schema, NULL, NULL, NULL);
+	else
+		for (; r == SQLITE_OK && version < kind->version; version++)
+			r = sqlite3_exec(db, kind->upgrades[version - 1], NULL, NULL, NULL);
+	if (r != SQLITE_OK)
+		return r;
+	snprintf(text, sizeof(text), "PRAGMA user_version = %lld", (long long)kind->version);
+	return sqlite3_exec(db, text, NULL, NULL, NULL);
+}
+
+/* Never half. Whoever was faster has done it: the version is that of the transaction. */
+static int change_schema(sqlite3 *db, const struct database_kind *kind)
+{
+	int64_t version = 0;
+	int r = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+
+	if (r == SQLITE_OK)
+		r = database_number(db, "PRAGMA user_version", &version);
+	if (r == SQLITE_OK)
+		r = change_tables(db, kind, version);
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
+	/* The tables are not those that an upgrade is made for. */
+	return r == SQLITE_ERROR ? DATABASE_FOREIGN : r;
+}
+
+/* Before anything is set, which would be written into somebody else's file. */
+static int check_version(sqlite3 *db, const struct database_kind *kind, bool *ret_empty,
+			 bool *ret_current)
 {
 	int64_t version = 0, tables = 0;
 	int r = database_number(db, "PRAGMA user_version", &version);
@@ -42,14 +79,29 @@ static int prepare_schema(sqlite3 *db, const struct database_kind *kind)
 		r = database_number(db, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (r != SQLITE_OK)
 		return r;
-	if (version == 0 && tables == 0)
-		return kind->schema ? sqlite3_exec(db, kind->schema, NULL, NULL, NULL)
-				    : DATABASE_EMPTY;
+	*ret_empty = version == 0 && tables == 0;
+	*ret_current = version == kind->version;
+	if (*ret_empty)
+		return kind->schema ? SQLITE_OK : DATABASE_EMPTY;
 	if (version > kind->version)
 		return DATABASE_NEWER;
-	if (version != kind->version)
+	if (version < 1 || (version < kind->version && !kind->upgrades))
 		return DATABASE_FOREIGN;
-	return check_integrity(db);
+	return SQLITE_OK;
+}
+
+static int prepare_database(sqlite3 *db, const struct database_kind *kind)
+{
+	bool empty, current;
+	int r = check_version(db, kind, &empty, &current);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(db, kind->settings, NULL, NULL, NULL);
+	if (r == SQLITE_OK && !empty)
+		r = check_integrity(db);
+	if (r == SQLITE_OK && !current)
+		r = change_schema(db, kind);
+	return r;
 }
 
 int database_prepare(sqlite3 *db, sqlite3_stmt **ret, const char *sql)
@@ -74,9 +126,7 @@ int database_open(sqlite3 **ret, const struct database_kind *kind, const char *p
 	if (r == SQLITE_OK)
 		r = sqlite3_busy_timeout(db, kind->patience_ms);
 	if (r == SQLITE_OK)
-		r = sqlite3_exec(db, kind->settings, NULL, NULL, NULL);
-	if (r == SQLITE_OK)
-		r = prepare_schema(db, kind);
+		r = prepare_database(db, kind);
 	if (r != SQLITE_OK) {
 		sqlite3_close(db);
 		return r < 0 ? r : r & 0xff;
@@ -94,6 +144,8 @@ const char *database_reason(int result)
 		return "of a later version";
 	case DATABASE_EMPTY:
 		return "empty";
+	case DATABASE_NO_FILE:
+		return "a directory, a link, or another thing that is no file";
 	default:
 		return sqlite3_errstr(result);
 	}
@@ -101,7 +153,8 @@ const char *database_reason(int result)
 
 bool database_is_spoiled(int result)
 {
-	return result == SQLITE_CORRUPT || result == SQLITE_NOTADB || result == DATABASE_FOREIGN;
+	return result == SQLITE_CORRUPT || result == SQLITE_NOTADB || result == DATABASE_FOREIGN ||
+	       result == DATABASE_NO_FILE;
 }
 
 /* The log and its index go along: a database without its log is another one. */
@@ -131,12 +184,16 @@ bool database_set_aside(const struct database_kind *kind, const char *path, int 
 }
 
 /* Creates the file itself: SQLite would use the umask, and gives its log the mode of the file. */
-bool database_make_file(const char *dir, const char *path)
+int database_make_file(const char *dir, const char *path)
 {
 	_cleanup_close_ int fd = -1;
+	struct stat st;
 
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
-		return false;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return fd >= 0 && fchmod(fd, 0600) == 0;
+		return SQLITE_CANTOPEN;
+	/* Not opened to find out: nobody may be at the other end of a FIFO. */
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return DATABASE_NO_FILE;
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	return fd >= 0 && fchmod(fd, 0600) == 0 ? SQLITE_OK : SQLITE_CANTOPEN;
 }

@@ -16,12 +16,17 @@
 #define DATABASE_NEWER (-2)
 /* Nothing is in it yet, and the kind has no schema to put there. */
 #define DATABASE_EMPTY (-3)
+/* A directory, a symbolic link or the like has its name. */
+#define DATABASE_NO_FILE (-4)
 
 struct database_kind {
 	const char *name;     /* begins our lines of the log */
-	const char *schema;   /* for a new file, with BEGIN, COMMIT and user_version; or NULL */
+	const char *schema;   /* of a new file; or NULL: it is not ours to make */
 	const char *settings; /* of each connection */
-	int64_t version;
+	/* [N - 1] makes version N + 1 of N; NULL: other versions than this one are foreign. Run in
+	 * one transaction, as the schema is. */
+	const char *const *upgrades;
+	int64_t version; /* from 1; kept as user_version */
 	int patience_ms; /* how long others may be in the way */
 };
 
@@ -37,14 +42,15 @@ void database_release(sqlite3_stmt *stmt);
 /* First column of the first row. */
 int database_number(sqlite3 *db, const char *sql, int64_t *ret);
 
-/* Creates the file (0600), and dir (0700) when it is missing; false with errno. */
-bool database_make_file(const char *dir, const char *path);
+/* Creates the file (0600), and dir (0700) when it is missing. SQLITE_OK; DATABASE_NO_FILE; or
+ * SQLITE_CANTOPEN, with errno. */
+int database_make_file(const char *dir, const char *path);
 
 /* Can it be set aside, or is it the disk, somebody else, or a later version? */
 bool database_is_spoiled(int result);
 
-/* Renames the file and its log to PATH.bad-N, N from 1 to 9, and says so in the log; false (also
- * logged): it is where it was. */
+/* Renames the file (or what has its name) and its log to PATH.bad-N, N from 1 to 9, and says so in
+ * the log; false (also logged): it is where it was. */
 bool database_set_aside(const struct database_kind *kind, const char *path, int result);
 
 const char *database_reason(int result);

@@ -18,16 +18,13 @@ struct state {
 
 /* The checks repeat what state_put() refuses, so that quick_check finds what others wrote. */
 static const char schema[] =
-	"BEGIN;"
 	"CREATE TABLE object("
 	" volume BLOB NOT NULL, cookie BLOB NOT NULL,"
 	" size INTEGER NOT NULL CHECK(size >= 0),"
 	" locator TEXT NOT NULL CHECK(length(CAST(locator AS BLOB)) < 4096),"
 	" validator TEXT NOT NULL CHECK(length(CAST(validator AS BLOB)) < 256),"
 	" whole INTEGER NOT NULL,"
-	" PRIMARY KEY(volume, cookie)) STRICT, WITHOUT ROWID;"
-	"PRAGMA user_version = 1;"
-	"COMMIT;";
+	" PRIMARY KEY(volume, cookie)) STRICT, WITHOUT ROWID;";
 
 /*
  * A small cache: the database is asked once per OPEN, never per READ. In WAL mode NORMAL means
@@ -100,19 +97,18 @@ static int open_on_disk(struct state *state, const char *dir)
 	if (snprintf(path, sizeof(path), "%s/state.db", dir) >= (int)sizeof(path))
 		return SQLITE_CANTOPEN;
 	for (int attempt = 0;; attempt++) {
-		if (!database_make_file(dir, path)) {
-			log_warning("state: %s cannot be used: %m", path);
-			return SQLITE_CANTOPEN;
-		}
-		r = open_database(state, path);
+		errno = 0;
+		r = database_make_file(dir, path);
+		if (r == SQLITE_OK)
+			r = open_database(state, path);
 		if (r == SQLITE_OK)
 			return r;
-		/* What a later version knew is learnt again. */
-		if ((!database_is_spoiled(r) && r != DATABASE_NEWER) || attempt > 0 ||
-		    !database_set_aside(&kind, path, r))
+		if (!database_is_spoiled(r) || attempt > 0 || !database_set_aside(&kind, path, r))
 			break;
 	}
-	log_warning("state: %s cannot be used: %s", path, database_reason(r));
+	log_warning("state: %s cannot be used: %s%s", path,
+		    r == SQLITE_CANTOPEN && errno ? strerror(errno) : database_reason(r),
+		    r == DATABASE_NEWER ? "; it is left as it is for that one" : "");
 	return r;
 }
 

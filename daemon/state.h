@@ -25,9 +25,10 @@ struct state_object {
 };
 
 /*
- * Opens or creates DIR/state.db (0600). A corrupt or newer database is set aside as
- * state.db.bad-N with a log line, and an empty one is used: service goes on. DIR NULL, or a
- * directory that cannot be written: kept in memory, with a warning.
+ * Opens or creates DIR/state.db (0600). What is damaged, or no database of ours, is set aside as
+ * state.db.bad-N with a log line, and an empty one is used: service goes on. DIR NULL, a directory
+ * that cannot be written, a database that somebody else has locked or that a later version has
+ * written, which is left to that one: kept in memory, with a warning.
  */
 int state_open(struct state **ret, const char *dir);
 struct state *state_close(struct state *state);

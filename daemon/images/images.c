@@ -11,7 +11,6 @@
 
 /* The checks repeat what images_put() refuses, so that quick_check finds what others wrote. */
 static const char schema[] =
-	"BEGIN;"
 	"CREATE TABLE object("
 	" id INTEGER PRIMARY KEY,"
 	" cookie TEXT NOT NULL UNIQUE"
@@ -49,9 +48,7 @@ static const char schema[] =
 	" validator TEXT NOT NULL CHECK(length(CAST(validator AS BLOB)) < 256),"
 	" PRIMARY KEY(image, layer, position),"
 	" FOREIGN KEY(image, layer) REFERENCES layer ON DELETE CASCADE) STRICT, WITHOUT ROWID;"
-	"CREATE INDEX place_object ON place(object);"
-	"PRAGMA user_version = 1;"
-	"COMMIT;";
+	"CREATE INDEX place_object ON place(object);";
 
 /* What a person added is on the disk when the tool says so. */
 static const char settings[] = "PRAGMA cache_size = -256;"
@@ -102,9 +99,9 @@ static int open_database(struct images *images, const char *path, enum images_ac
 static int open_for_writing(struct images *images, const char *dir, const char *path)
 {
 	for (int attempt = 0;; attempt++) {
-		int r = SQLITE_CANTOPEN;
+		int r = database_make_file(dir, path);
 
-		if (database_make_file(dir, path))
+		if (r == SQLITE_OK)
 			r = open_database(images, path, IMAGES_WRITE);
 		if (!database_is_spoiled(r) || attempt > 0 ||
 		    !database_set_aside(&kinds[IMAGES_WRITE], path, r))

@@ -476,7 +476,16 @@ START_TEST(test_where_the_disk_refuses)
 	snprintf(path, sizeof(path), "%s/missing/missing", dir);
 	ck_assert_int_lt(images_open(&images, path, IMAGES_WRITE, error), 0);
 	ck_assert_int_eq(symlink("/dev/null", file), 0);
-	ck_assert_int_eq(images_open(&images, dir, IMAGES_WRITE, error), -ELOOP);
+	images_close(open_images(IMAGES_WRITE));
+	ck_assert(exists(".bad-1"));
+	ck_assert_int_eq(unlink(file), 0);
+
+	/* A reader sets nothing aside. */
+	ck_assert_int_eq(mkdir(file, 0700), 0);
+	ck_assert_int_lt(images_open(&images, dir, IMAGES_READ, error), 0);
+	ck_assert_ptr_nonnull(strstr(error, file));
+	images_close(open_images(IMAGES_WRITE));
+	ck_assert(exists(".bad-2"));
 }
 END_TEST
 

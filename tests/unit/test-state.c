@@ -296,21 +296,38 @@ START_TEST(test_damage_in_the_middle_is_set_aside)
 }
 END_TEST
 
-START_TEST(test_other_versions_and_schemas_are_set_aside)
+START_TEST(test_other_schemas_are_set_aside)
 {
 	fill(1);
-	run_sql("PRAGMA user_version = 2");
+	run_sql("PRAGMA user_version = 0");
 	expect_set_aside(".bad-1");
 
-	run_sql("PRAGMA user_version = 0");
-	expect_set_aside(".bad-2");
-
 	run_sql("ALTER TABLE object RENAME COLUMN locator TO place");
-	expect_set_aside(".bad-3");
+	expect_set_aside(".bad-2");
 
 	run_sql("PRAGMA ignore_check_constraints = 1;"
 		"UPDATE object SET size = -1");
-	expect_set_aside(".bad-4");
+	expect_set_aside(".bad-3");
+}
+END_TEST
+
+START_TEST(test_what_has_the_name_of_the_file_is_set_aside)
+{
+	char inside[TEMPORARY_MAX + 32];
+
+	ck_assert_int_eq(mkdir(file, 0700), 0);
+	snprintf(inside, sizeof(inside), "%s/precious", file);
+	write_file(inside, "kept", 4);
+	expect_set_aside(".bad-1/precious");
+
+	/* Somebody else's choice of where our records go is not followed. */
+	unlink(file);
+	ck_assert_int_eq(symlink("/dev/null", file), 0);
+	expect_set_aside(".bad-2");
+
+	unlink(file);
+	ck_assert_int_eq(mkfifo(file, 0600), 0);
+	expect_set_aside(".bad-3");
 }
 END_TEST
 
@@ -358,10 +375,40 @@ START_TEST(test_kept_in_memory_where_the_disk_refuses)
 
 	snprintf(path, sizeof(path), "%s/missing/missing", dir);
 	expect_memory(path);
+}
+END_TEST
 
-	/* Somebody else's choice of where our records go is not followed. */
-	ck_assert_int_eq(symlink("/dev/null", file), 0);
+/* Who goes back to the later version finds what it knew. */
+START_TEST(test_later_version_is_left_as_it_is)
+{
+	fill(1);
+	run_sql("ALTER TABLE object ADD COLUMN later TEXT; PRAGMA user_version = 1000");
 	expect_memory(dir);
+	ck_assert(!exists(".bad-1"));
+
+	run_sql("UPDATE object SET later = 'still here'; PRAGMA user_version = 1000");
+}
+END_TEST
+
+START_TEST(test_locked_database_is_left_as_it_is)
+{
+	struct state *state;
+	sqlite3 *db;
+
+	fill(1);
+	ck_assert_int_eq(sqlite3_open(file, &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db,
+				      "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
+				      "BEGIN EXCLUSIVE; UPDATE object SET size = size; COMMIT",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	expect_memory(dir);
+	ck_assert(!exists(".bad-1"));
+	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);
+
+	state = open_state();
+	ck_assert_int_eq(get(state, "cookie-0"), 0);
+	state_close(state);
 }
 END_TEST
 
@@ -457,7 +504,10 @@ int main(void)
 	tcase_add_test(tc, test_number_of_files_set_aside_is_bounded);
 	tcase_add_test(tc, test_truncated_file_is_set_aside);
 	tcase_add_test(tc, test_damage_in_the_middle_is_set_aside);
-	tcase_add_test(tc, test_other_versions_and_schemas_are_set_aside);
+	tcase_add_test(tc, test_other_schemas_are_set_aside);
+	tcase_add_test(tc, test_what_has_the_name_of_the_file_is_set_aside);
+	tcase_add_test(tc, test_later_version_is_left_as_it_is);
+	tcase_add_test(tc, test_locked_database_is_left_as_it_is);
 	tcase_add_test(tc, test_empty_file_is_a_new_database);
 	tcase_add_test(tc, test_kept_in_memory_where_the_disk_refuses);
 	tcase_add_test(tc, test_state_directory_is_made);

@@ -300,6 +300,8 @@ static int daemon_serve(struct daemon *d, struct frontend_config *config, const 
 		err = -errno;
 	config->cache_dir_fd = d->cache_dir_fd;
 	if (err == 0)
+		err = state_claim(d->state, d->cache_dir_fd);
+	if (err == 0)
 		err = privileges_drop();
 	if (err == 0)
 		err = frontend_new(&d->frontend, config);

@@ -6,15 +6,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "daemon/database.h"
+#include "daemon/state-internal.h"
 #include "daemon/util/log.h"
 
-struct state {
-	sqlite3 *db;	   /* owned, as are the statements */
-	sqlite3_stmt *get; /* ?1 volume, ?2 cookie in all of them */
-	sqlite3_stmt *put; /* ?3 size, ?4 locator, ?5 validator, ?6 whole */
-	sqlite3_stmt *forget;
-};
+/* Only a tool that looks into the file can be in the way; once we serve, everybody waits for it. */
+#define PATIENCE_MS	    1000
+#define PATIENCE_SERVING_MS 50
+
+#define CLAIM_TABLE                                \
+	"CREATE TABLE claim("                      \
+	" one INTEGER PRIMARY KEY CHECK(one = 1)," \
+	" mark TEXT NOT NULL, former TEXT NOT NULL) STRICT;"
 
 /* The checks repeat what state_put() refuses, so that quick_check finds what others wrote. */
 static const char schema[] =
@@ -24,7 +26,11 @@ static const char schema[] =
 	" locator TEXT NOT NULL CHECK(length(CAST(locator AS BLOB)) < 4096),"
 	" validator TEXT NOT NULL CHECK(length(CAST(validator AS BLOB)) < 256),"
 	" whole INTEGER NOT NULL,"
-	" PRIMARY KEY(volume, cookie)) STRICT, WITHOUT ROWID;";
+	" PRIMARY KEY(volume, cookie)) STRICT, WITHOUT ROWID;" CLAIM_TABLE;
+
+static const char *const upgrades[] = {
+	CLAIM_TABLE, /* to 2 */
+};
 
 /*
  * A small cache: the database is asked once per OPEN, never per READ. In WAL mode NORMAL means
@@ -39,33 +45,28 @@ static const struct database_kind kind = {
 	.name = "state",
 	.schema = schema,
 	.settings = settings,
-	.version = 1,
-	.patience_ms = 1000, /* only a tool that looks into the file can be in the way */
+	.upgrades = upgrades,
+	.version = 2,
+	.patience_ms = PATIENCE_MS,
 };
-
-static int log_failure(struct state *state, const char *doing)
-{
-	log_error("state: %s: %s", doing, sqlite3_errmsg(state->db));
-	return -EIO;
-}
 
 /* ---- open -------------------------------------------------------------------------------- */
 
 static int prepare_statements(struct state *state)
 {
 	int r = database_prepare(state->db, &state->get,
-				 "SELECT size, locator, validator, whole FROM object"
+				 "SELECT size, locator, validator, whole FROM main.object"
 				 " WHERE volume = ?1 AND cookie = ?2");
 
 	if (r == SQLITE_OK)
 		r = database_prepare(
 			state->db, &state->put,
-			"INSERT INTO object(volume, cookie, size, locator, validator, whole)"
+			"INSERT INTO main.object(volume, cookie, size, locator, validator, whole)"
 			" VALUES(?1, ?2, ?3, ?4, ?5, ?6)");
 	if (r == SQLITE_OK)
 		r = database_prepare(state->db, &state->forget,
-				     "DELETE FROM object WHERE volume = ?1 AND cookie = ?2");
-	return r;
+				     "DELETE FROM main.object WHERE volume = ?1 AND cookie = ?2");
+	return r == SQLITE_OK ? state_later_prepare(state) : r;
 }
 
 static void close_database(struct state *state)
@@ -73,8 +74,10 @@ static void close_database(struct state *state)
 	sqlite3_finalize(state->get);
 	sqlite3_finalize(state->put);
 	sqlite3_finalize(state->forget);
+	state_later_finalize(state);
 	sqlite3_close(state->db);
-	*state = (struct state){ 0 };
+	free(state->path);
+	*state = (struct state){ .cache = state->cache, .disclaimed = state->disclaimed };
 }
 
 /* SQLITE_OK, or the reason with everything closed again. */
@@ -84,11 +87,27 @@ static int open_database(struct state *state, const char *path)
 
 	if (r == SQLITE_OK)
 		r = prepare_statements(state);
+	if (r == SQLITE_OK)
+		r = sqlite3_busy_timeout(state->db, PATIENCE_SERVING_MS);
 	if (r != SQLITE_OK)
 		close_database(state);
 	return r < 0 ? r : r & 0xff;
 }
 
+static int open_file(struct state *state, const char *path)
+{
+	int r = open_database(state, path);
+
+	if (r != SQLITE_OK)
+		return r;
+	state->path = strdup(path);
+	if (state->path && stat(path, &state->opened) == 0)
+		return SQLITE_OK;
+	close_database(state);
+	return SQLITE_CANTOPEN;
+}
+
+/* SQLITE_OK, or the reason, which has been logged. */
 static int open_on_disk(struct state *state, const char *dir)
 {
 	char path[PATH_MAX];
@@ -100,7 +119,7 @@ static int open_on_disk(struct state *state, const char *dir)
 		errno = 0;
 		r = database_make_file(dir, path);
 		if (r == SQLITE_OK)
-			r = open_database(state, path);
+			r = open_file(state, path);
 		if (r == SQLITE_OK)
 			return r;
 		if (!database_is_spoiled(r) || attempt > 0 || !database_set_aside(&kind, path, r))
@@ -108,8 +127,22 @@ static int open_on_disk(struct state *state, const char *dir)
 	}
 	log_warning("state: %s cannot be used: %s%s", path,
 		    r == SQLITE_CANTOPEN && errno ? strerror(errno) : database_reason(r),
-		    r == DATABASE_NEWER ? "; it is left as it is for that one" : "");
+		    r == DATABASE_NEWER ? "; it is left to that one" : "");
 	return r;
+}
+
+static bool open_in_memory(struct state *state)
+{
+	log_warning("state: kept in memory only; what is cached now is fetched again after a "
+		    "restart");
+	return open_database(state, ":memory:") == SQLITE_OK;
+}
+
+bool state_use_memory(struct state *state, const char *why)
+{
+	log_warning("state: %s cannot be used: %s", state->path, why);
+	close_database(state);
+	return open_in_memory(state);
 }
 
 int state_open(struct state **ret, const char *dir)
@@ -118,13 +151,10 @@ int state_open(struct state **ret, const char *dir)
 
 	if (!state)
 		return -ENOMEM;
-	if (!dir || open_on_disk(state, dir) != SQLITE_OK) {
-		log_warning("state: kept in memory only; what is cached now is fetched again "
-			    "after a restart");
-		if (open_database(state, ":memory:") != SQLITE_OK) {
-			free(state);
-			return -ENOMEM;
-		}
+	state->cache = -1;
+	if ((!dir || open_on_disk(state, dir) != SQLITE_OK) && !open_in_memory(state)) {
+		free(state);
+		return -ENOMEM;
 	}
 	*ret = state;
 	return 0;
@@ -132,21 +162,39 @@ int state_open(struct state **ret, const char *dir)
 
 struct state *state_close(struct state *state)
 {
-	if (state)
+	if (state) {
+		state_later_flush(state);
 		close_database(state);
+	}
 	free(state);
 	return NULL;
 }
 
-/* ---- records ----------------------------------------------------------------------------- */
+/* ---- statements -------------------------------------------------------------------------- */
 
-static void bind_key(sqlite3_stmt *stmt, struct bytes volume, struct bytes cookie)
+void state_bind_key(sqlite3_stmt *stmt, struct bytes volume, struct bytes cookie)
 {
 	/* An empty key is an empty blob, not NULL. The caller's bytes stay until the reset. */
 	sqlite3_bind_blob64(stmt, 1, volume.len ? volume.data : (const void *)"", volume.len,
 			    SQLITE_STATIC);
 	sqlite3_bind_blob64(stmt, 2, cookie.len ? cookie.data : (const void *)"", cookie.len,
 			    SQLITE_STATIC);
+}
+
+void state_bind_object(sqlite3_stmt *stmt, const struct state_object *object)
+{
+	sqlite3_bind_int64(stmt, 3, (int64_t)object->size);
+	sqlite3_bind_text(stmt, 4, object->locator, -1, SQLITE_STATIC);
+	sqlite3_bind_text(stmt, 5, object->validator, -1, SQLITE_STATIC);
+	sqlite3_bind_int(stmt, 6, object->whole);
+}
+
+int state_run(sqlite3_stmt *stmt)
+{
+	int r = sqlite3_step(stmt);
+
+	database_release(stmt);
+	return r == SQLITE_DONE ? SQLITE_OK : r;
 }
 
 static bool copy_text(sqlite3_stmt *stmt, int column, char *buf, size_t n)
@@ -161,9 +209,8 @@ static bool copy_text(sqlite3_stmt *stmt, int column, char *buf, size_t n)
 	return true;
 }
 
-static int read_row(struct state *state, struct state_object *ret)
+int state_read_row(sqlite3_stmt *stmt, struct state_object *ret)
 {
-	sqlite3_stmt *stmt = state->get;
 	int64_t size = sqlite3_column_int64(stmt, 0);
 
 	if (size < 0 || !copy_text(stmt, 1, ret->locator, sizeof(ret->locator)) ||
@@ -176,51 +223,117 @@ static int read_row(struct state *state, struct state_object *ret)
 	return 0;
 }
 
+/* With FULL the commit returns when the log is on the disk, and all earlier commits with it. */
+int state_begin(struct state *state)
+{
+	return sqlite3_exec(state->db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE", NULL, NULL,
+			    NULL);
+}
+
+int state_end(struct state *state, int r)
+{
+	if (r == SQLITE_OK)
+		r = sqlite3_exec(state->db, "COMMIT", NULL, NULL, NULL);
+	if (!sqlite3_get_autocommit(state->db))
+		sqlite3_exec(state->db, "ROLLBACK", NULL, NULL, NULL);
+	sqlite3_exec(state->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
+	return r;
+}
+
+/* ---- records ----------------------------------------------------------------------------- */
+
+static int get_from_database(struct state *state, struct bytes volume, struct bytes cookie,
+			     struct state_object *ret)
+{
+	int r;
+
+	state_bind_key(state->get, volume, cookie);
+	r = sqlite3_step(state->get);
+	if (r == SQLITE_ROW) {
+		r = state_read_row(state->get, ret);
+	} else if (r == SQLITE_DONE) {
+		r = -ENOENT;
+	} else {
+		log_error("state: reading a record: %s", sqlite3_errmsg(state->db));
+		r = -EIO;
+	}
+	database_release(state->get);
+	return r;
+}
+
 int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 	      struct state_object *ret)
 {
 	struct state_object object;
-	int r;
+	int r = state_later_get(state, volume, cookie, &object);
 
-	bind_key(state->get, volume, cookie);
-	r = sqlite3_step(state->get);
-	if (r == SQLITE_ROW)
-		r = read_row(state, &object);
-	else
-		r = r == SQLITE_DONE ? -ENOENT : log_failure(state, "reading a record");
-	database_release(state->get);
+	if (r == -EAGAIN)
+		r = get_from_database(state, volume, cookie, &object);
 	if (r == 0)
 		*ret = object;
 	return r;
 }
 
-static int run(struct state *state, sqlite3_stmt *stmt, const char *doing)
+/* Records go on into a file that nobody will find again: it is as good as memory. */
+static void notice_move(struct state *state)
 {
-	int r = sqlite3_step(stmt);
+	struct stat st;
+	bool moved;
 
-	r = r == SQLITE_DONE ? 0 : log_failure(state, doing);
-	database_release(stmt);
+	if (!state->path)
+		return;
+	moved = stat(state->path, &st) < 0 || st.st_ino != state->opened.st_ino ||
+		st.st_dev != state->opened.st_dev;
+	if (moved && !state->moved)
+		log_warning("state: %s was moved or removed while it is in use: put it back, or "
+			    "what is cached now is fetched again after a restart",
+			    state->path);
+	state->moved = moved;
+}
+
+static int delete_record(struct state *state, struct bytes volume, struct bytes cookie)
+{
+	int r = state_begin(state);
+
+	if (r == SQLITE_OK) {
+		state_bind_key(state->forget, volume, cookie);
+		r = state_run(state->forget);
+	}
+	if (r == SQLITE_OK)
+		r = state_claim_renew(state);
+	r = state_end(state, r);
+	/* Not marked: the cache has the claim of before, which is as good until the next one. */
+	if (r == SQLITE_OK)
+		state_claim_mark(state);
 	return r;
 }
 
-/* With FULL the commit returns when the log is on the disk, and all earlier commits with it. */
 int state_forget(struct state *state, struct bytes volume, struct bytes cookie)
 {
+	struct state_object old;
 	int r;
 
-	if (sqlite3_exec(state->db, "PRAGMA synchronous = FULL", NULL, NULL, NULL) != SQLITE_OK)
-		return log_failure(state, "forgetting a record");
-	bind_key(state->forget, volume, cookie);
-	r = run(state, state->forget, "forgetting a record");
-	if (sqlite3_exec(state->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL) != SQLITE_OK)
-		log_failure(state, "going back to fewer syncs");
-	return r;
+	notice_move(state);
+	if (state_get(state, volume, cookie, &old) == -ENOENT)
+		return 0;
+	r = state_later_flush(state);
+	if (r == SQLITE_OK)
+		r = delete_record(state, volume, cookie);
+	return r == SQLITE_OK ? 0 : state_later_put(state, volume, cookie, NULL, r);
 }
 
 static bool same(const struct state_object *a, const struct state_object *b)
 {
 	return a->size == b->size && a->whole == b->whole && strcmp(a->locator, b->locator) == 0 &&
 	       strcmp(a->validator, b->validator) == 0;
+}
+
+static int insert_record(struct state *state, struct bytes volume, struct bytes cookie,
+			 const struct state_object *object)
+{
+	state_bind_key(state->put, volume, cookie);
+	state_bind_object(state->put, object);
+	return state_run(state->put);
 }
 
 int state_put(struct state *state, struct bytes volume, struct bytes cookie,
@@ -236,15 +349,11 @@ int state_put(struct state *state, struct bytes volume, struct bytes cookie,
 	r = state_get(state, volume, cookie, &old);
 	if (r == 0 && same(&old, object))
 		return 0;
-	if (r == 0)
-		r = state_forget(state, volume, cookie);
-	if (r < 0 && r != -ENOENT)
+	r = state_forget(state, volume, cookie);
+	if (r < 0)
 		return r;
-
-	bind_key(state->put, volume, cookie);
-	sqlite3_bind_int64(state->put, 3, (int64_t)object->size);
-	sqlite3_bind_text(state->put, 4, object->locator, -1, SQLITE_STATIC);
-	sqlite3_bind_text(state->put, 5, object->validator, -1, SQLITE_STATIC);
-	sqlite3_bind_int(state->put, 6, object->whole);
-	return run(state, state->put, "writing a record");
+	r = state_later_flush(state);
+	if (r == SQLITE_OK)
+		r = insert_record(state, volume, cookie, object);
+	return r == SQLITE_OK ? 0 : state_later_put(state, volume, cookie, object, r);
 }

@@ -5,8 +5,9 @@
  * business (SEEK_DATA / SEEK_HOLE).
  *
  * Losing the database costs a new look at the origins and new fetches, never correctness: a cache
- * file without a record is of unknown origin and is dropped before it is opened. All calls are
- * synchronous and short; none is on the path of a READ.
+ * file without a record is of unknown origin and is dropped before it is opened, and a database
+ * that is not the one which the cache was last used with has no records. All calls are synchronous
+ * and short; none is on the path of a READ.
  */
 #pragma once
 
@@ -31,14 +32,28 @@ struct state_object {
  * written, which is left to that one: kept in memory, with a warning.
  */
 int state_open(struct state **ret, const char *dir);
+
+/*
+ * From now on the records speak for what is in this cache: both are marked with the same number,
+ * which changes with each record that is taken back, so that no other database, nor an older copy
+ * of this one, is ever believed. The records of one that does not belong to the cache are
+ * forgotten. cache: the cache's directory, borrowed for life; O_PATH does. 0; -EIO, or why the mark
+ * cannot be read: the directory cannot be marked (logged); -ENOMEM.
+ */
+int state_claim(struct state *state, int cache);
+
 struct state *state_close(struct state *state);
 
 /* 0; -ENOENT: no record; -EIO: the database failed (logged). volume without its NUL. */
 int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 	      struct state_object *ret);
 
-/* Inserts or replaces. A replaced record is gone for good before the new one is used (durable
- * order), so that a power cut never leaves an old validator beside new bytes. */
+/*
+ * state_put() inserts or replaces. A replaced record is gone for good before the new one is used
+ * (durable order), so that a power cut never leaves an old validator beside new bytes. What the
+ * disk does not take is kept in memory until it does. -EIO (logged): nothing has changed, so no
+ * other bytes may be cached; -EINVAL: a field is too long.
+ */
 int state_put(struct state *state, struct bytes volume, struct bytes cookie,
 	      const struct state_object *object);
 int state_forget(struct state *state, struct bytes volume, struct bytes cookie);

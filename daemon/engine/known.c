@@ -52,9 +52,9 @@ static int known_pin(struct engine *e, struct engine_open *open, const struct en
 	if (err == 0 && record_fits(record, known))
 		return 0;
 	/* The record goes before the bytes do, and both before new ones are known. */
-	if (err != -ENOENT)
-		state_forget(state, open->volume, open->cookie);
-	err = open->discard(open);
+	err = state_forget(state, open->volume, open->cookie);
+	if (err == 0)
+		err = open->discard(open);
 	if (err < 0)
 		return err;
 	record_make(record, known);

@@ -117,8 +117,9 @@ static int opening_accept(struct opening *p, struct object **ret)
 	if (!same) {
 		names_forget(p->engine->names, p->open->volume, p->open->cookie);
 		/* The record goes before the bytes do, and both before new ones are known. */
-		state_forget(p->engine->config->state, p->open->volume, p->open->cookie);
-		err = p->open->discard(p->open);
+		err = state_forget(p->engine->config->state, p->open->volume, p->open->cookie);
+		if (err == 0)
+			err = p->open->discard(p->open);
 	}
 	if (err == 0)
 		err = opening_remember(p, seen);

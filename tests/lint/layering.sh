@@ -16,7 +16,7 @@ daemon/main.c		*
 daemon/config*		daemon/config* daemon/engine/resolve.h fetchers/fetcher.h proto/cachefiles.h
 daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
 daemon/database.*	daemon/database.h
-daemon/state.*		daemon/state.h daemon/database.h
+daemon/state*		daemon/state*.h daemon/database.h
 daemon/images/*		daemon/images/* daemon/database.h
 daemon/origins-name.*	daemon/origins-name.h daemon/engine/resolve.h
 daemon/origins.*	daemon/origins.h daemon/origins-name.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h fetchers/gunzip.h

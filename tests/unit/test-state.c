@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
@@ -38,8 +39,21 @@ int fsync(int fd)
 	return (int)syscall(SYS_fsync, fd);
 }
 
+/* What the disk says to writes, 0: it takes them. */
+static int disk_error;
+
+ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t off);
+ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t off)
+{
+	if (disk_error == 0)
+		return (ssize_t)syscall(SYS_pwrite64, fd, buf, n, off);
+	errno = disk_error;
+	return -1;
+}
+
 static void setup(void)
 {
+	disk_error = 0;
 	log_set_level(-1);
 	temporary_dir(dir, TEMPORARY_ANY);
 	snprintf(file, sizeof(file), "%s/state.db", dir);
@@ -425,6 +439,307 @@ START_TEST(test_state_directory_is_made)
 }
 END_TEST
 
+/* ---- claims ------------------------------------------------------------------------------ */
+
+static int cache_fd;
+static char cache[TEMPORARY_MAX], copy[TEMPORARY_MAX + 16];
+
+static void setup_claims(void)
+{
+	setup();
+	temporary_dir(cache, TEMPORARY_DISK);
+	cache_fd = open(cache, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	ck_assert_int_ge(cache_fd, 0);
+	snprintf(copy, sizeof(copy), "%s/copy", dir);
+}
+
+static void teardown_claims(void)
+{
+	close(cache_fd);
+	temporary_remove(cache);
+	teardown();
+}
+
+static struct state *claim_state(void)
+{
+	struct state *state = open_state();
+
+	ck_assert_int_eq(state_claim(state, cache_fd), 0);
+	return state;
+}
+
+static void forget(struct state *state, const char *cookie)
+{
+	ck_assert_int_eq(state_forget(state, bytes_str("erofs,v"), bytes_str(cookie)), 0);
+}
+
+/* As cp(1) would, while nobody has it open. */
+static void copy_file(const char *from, const char *to)
+{
+	static char data[1 << 20];
+	_cleanup_close_ int fd = open(from, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, data, sizeof(data));
+
+	ck_assert_int_gt(n, 0);
+	write_file(to, data, (size_t)n);
+}
+
+START_TEST(test_claimed_records_stay)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	put(state, "b", 2);
+	put(state, "a", 3);
+	forget(state, "b");
+	state_close(state);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 3);
+	ck_assert_int_eq(get(state, "b"), -ENOENT);
+	state_close(state);
+
+	/* Those of a version that knew no claims, where the cache has none either. */
+	ck_assert_int_eq(removexattr(cache, "user.cachefilld.state"), 0);
+	run_sql("DROP TABLE claim; PRAGMA user_version = 1");
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 3);
+	state_close(state);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 3);
+	state_close(state);
+}
+END_TEST
+
+START_TEST(test_older_copy_is_believed_while_it_is_right)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	state_close(state);
+	copy_file(file, copy);
+
+	state = claim_state();
+	put(state, "b", 2);
+	state_close(state);
+	copy_file(copy, file);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 1);
+	ck_assert_int_eq(get(state, "b"), -ENOENT);
+
+	put(state, "a", 2);
+	forget(state, "a");
+	put(state, "a", 2);
+	state_close(state);
+	copy_file(copy, file);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	state_close(state);
+}
+END_TEST
+
+/* What was cached while the database was out of reach is not what it says. */
+START_TEST(test_who_missed_something_is_not_believed)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	state_close(state);
+	ck_assert_int_eq(state_open(&state, NULL), 0);
+	ck_assert_int_eq(state_claim(state, cache_fd), 0);
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	state_close(state);
+
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	put(state, "a", 2);
+	state_close(state);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 2);
+	state_close(state);
+}
+END_TEST
+
+START_TEST(test_another_cache)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	state_close(state);
+	ck_assert_int_eq(removexattr(cache, "user.cachefilld.state"), 0);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	state_close(state);
+
+	ck_assert_int_eq(setxattr(cache, "user.cachefilld.state",
+				  "of somebody who writes very long claims, longer than ours", 57,
+				  0),
+			 0);
+	state = claim_state();
+	state_close(state);
+}
+END_TEST
+
+/* A power cut between the commit and the mark. */
+START_TEST(test_mark_of_before_is_as_good)
+{
+	char mark[64];
+	ssize_t n;
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	put(state, "b", 1);
+	n = getxattr(cache, "user.cachefilld.state", mark, sizeof(mark));
+	ck_assert_int_gt(n, 0);
+	forget(state, "b");
+	state_close(state);
+	ck_assert_int_eq(setxattr(cache, "user.cachefilld.state", mark, (size_t)n, 0), 0);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 1);
+	ck_assert_int_eq(get(state, "b"), -ENOENT);
+	state_close(state);
+}
+END_TEST
+
+static void expect_later(struct state *state)
+{
+	ck_assert_int_eq(get(state, "stays"), 1);
+	ck_assert_int_eq(get(state, "changes"), 2);
+	ck_assert_int_eq(get(state, "goes"), -ENOENT);
+	ck_assert_int_eq(get(state, "comes"), 1);
+}
+
+static struct state *change_on_a_bad_disk(int error)
+{
+	struct state *state = claim_state();
+
+	put(state, "stays", 1);
+	put(state, "changes", 1);
+	put(state, "goes", 1);
+	disk_error = error;
+	put(state, "comes", 1);
+	put(state, "changes", 2);
+	forget(state, "goes");
+	expect_later(state);
+	return state;
+}
+
+START_TEST(test_disk_that_takes_nothing_for_a_while)
+{
+	static const int errors[] = { ENOSPC, EROFS, EIO, EDQUOT };
+
+	for (size_t i = 0; i < 4; i++) {
+		struct state *state = change_on_a_bad_disk(errors[i]);
+
+		disk_error = 0;
+		put(state, "after", 1);
+		expect_later(state);
+		state_close(state);
+		state = claim_state();
+		expect_later(state);
+		ck_assert_int_eq(get(state, "after"), 1);
+		state_close(state);
+		ck_assert_int_eq(unlink(file), 0);
+	}
+}
+END_TEST
+
+START_TEST(test_disk_that_takes_nothing_until_the_end)
+{
+	struct state *state = change_on_a_bad_disk(ENOSPC);
+
+	state_close(state);
+	disk_error = 0;
+	state = claim_state();
+	ck_assert_int_eq(get(state, "stays"), -ENOENT);
+	ck_assert_int_eq(get(state, "changes"), -ENOENT);
+	ck_assert_int_eq(get(state, "goes"), -ENOENT);
+	state_close(state);
+}
+END_TEST
+
+/* What only was not written costs itself, and nothing else. */
+START_TEST(test_new_records_that_were_lost)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	disk_error = ENOSPC;
+	put(state, "b", 1);
+	ck_assert_int_eq(get(state, "b"), 1);
+	state_close(state);
+	disk_error = 0;
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 1);
+	ck_assert_int_eq(get(state, "b"), -ENOENT);
+	state_close(state);
+}
+END_TEST
+
+/* Neither the record nor the mark can be changed: nobody may put other bytes there. */
+START_TEST(test_record_that_cannot_be_taken_back)
+{
+	struct state *state = claim_state();
+	int closed = open("/proc/self", O_PATH | O_CLOEXEC);
+
+	put(state, "a", 1);
+	disk_error = EIO;
+	ck_assert_int_eq(dup3(closed, cache_fd, O_CLOEXEC), cache_fd); /* takes no attributes */
+	close(closed);
+	ck_assert_int_eq(state_forget(state, bytes_str("erofs,v"), bytes_str("a")), -EIO);
+	ck_assert_int_eq(get(state, "a"), 1);
+	state_close(state);
+}
+END_TEST
+
+/* At the start, with a database that has to be changed before it can be used. */
+START_TEST(test_full_disk_at_the_start)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	state_close(state);
+	ck_assert_int_eq(removexattr(cache, "user.cachefilld.state"), 0);
+	state = open_state();
+	disk_error = ENOSPC;
+	ck_assert_int_eq(state_claim(state, cache_fd), 0);
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	put(state, "b", 1);
+	ck_assert_int_eq(get(state, "b"), 1);
+	state_close(state);
+	disk_error = 0;
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	state_close(state);
+}
+END_TEST
+
+START_TEST(test_file_that_is_moved_while_it_is_in_use)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	ck_assert_int_eq(rename(file, copy), 0);
+	put(state, "b", 1);
+	put(state, "a", 2);
+	ck_assert_int_eq(get(state, "a"), 2);
+	ck_assert_int_eq(get(state, "b"), 1);
+	ck_assert_int_eq(rename(copy, file), 0);
+	put(state, "c", 1);
+	state_close(state);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), 2);
+	ck_assert_int_eq(get(state, "c"), 1);
+
+	ck_assert_int_eq(unlink(file), 0);
+	put(state, "a", 3);
+	ck_assert_int_eq(get(state, "a"), 3);
+	state_close(state);
+	state = claim_state();
+	ck_assert_int_eq(get(state, "a"), -ENOENT);
+	state_close(state);
+}
+END_TEST
+
 START_TEST(test_ten_thousand_records)
 {
 	struct state *state;
@@ -513,6 +828,22 @@ int main(void)
 	tcase_add_test(tc, test_state_directory_is_made);
 	tcase_add_test(tc, test_ten_thousand_records);
 	tcase_add_test(tc, test_kill_in_the_middle);
+	suite_add_tcase(s, tc);
+
+	tc = tcase_create("claim");
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, setup_claims, teardown_claims);
+	tcase_add_test(tc, test_claimed_records_stay);
+	tcase_add_test(tc, test_older_copy_is_believed_while_it_is_right);
+	tcase_add_test(tc, test_who_missed_something_is_not_believed);
+	tcase_add_test(tc, test_another_cache);
+	tcase_add_test(tc, test_mark_of_before_is_as_good);
+	tcase_add_test(tc, test_disk_that_takes_nothing_for_a_while);
+	tcase_add_test(tc, test_disk_that_takes_nothing_until_the_end);
+	tcase_add_test(tc, test_new_records_that_were_lost);
+	tcase_add_test(tc, test_record_that_cannot_be_taken_back);
+	tcase_add_test(tc, test_full_disk_at_the_start);
+	tcase_add_test(tc, test_file_that_is_moved_while_it_is_in_use);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

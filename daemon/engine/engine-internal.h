@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What engine.c, known.c, opening.c, remember.c and whois.c share: the engine itself.
+ * What engine.c, known.c, live.c, opening.c, remember.c and whois.c share: the engine itself.
  */
 #pragma once
 
@@ -36,6 +36,9 @@ int engine_add_object(struct engine *engine, struct object **ret, struct source 
  * key; any other error is the answer.
  */
 int engine_open_known(struct engine *engine, struct engine_open *open);
+
+/* Opens what an earlier daemon had opened and is in use; answers itself, unless it is an error. */
+int engine_open_live(struct engine *engine, struct engine_open *open);
 
 /* What is cached is an object of the catalog, and nothing that a rule could mean. */
 bool engine_is_content(const struct state_object *record);

@@ -308,6 +308,8 @@ static int open_start(struct engine *e, struct engine_open *open)
 		engine_open_answer(open, 0, o);
 		return 0;
 	}
+	if (open->live)
+		return engine_open_live(e, open);
 	err = engine_open_known(e, open);
 	if (err != -ENOENT)
 		return err;

@@ -181,6 +181,13 @@ struct engine_open {
 	/* err 0: object is the caller's until engine_close(). */
 	void (*done)(struct engine_open *open, int err, struct object *object);
 
+	/*
+	 * It is in use already, with cached bytes of one version, and was opened by an earlier
+	 * daemon: its file has live_size bytes, rounded up to 4 KiB. See engine_open().
+	 */
+	bool live;
+	uint64_t live_size;
+
 	/* private */
 	struct loop_deferred answer;
 	struct engine *engine;
@@ -193,7 +200,11 @@ struct engine_open {
 
 /* Never needs the network for an object that is known. What the origin does not have fails without
  * asking it again within negative_ttl. A key that is open already gives the same
- * object again (a reopen), with a reference of its own. */
+ * object again (a reopen), with a reference of its own.
+ *
+ * What is live is never refused but for want of memory, never looked at, and nothing is dropped: it
+ * is the version that is on record. Where that is not known, or cannot be had any more, its demands
+ * fail with -ESTALE until everybody has closed it. */
 void engine_open(struct engine *engine, struct engine_open *open);
 
 /* Bytes; the same for a key as long as its identity is pinned. */
@@ -307,6 +318,7 @@ struct engine_stats {
 	uint64_t looks;
 	uint64_t remembered, remembered_absent; /* opens: key found in memory; and failed by it */
 	uint64_t known;				/* opens: found in the catalog */
+	uint64_t inherited, orphans; /* opens: of live objects; and of them, without a version */
 	uint64_t stored_bytes;
 	uint64_t objects; /* open now */
 };

@@ -65,10 +65,10 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	o->engine = engine;
 	o->sched = sched;
 	o->source = source;
-	o->fetcher = p->fetcher ? p->fetcher : source->config->fetcher;
 	o->size = p->identity->size;
 	o->refs = 1;
 	o->whole = o->compressed = p->whole;
+	o->orphan = p->orphan;
 	o->quiet.fire = object_speak_again;
 	o->head_timer.fire = object_head_again;
 	TAILQ_INIT(&o->demands);
@@ -83,8 +83,10 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	if (!o->name || !o->locator || !o->validator)
 		return -ENOMEM;
 	err = residency_init(&o->residency, o->size);
-	if (err == 0)
+	if (err == 0 && !o->orphan) {
+		o->fetcher = p->fetcher ? p->fetcher : source->config->fetcher;
 		err = o->fetcher->ops->attach(o->fetcher, &o->remote, o->locator, p->identity);
+	}
 	if (err < 0)
 		return err;
 	*ret = steal(&o);
@@ -478,6 +480,10 @@ void engine_demand(struct object *o, struct engine_demand *d)
 	o->sched->demands++;
 	o->sched->stats.demand_bytes += d->len;
 
+	if (o->orphan) {
+		demand_answer(d, -ESTALE);
+		return;
+	}
 	if (!add_u64(d->off, d->len, &end) || d->off >= bytes || d->len == 0) {
 		log_debug("%s: a read of %llu bytes at %llu lies outside", o->name,
 			  (unsigned long long)d->len, (unsigned long long)d->off);

@@ -17,7 +17,7 @@ struct object {
 	struct engine *engine;
 	struct sched *sched;
 	struct source *source;
-	struct fetcher *fetcher;     /* of the source, or one in front of it */
+	struct fetcher *fetcher;     /* of the source, or one in front of it; NULL: an orphan */
 	struct fetch_object *remote; /* owned */
 	char *name;		     /* owned, printable */
 	char *locator;		     /* owned */
@@ -27,6 +27,7 @@ struct object {
 	uint64_t size;
 	unsigned int refs; /* opens; 0: only flights keep it */
 	bool failing;	   /* inside object_fail() */
+	bool orphan;	   /* nobody knows of which version it is: nothing is fetched */
 	struct sink *sink; /* NULL before engine_attach() and after its close */
 	struct residency residency;
 	struct readahead readahead;
@@ -67,6 +68,7 @@ struct object_params {
 	const struct fetch_identity *identity;
 	struct fetcher *fetcher; /* NULL: that of the source */
 	bool whole;
+	bool orphan; /* attached at no fetcher */
 };
 
 /* The key in one run of bytes: volume, NUL, cookie. */

@@ -5,17 +5,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
 
-#include "daemon/util/cleanup.h"
+#include "daemon/frontend/discard.h"
 #include "daemon/util/log.h"
 #include "daemon/util/table.h"
 #include "proto/cachefiles.h"
-#include "proto/cachename.h"
 
 /* Messages taken in one turn, before their answers get a chance. */
 #define DRAIN_MAX 64
@@ -61,6 +57,10 @@ struct frontend {
 	TAILQ_HEAD(, read_request) reads;
 	unsigned int requests; /* OPENs and READs under way */
 	unsigned int closing;  /* handles out of the table whose close is under way */
+	struct loop_timer restore;
+	unsigned int restores; /* written since the last READ of an object that is not open here */
+	bool restore_due; /* as soon as no OPEN of ours is unanswered; nothing is read before */
+	bool resent;	  /* what comes may have come before, until the device is drained */
 	bool stopping, drained, lost;
 	void (*stopped)(void *);
 	void *stopped_arg;
@@ -73,20 +73,29 @@ static void frontend_lose(struct frontend *fe, const char *why)
 	if (fe->lost)
 		return;
 	fe->lost = true;
+	loop_timer_cancel(&fe->restore);
 	loop_watch_remove(&fe->watch);
 	fe->config.lost(fe->config.arg, why);
+}
+
+static void frontend_watch(struct frontend *fe)
+{
+	bool wanted = fe->requests < REQUESTS_MAX && !fe->restore_due;
+
+	if (!fe->stopping && !fe->lost)
+		loop_watch_modify(&fe->watch, wanted ? POLLIN : 0);
 }
 
 static void request_started(struct frontend *fe)
 {
 	if (++fe->requests == REQUESTS_MAX)
-		loop_watch_modify(&fe->watch, 0);
+		frontend_watch(fe);
 }
 
 static void request_ended(struct frontend *fe)
 {
-	if (fe->requests-- == REQUESTS_MAX && !fe->stopping && !fe->lost)
-		loop_watch_modify(&fe->watch, POLLIN);
+	if (fe->requests-- == REQUESTS_MAX)
+		frontend_watch(fe);
 }
 
 /* 0 or a negative errno; -EIO from a command means that the whole cache is dead. */
@@ -101,6 +110,71 @@ static int frontend_command(struct frontend *fe, const char *text, int n)
 			      "system (see the kernel log): mend that, then start again and "
 			      "mount again");
 	return err;
+}
+
+/* ---- restore ------------------------------------------------------------------------------ */
+
+/* Doubling, from a first time: a descriptor that somebody else keeps for good must not cost more.
+ */
+#define RESTORE_AFTER	 (10 * NSEC_PER_MSEC)
+#define RESTORE_DOUBLING 7
+
+static void frontend_restore(struct frontend *fe)
+{
+	char text[CF_COMMAND_MAX];
+	int err;
+
+	fe->restore_due = false;
+	fe->resent = true;
+	err = frontend_command(fe, text, cf_format_restore(text));
+	if (err < 0)
+		log_error("asking the kernel for its requests again: %s", strerror(-err));
+	frontend_watch(fe);
+}
+
+/* The kernel would fail an OPEN that is sent twice while we have its descriptor. */
+static void frontend_restore_if_due(struct frontend *fe)
+{
+	if (fe->restore_due && TAILQ_EMPTY(&fe->opens) && !fe->stopping && !fe->lost)
+		frontend_restore(fe);
+}
+
+static void frontend_restore_fire(struct loop_timer *timer)
+{
+	struct frontend *fe = container_of(timer, struct frontend, restore);
+
+	fe->restore_due = true;
+	frontend_watch(fe);
+	frontend_restore_if_due(fe);
+}
+
+/*
+ * A READ of an object that is not open here: the daemon before us had, and its descriptor lives a
+ * little longer than its process, where io_uring has a write to it under way. Only when it is
+ * closed does the kernel send an OPEN, and only if the READ has still to be delivered.
+ */
+static void frontend_read_is_astray(struct frontend *fe, const struct cf_msg *msg)
+{
+	unsigned int doubling = fe->restores < RESTORE_DOUBLING ? fe->restores : RESTORE_DOUBLING;
+
+	if (fe->restores == 0 || !fe->config.restore)
+		log_warning("READ %u is for object id %u, which is not open%s", msg->msg_id,
+			    msg->object_id,
+			    fe->config.restore ? " here: the kernel is asked for it again" : "");
+	if (!fe->config.restore || fe->restore_due || loop_timer_armed(&fe->restore))
+		return;
+	fe->restores++;
+	if (loop_timer_set(fe->config.loop, &fe->restore,
+			   loop_now(fe->config.loop) + (RESTORE_AFTER << doubling)) < 0)
+		log_error("out of memory: message %u stays without an answer", msg->msg_id);
+}
+
+/* All that was sent again has arrived. */
+static void frontend_is_up_to_date(struct frontend *fe)
+{
+	fe->resent = false;
+	if (!fe->restore_due && !loop_timer_armed(&fe->restore))
+		fe->restores = 0;
 }
 
 /* ---- OPEN --------------------------------------------------------------------------------- */
@@ -118,43 +192,11 @@ static void copen_refuse(struct frontend *fe, uint32_t msg_id, int error, int fd
 		port->ops->release(port, fd);
 }
 
-/* 6.1 makes cache files with mode 0, which their owner may change but, without capabilities, not
- * write to. */
-static int set_stale_attribute(const char *path)
-{
-	if (setxattr(path, CACHENAME_XATTR, "", 1, 0) == 0)
-		return 0;
-	if (errno != EACCES || chmod(path, 0600) < 0 ||
-	    setxattr(path, CACHENAME_XATTR, "", 1, 0) < 0)
-		return -errno;
-	return 0;
-}
-
-/*
- * A file whose attribute has the wrong length is stale: the kernel leaves it aside and starts an
- * empty one (cachefiles_check_auxdata()). It looks only after our copen, so this is in time; an
- * unlink is not, since the file is open already.
- */
 static int open_discard(struct engine_open *open)
 {
 	struct open_request *r = container_of(open, struct open_request, open);
-	int dir = r->frontend->config.cache_dir_fd;
-	char path[CACHENAME_PATH_MAX], proc[CACHENAME_PATH_MAX + 32];
-	_cleanup_close_ int fd = -1;
-	int err = cachename_path(open->volume, open->cookie, path);
 
-	if (err < 0)
-		return err;
-	if (dir < 0)
-		return -EBADF;
-	fd = openat(dir, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
-	err = set_stale_attribute(proc);
-	if (err == 0)
-		log_info("%s: cached bytes of unknown or older origin are dropped", path);
-	return err;
+	return discard_cached(r->frontend->config.cache_dir_fd, open->volume, open->cookie);
 }
 
 static void frontend_stopped_if_done(struct frontend *fe)
@@ -270,12 +312,14 @@ static void open_done(struct engine_open *open, int err, struct object *object)
 	}
 	free(r);
 	request_ended(fe);
+	frontend_restore_if_due(fe);
 	frontend_stopped_if_done(fe);
 }
 
 static struct open_request *open_request_new(struct frontend *fe, const struct cf_msg *msg)
 {
 	struct bytes volume = msg->open.volume, cookie = msg->open.cookie;
+	int64_t live = fe->config.port->ops->live(fe->config.port, msg->open.fd);
 	struct open_request *r = calloc(1, sizeof(*r) + volume.len + cookie.len);
 
 	if (!r)
@@ -293,6 +337,8 @@ static struct open_request *open_request_new(struct frontend *fe, const struct c
 	r->open.cookie = bytes_of(r->keys + volume.len, cookie.len);
 	r->open.discard = open_discard;
 	r->open.done = open_done;
+	r->open.live = live >= 0;
+	r->open.live_size = live < 0 ? 0 : (uint64_t)live;
 	return r;
 }
 
@@ -339,6 +385,19 @@ static void read_done(struct engine_demand *demand, int err)
 	frontend_stopped_if_done(fe);
 }
 
+/* It came before, and is being answered. */
+static bool read_is_known(const struct frontend *fe, const struct cf_msg *msg)
+{
+	const struct read_request *r;
+
+	if (!fe->resent)
+		return false;
+	TAILQ_FOREACH(r, &fe->reads, link)
+		if (r->msg_id == msg->msg_id && r->handle->object_id == msg->object_id)
+			return true;
+	return false;
+}
+
 static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 {
 	struct read_request *r;
@@ -346,10 +405,11 @@ static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 
 	HASH_FIND(hh, fe->handles, &msg->object_id, sizeof(msg->object_id), h);
 	if (!h) {
-		log_warning("READ %u for object id %u, which is not open", msg->msg_id,
-			    msg->object_id);
+		frontend_read_is_astray(fe, msg);
 		return;
 	}
+	if (read_is_known(fe, msg))
+		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
 		log_error("%s: out of memory: a read fails", object_name(h->object));
@@ -443,8 +503,10 @@ static void frontend_receive(struct loop_watch *watch, uint32_t events)
 	for (unsigned int i = 0; i < DRAIN_MAX && fe->requests < REQUESTS_MAX && !fe->lost; i++) {
 		ssize_t n = port->ops->receive(port, buf, sizeof(buf));
 
-		if (n == 0)
+		if (n == 0) {
+			frontend_is_up_to_date(fe);
 			return;
+		}
 		if (n < 0)
 			receive_failed(fe, (int)n);
 		else
@@ -453,6 +515,14 @@ static void frontend_receive(struct loop_watch *watch, uint32_t events)
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
+
+/* Before anything is read: what is read first would be sent again. */
+static int frontend_take_over(struct port *port)
+{
+	char text[CF_COMMAND_MAX];
+
+	return port->ops->command(port, text, (size_t)cf_format_restore(text));
+}
 
 int frontend_new(struct frontend **ret, const struct frontend_config *config)
 {
@@ -465,7 +535,10 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config)
 	TAILQ_INIT(&fe->opens);
 	TAILQ_INIT(&fe->reads);
 	fe->watch.ready = frontend_receive;
-	err = loop_watch_add(config->loop, &fe->watch, config->port->fd, POLLIN);
+	fe->restore.fire = frontend_restore_fire;
+	err = config->take_over ? frontend_take_over(config->port) : 0;
+	if (err == 0)
+		err = loop_watch_add(config->loop, &fe->watch, config->port->fd, POLLIN);
 	if (err < 0) {
 		free(fe);
 		return err;
@@ -506,6 +579,7 @@ void frontend_stop(struct frontend *fe, void (*done)(void *), void *arg)
 	fe->stopping = true;
 	fe->stopped = done;
 	fe->stopped_arg = arg;
+	loop_timer_cancel(&fe->restore);
 	loop_watch_remove(&fe->watch);
 	engine_shutdown(fe->config.engine, frontend_drained, fe);
 }

@@ -17,6 +17,8 @@ struct frontend_config {
 	struct port *port;     /* consumed by a successful frontend_new() */
 	struct engine *engine; /* borrowed */
 	int cache_dir_fd;      /* borrowed; -1: cached bytes of unknown origin cannot be dropped */
+	bool restore;	       /* the kernel sends again what has no answer yet, when asked */
+	bool take_over;	       /* an earlier daemon had the device: begin with that */
 
 	/* The device is lost for good (the kernel's cache is dead): sentence for the log. */
 	void (*lost)(void *arg, const char *why);

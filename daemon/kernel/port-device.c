@@ -40,6 +40,13 @@ static int device_complete(struct port *port, int object_fd, uint32_t msg_id)
 	return ioctl(object_fd, CACHEFILES_READ_COMPLETE, (unsigned long)msg_id) < 0 ? -errno : 0;
 }
 
+static int64_t device_live(struct port *port, int object_fd)
+{
+	off_t size = lseek(object_fd, 0, SEEK_END);
+
+	return size < 0 ? -errno : (int64_t)size;
+}
+
 static void device_release(struct port *port, int object_fd)
 {
 	assert(object_fd >= 0 && object_fd != port->fd);
@@ -56,6 +63,7 @@ static const struct port_ops device_ops = {
 	.receive = device_receive,
 	.command = device_command,
 	.complete = device_complete,
+	.live = device_live,
 	.release = device_release,
 	.free = device_free,
 };

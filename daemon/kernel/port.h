@@ -32,6 +32,15 @@ struct port_ops {
 	 */
 	int (*complete)(struct port *port, int object_fd, uint32_t msg_id);
 
+	/*
+	 * Bytes of the file behind an object's descriptor, in whole blocks, or a negative errno.
+	 * The kernel has none before it has opened the object, which it does after the first copen:
+	 * until then it is -ENOBUFS. So at the delivery of an OPEN this tells an object that lives
+	 * already, and only lost its descriptor, from one that is new.
+	 * cachefiles_ondemand_fd_llseek().
+	 */
+	int64_t (*live)(struct port *port, int object_fd);
+
 	/* Closes an object's anonymous descriptor. Nothing may be writing to it any more. */
 	void (*release)(struct port *port, int object_fd);
 

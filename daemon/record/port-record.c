@@ -164,6 +164,13 @@ static int record_port_complete(struct port *port, int object_fd, uint32_t msg_i
 	return result;
 }
 
+static int64_t record_port_live(struct port *port, int object_fd)
+{
+	struct record_port *p = record_port(port);
+
+	return p->inner->ops->live(p->inner, object_fd);
+}
+
 static void record_port_release(struct port *port, int object_fd)
 {
 	struct record_port *p = record_port(port);
@@ -190,6 +197,7 @@ static const struct port_ops record_port_ops = {
 	.receive = record_port_receive,
 	.command = record_port_command,
 	.complete = record_port_complete,
+	.live = record_port_live,
 	.release = record_port_release,
 	.free = record_port_free,
 };

@@ -336,6 +336,12 @@ static int replay_complete(struct port *port, int object_fd, uint32_t msg_id)
 	return err;
 }
 
+/* A replay begins with nothing: what is opened again was opened by the daemon that asks. */
+static int64_t replay_live(struct port *port, int object_fd)
+{
+	return -ENOBUFS;
+}
+
 /* Also of an OPEN that was refused, or never answered. */
 static void replay_release(struct port *port, int object_fd)
 {
@@ -393,6 +399,7 @@ static const struct port_ops replay_ops = {
 	.receive = replay_receive,
 	.command = replay_command,
 	.complete = replay_complete,
+	.live = replay_live,
 	.release = replay_release,
 	.free = replay_close_device,
 };

@@ -366,6 +366,19 @@ static int device_complete(struct port *port, int object_fd, uint32_t msg_id)
 	return r;
 }
 
+static int64_t device_live(struct port *port, int object_fd)
+{
+	struct emu *emu = device_of(port);
+	struct emu_object *object = emu ? object_by_fd(emu, object_fd) : NULL;
+
+	if (!object) {
+		if (emu)
+			emu_violation(emu, "lseek of descriptor %d: no object's", object_fd);
+		return -EBADF;
+	}
+	return object->file ? (int64_t)object->file->limit : -ENOBUFS;
+}
+
 static void device_release(struct port *port, int object_fd)
 {
 	struct emu *emu = device_of(port);
@@ -415,6 +428,7 @@ static const struct port_ops device_ops = {
 	.receive = device_receive,
 	.command = device_command,
 	.complete = device_complete,
+	.live = device_live,
 	.release = device_release,
 	.free = device_free,
 };

@@ -17,6 +17,7 @@
 #define EMU_PAGE	   ((uint64_t)4096)
 #define EMU_VIOLATIONS_MAX 32
 #define EMU_FD_MAX	   65536
+#define EMU_LINGER_FD	   512 /* and up: descriptors that outlive their daemon */
 
 /* fs/cachefiles/internal.h: enum cachefiles_object_state */
 enum emu_object_state {
@@ -63,10 +64,11 @@ struct emu_object {
 	struct emu_file *file; /* from the first good copen on */
 	const struct emu_origin *origin;
 	enum emu_object_state state;
-	uint32_t id; /* 0: none */
-	int fd;	     /* the daemon's, -1: none */
-	bool opened; /* a copen succeeded */
-	bool ready;  /* the file is behind fd */
+	uint32_t id;	/* 0: none */
+	int fd;		/* the daemon's, -1: none */
+	bool opened;	/* a copen succeeded */
+	bool ready;	/* the file is behind fd */
+	bool lingering; /* fd outlives its daemon: emu_kill_daemon_slowly() */
 	uint64_t ready_at;
 	uint64_t size;
 	unsigned int users;

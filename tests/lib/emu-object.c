@@ -217,6 +217,9 @@ void emu_object_opened(struct emu_object *object, uint64_t size)
 		version = object->origin->version(object->origin, size);
 	if (version)
 		object->origin = version;
+	/* Who opens it again may know no more of its size than the kernel tells: whole blocks. */
+	if (!first && object->file && size == object->file->limit)
+		size = object->size;
 	if (object->origin && size != object->origin->size)
 		emu_violation(emu, "%s was opened with size %ju, the origin has %ju", key,
 			      (uintmax_t)size, (uintmax_t)object->origin->size);

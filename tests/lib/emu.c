@@ -233,7 +233,20 @@ bool emu_is_dead(const struct emu *emu)
 	return emu->dead;
 }
 
-void emu_kill_daemon(struct emu *emu)
+/* The number belongs to the corpse, who closes it. */
+static void object_linger(struct emu_object *object, int corpse)
+{
+	struct emu *emu = object->emu;
+
+	HASH_DELETE(hh_fd, emu->by_fd, object);
+	object->fd = fcntl(corpse, F_DUPFD_CLOEXEC, EMU_LINGER_FD);
+	if (object->fd < 0)
+		ck_abort_msg("emu: fcntl: %s", strerror(errno));
+	object->lingering = true;
+	HASH_ADD(hh_fd, emu->by_fd, fd, sizeof(object->fd), object);
+}
+
+static void kill_daemon(struct emu *emu, bool slowly)
 {
 	struct emu_object *object, *next;
 	int corpse = memfd_create("corpse", MFD_CLOEXEC);
@@ -243,13 +256,41 @@ void emu_kill_daemon(struct emu *emu)
 	emu->port->emu = NULL;
 	emu->port = NULL;
 	HASH_ITER(hh_fd, emu->by_fd, object, next) {
+		if (object->lingering)
+			continue;
 		dup3(corpse, object->fd, O_CLOEXEC);
-		emu_object_released(object);
+		if (slowly)
+			object_linger(object, corpse);
+		else
+			emu_object_released(object);
 	}
 	close(corpse);
 	emu_ledger_clear(emu);
 	if (!emu->config.holder)
 		emu_device_die(emu);
+}
+
+void emu_kill_daemon(struct emu *emu)
+{
+	kill_daemon(emu, false);
+}
+
+void emu_kill_daemon_slowly(struct emu *emu)
+{
+	kill_daemon(emu, true);
+}
+
+void emu_let_go(struct emu *emu)
+{
+	struct emu_object *object, *next;
+
+	HASH_ITER(hh_fd, emu->by_fd, object, next) {
+		if (!object->lingering)
+			continue;
+		close(object->fd);
+		object->lingering = false;
+		emu_object_released(object);
+	}
 }
 
 void emu_restore(struct emu *emu)

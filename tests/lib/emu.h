@@ -155,6 +155,11 @@ void emu_restore(struct emu *emu);
  */
 void emu_kill_daemon(struct emu *emu);
 
+/* The same, but its descriptors stay open, as they do where the kernel still writes to them, until
+ * emu_let_go(). For a kernel with a holder. */
+void emu_kill_daemon_slowly(struct emu *emu);
+void emu_let_go(struct emu *emu);
+
 /* An internal error of the kernel: requests fail with EIO, every command gets -EIO. */
 void emu_kill_device(struct emu *emu);
 /* No device: it was never opened, or has died since. */

@@ -55,6 +55,13 @@ static int fault_port_complete(struct port *port, int object_fd, uint32_t msg_id
 	return r < 0 ? r : -error;
 }
 
+static int64_t fault_port_live(struct port *port, int object_fd)
+{
+	struct port *inner = inner_of(port);
+
+	return inner->ops->live(inner, object_fd);
+}
+
 static void fault_port_release(struct port *port, int object_fd)
 {
 	struct port *inner = inner_of(port);
@@ -74,6 +81,7 @@ static const struct port_ops fault_port_ops = {
 	.receive = fault_port_receive,
 	.command = fault_port_command,
 	.complete = fault_port_complete,
+	.live = fault_port_live,
 	.release = fault_port_release,
 	.free = fault_port_free,
 };

@@ -64,6 +64,8 @@ void rig_start(void)
 	rig.config.n_sources = rig.n_others + 1;
 	rig.config.loop = rig.loop;
 	rig.config.state = rig.state;
+	config.restore = !rig.kernel.no_restore;
+	config.take_over = config.restore && !emu_is_dead(rig.emu);
 	config.port = emu_port(rig.emu);
 	if (rig.decorate)
 		rig.decorate(&config.port);

@@ -430,6 +430,12 @@ static int stub_complete(struct port *port, int object_fd, uint32_t msg_id)
 	return result;
 }
 
+static int64_t stub_live(struct port *port, int object_fd)
+{
+	strcat(calls, "l");
+	return result;
+}
+
 static void stub_release(struct port *port, int object_fd)
 {
 	strcat(calls, "x");
@@ -441,7 +447,7 @@ static void stub_free(struct port *port)
 }
 
 static const struct port_ops stub_ops = {
-	stub_receive, stub_command, stub_complete, stub_release, stub_free,
+	stub_receive, stub_command, stub_complete, stub_live, stub_release, stub_free,
 };
 
 /* A recorder of its own, around a port that only counts. */

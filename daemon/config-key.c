@@ -81,6 +81,9 @@ enum {
 	SOURCE_POSITIVE_TTL,
 	SOURCE_NEGATIVE_TTL,
 	SOURCE_MAX_REQUESTS,
+	SOURCE_RETRIES,
+	SOURCE_BACKOFF,
+	SOURCE_BACKOFF_MAX,
 	SOURCE_REVALIDATE,
 	SOURCE_COMPRESSED,
 	N_POLICY_KEYS,
@@ -105,6 +108,11 @@ static const struct key source_keys[] = {
 				  "a time of up to 1h" },
 	[SOURCE_MAX_REQUESTS] = { "max-requests", KIND_COUNT, SOURCE(max_requests), 1, 1024,
 				  "a number from 1 to 1024" },
+	[SOURCE_RETRIES] = { "retries", KIND_COUNT, SOURCE(retries), 0, 100, "a number up to 100" },
+	[SOURCE_BACKOFF] = { "backoff", KIND_TIME, SOURCE(backoff_ms), 1, HOUR_MS,
+			     "a time from 1ms to 1h" },
+	[SOURCE_BACKOFF_MAX] = { "backoff-max", KIND_TIME, SOURCE(backoff_max_ms), 1, HOUR_MS,
+				 "a time from 1ms to 1h" },
 	[SOURCE_REVALIDATE] = { "revalidate", KIND_BOOL, SOURCE(revalidate), 0, 1, "yes or no" },
 	[SOURCE_COMPRESSED] = { "compressed", KIND_COMPRESSED, SOURCE(compressed), 0,
 				COMPRESSED_REFUSE, "whole or refuse" },
@@ -321,6 +329,12 @@ void config_key_inherit(struct config_source *source, const struct config_source
 		source->negative_ttl_ms = defaults->negative_ttl_ms;
 	if (silent & 1u << SOURCE_MAX_REQUESTS)
 		source->max_requests = defaults->max_requests;
+	if (silent & 1u << SOURCE_RETRIES)
+		source->retries = defaults->retries;
+	if (silent & 1u << SOURCE_BACKOFF)
+		source->backoff_ms = defaults->backoff_ms;
+	if (silent & 1u << SOURCE_BACKOFF_MAX)
+		source->backoff_max_ms = defaults->backoff_max_ms;
 	if (silent & 1u << SOURCE_REVALIDATE)
 		source->revalidate = defaults->revalidate;
 	if (silent & 1u << SOURCE_COMPRESSED)

@@ -40,6 +40,9 @@ int config_new(struct config **ret)
 	c->defaults.positive_ttl_ms = 3600000;
 	c->defaults.negative_ttl_ms = 10000;
 	c->defaults.max_requests = 16;
+	c->defaults.retries = 5;
+	c->defaults.backoff_ms = 200;
+	c->defaults.backoff_max_ms = 5000;
 	c->defaults.compressed = COMPRESSED_WHOLE;
 	*ret = steal(&c);
 	return 0;

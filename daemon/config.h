@@ -35,7 +35,10 @@ struct config_source {
 	uint32_t positive_ttl_ms; /* what a key means is remembered for this long */
 	uint32_t negative_ttl_ms; /* so is that there is no such object */
 	uint32_t max_requests;	  /* at this origin at the same time */
-	bool revalidate;	  /* ask the origin at each first OPEN whether the object changed */
+	uint32_t retries;	  /* of a request that failed; 0: none, and no decorator for them */
+	uint32_t backoff_ms;	  /* before the first of them, at most; then up to twice as long */
+	uint32_t backoff_max_ms;
+	bool revalidate; /* ask the origin at each first OPEN whether the object changed */
 	enum compressed_policy compressed;
 	uint32_t set; /* private: the keys that it names itself */
 };

@@ -10,6 +10,7 @@
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
 #include "fetchers/gunzip.h"
+#include "fetchers/retry.h"
 #include "fetchers/tarmap.h"
 
 #define DEPTH_MAX 3 /* decorators in front of each other */
@@ -116,6 +117,25 @@ static int no_memory(char *error)
 	return -ENOMEM;
 }
 
+/* What failed is tried again behind each decorator: a piece of a file, not all of it. */
+static int add_retry(struct origins *o, struct place *place, char *error)
+{
+	const struct config_source *source = place->source;
+	struct retry_config config = {
+		.retries = source->retries,
+		.backoff = source->backoff_ms * NSEC_PER_MSEC,
+		.backoff_max = source->backoff_max_ms * NSEC_PER_MSEC,
+	};
+	int err = source->retries > 0 ? retry_new(&place->fetcher, o->loop, place->fetcher, &config)
+				      : 0;
+
+	if (err == 0)
+		return 0;
+	place->fetcher->ops->free(place->fetcher);
+	place->fetcher = NULL;
+	return no_memory(error);
+}
+
 static int make_fetcher(struct origins *o, struct place *place, char *error)
 {
 	static const struct fetcher_param none[] = { { NULL, NULL } };
@@ -133,9 +153,10 @@ static int make_fetcher(struct origins *o, struct place *place, char *error)
 	}
 	err = class->create(&place->fetcher, o->loop, source->rule.locator,
 			    source->params ? source->params : none, why);
-	if (err < 0)
-		snprintf(error, ORIGINS_ERROR_MAX, "source '%s': %s: %s", source->name, why,
-			 strerror(-err));
+	if (err == 0)
+		return add_retry(o, place, error);
+	snprintf(error, ORIGINS_ERROR_MAX, "source '%s': %s: %s", source->name, why,
+		 strerror(-err));
 	return err;
 }
 

@@ -16,6 +16,9 @@
 void fetch_error(char *error, const char *locator, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* Writes more behind what error (FETCH_ERROR_MAX bytes) says, whose end is cut off if need be. */
+void fetch_error_add(char *error, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /*
  * Undoes percent-encoding (RFC 3986, 2.1) in place. Returns the length; -EINVAL for a "%" without
  * two hex digits and for an encoded NUL, with text undefined.

@@ -29,6 +29,35 @@ void fetch_error(char *error, const char *locator, const char *fmt, ...)
 	locator_print(locator, error + at, FETCH_ERROR_MAX - at);
 }
 
+void fetch_error_add(char *error, const char *fmt, ...)
+{
+	char more[SENTENCE_MAX];
+	size_t at = strlen(error), len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(more, sizeof(more), fmt, ap);
+	va_end(ap);
+	len = strlen(more);
+	if (at + len >= FETCH_ERROR_MAX)
+		at = FETCH_ERROR_MAX - 1 - len;
+	memcpy(error + at, more, len + 1);
+}
+
+bool fetch_may_pass(int err)
+{
+	switch (err) {
+	case -ETIMEDOUT:
+	case -ECONNREFUSED:
+	case -EHOSTUNREACH:
+	case -ECONNRESET:
+	case -EAGAIN:
+		return true;
+	default:
+		return false;
+	}
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

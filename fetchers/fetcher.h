@@ -52,11 +52,13 @@ struct fetch_identity {
  *   -ESTALE        the object is not the one that identity names any more
  *   -ETIMEDOUT     no answer, or the transfer stalled
  *   -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET    the network's word
+ *   -EAGAIN        the origin itself is busy, or out of order for now
  *   -EPROTO        the answer contradicts itself or the request; none of its bytes are used
  *   -EOPNOTSUPP    the origin cannot serve ranges
  *   -EIO           anything else
  *   -ECANCELED     cancel() came first
  *   -ENOMEM        ours
+ * The second, third and fourth line may pass by themselves: fetch_may_pass().
  */
 
 /* Learns an object's identity, and its first bytes on the way. Owned by the caller until done(). */
@@ -64,12 +66,21 @@ struct fetch_look {
 	const char *locator;
 	void *head;	 /* the first bytes go here; NULL with head_len 0 where nobody wants them */
 	size_t head_len; /* room */
+	/*
+	 * Whoever waits for this gives up then (ns of loop_now(); 0: never), so that nothing needs
+	 * to be begun later. What is under way then may still come to its end.
+	 */
+	uint64_t deadline;
 	void (*done)(struct fetch_look *look, int err);
 	/* Set before done(look, 0): */
 	struct fetch_identity identity;
 	size_t head_filled; /* min(head_len, identity.size) */
-	/* Set before done(look, err < 0): one line, no secret, names the locator's host or file. */
+	/* Set before done(look, err < 0): one line, no secret, names the locator's host or file.
+	 * Before that, if anything, what has gone wrong so far. */
 	char error[FETCH_ERROR_MAX];
+	/* Before done(look, err): the origin does not want to be asked again for so long (ns), or
+	 * 0. */
+	uint64_t retry_after;
 	void *fetcher_private;
 };
 
@@ -84,9 +95,11 @@ struct fetch_read {
 	uint64_t off;
 	size_t len;
 	void *buf;
+	uint64_t deadline; /* as that of a look; the caller may move it until done() */
 	void (*progress)(struct fetch_read *read, size_t filled); /* optional */
 	void (*done)(struct fetch_read *read, int err);		  /* 0: all len bytes are there */
-	char error[FETCH_ERROR_MAX];
+	char error[FETCH_ERROR_MAX];				  /* as those of a look */
+	uint64_t retry_after;
 	void *fetcher_private;
 };
 
@@ -205,6 +218,9 @@ struct fetch_host {
 	struct credential_agent *credentials; /* who runs credential helpers, or NULL: nobody may */
 	struct fetch_notes *notes;	      /* or NULL */
 };
+
+/* Whether the same request may succeed a little later, by what the error is. */
+bool fetch_may_pass(int err);
 
 /* Frees what a list has found, and empties it. */
 void fetch_list_end(struct fetch_list *list);

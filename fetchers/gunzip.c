@@ -128,6 +128,7 @@ static void piece_done(struct fetch_read *inner, int err)
 	}
 	if (err < 0) {
 		memcpy(r->base.read->error, inner->error, sizeof(inner->error));
+		r->base.read->retry_after = inner->retry_after;
 		end(r, err);
 		return;
 	}
@@ -150,6 +151,7 @@ static void read_piece(struct gunzip_read *r)
 	r->inner = (struct fetch_read){
 		.off = begin,
 		.len = (size_t)min_u64(stop - begin, PIECE_MAX),
+		.deadline = r->base.read->deadline,
 		.progress = piece_progress,
 		.done = piece_done,
 	};

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define ETAG_PREFIX	"etag:"
 #define MODIFIED_PREFIX "mtime:"
@@ -100,6 +101,34 @@ static void take_range(struct http_answer *answer, struct span value)
 	answer->range_verdict = http_range_parse(&answer->range, value.text, value.len);
 }
 
+/* RFC 9110, 5.6.7: in one of three forms. 0: in none of them, or before 1970. */
+static uint64_t parse_date(struct span value)
+{
+	static const char *const forms[] = { "%a, %d %b %Y %H:%M:%S GMT",
+					     "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %e %H:%M:%S %Y" };
+	char text[64];
+
+	if (!fits(value, sizeof(text)))
+		return 0;
+	memcpy(text, value.text, value.len);
+	text[value.len] = '\0';
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		struct tm tm = { 0 };
+		const char *end = strptime(text, forms[i], &tm);
+		time_t t = end && *end == '\0' ? timegm(&tm) : 0;
+
+		if (t > 0)
+			return (uint64_t)t;
+	}
+	return 0;
+}
+
+static void take_wait(struct http_answer *answer, struct span value)
+{
+	if (!http_number_parse(&answer->wait, value.text, value.len))
+		answer->wait_until = parse_date(value);
+}
+
 static void take_field(struct http_answer *answer, struct span name, struct span value)
 {
 	static const char multipart[] = "multipart/";
@@ -119,6 +148,10 @@ static void take_field(struct http_answer *answer, struct span name, struct span
 		keep(answer, answer->modified, sizeof(answer->modified), value);
 	else if (span_is(name, "WWW-Authenticate"))
 		take_challenge(answer, value);
+	else if (span_is(name, "Retry-After"))
+		take_wait(answer, value);
+	else if (span_is(name, "Date"))
+		answer->date = parse_date(value);
 }
 
 /* "HTTP/1.1 206 Partial Content", "HTTP/2 206" */
@@ -165,6 +198,18 @@ void http_answer_field(const char *line, size_t len, const char *name, char *ret
 		return;
 	memcpy(ret, value.text, value.len);
 	ret[value.len] = '\0';
+}
+
+uint64_t http_answer_wait(const struct http_answer *answer, uint64_t now)
+{
+	uint64_t wait = answer->wait;
+
+	/* By the server's own clock, if it says what that shows. */
+	if (answer->date > 0)
+		now = answer->date;
+	if (answer->wait_until > now)
+		wait = answer->wait_until - now;
+	return wait < HTTP_WAIT_MAX ? wait : HTTP_WAIT_MAX;
 }
 
 bool http_answer_redirects(const struct http_answer *answer)
@@ -220,7 +265,12 @@ static int check_status(const struct http_answer *answer, const char **ret_why)
 		return verdict(-ENOENT, ret_why, "no such object");
 	case 408:
 	case 429:
-		return verdict(-EIO, ret_why, "server is busy");
+		return verdict(-EAGAIN, ret_why, "server is busy");
+	case 500:
+	case 502:
+	case 503:
+	case 504:
+		return verdict(-EAGAIN, ret_why, "server failed");
 	case 412:
 		return verdict(-ESTALE, ret_why, "the object has changed");
 	default:

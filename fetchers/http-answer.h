@@ -27,8 +27,11 @@ struct http_answer {
 	uint64_t length;
 	enum http_range_verdict range_verdict; /* of range, when range_seen */
 	struct http_range range;
-	char etag[HTTP_ETAG_MAX];	    /* as sent; empty: none */
-	char modified[HTTP_MODIFIED_MAX];   /* Last-Modified, as sent */
+	char etag[HTTP_ETAG_MAX];	  /* as sent; empty: none */
+	char modified[HTTP_MODIFIED_MAX]; /* Last-Modified, as sent */
+	/* Retry-After in seconds, or as a date; and what the server calls now. Dates since 1970. */
+	uint64_t wait;
+	uint64_t wait_until, date;	    /* s; 0: none */
 	char challenge[HTTP_CHALLENGE_MAX]; /* WWW-Authenticate, several joined by a comma */
 };
 
@@ -39,6 +42,13 @@ void http_answer_line(struct http_answer *answer, const char *line, size_t len);
 
 /* The value of a line that is the field `name`, where it fits and has no control character. */
 void http_answer_field(const char *line, size_t len, const char *name, char *ret, size_t n);
+
+/*
+ * How long the server does not want to be asked again, in s; 0 where it does not say. now: since
+ * 1970, by our clock, for a server that does not tell its own.
+ */
+#define HTTP_WAIT_MAX 86400 /* as good as for ever */
+uint64_t http_answer_wait(const struct http_answer *answer, uint64_t now);
 
 bool http_answer_redirects(const struct http_answer *answer);
 

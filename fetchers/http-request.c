@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define HTTP_SEND_SIZE	 (512L << 10) /* one call of a reader asks for up to this much */
 #define HTTP_STORE_STALL 300L	      /* s */
@@ -38,17 +39,29 @@ static void request_leave(struct http_request *r)
 	r->state = REQUEST_DONE;
 }
 
+static uint64_t request_wait(const struct http_request *r)
+{
+	if (r->err == 0 || !r->answer.complete)
+		return 0;
+	return http_answer_wait(&r->answer, (uint64_t)time(NULL)) * NSEC_PER_SEC;
+}
+
 /* The last thing that is done for a request: done() may free the fetcher. */
 static void request_done(struct http_request *r)
 {
 	struct fetch_look *look = r->look;
 	struct fetch_read *read = r->read;
 	struct http_document *document = r->document;
+	uint64_t wait = request_wait(r);
 	int err = r->err;
 
-	if (look)
+	if (look) {
 		look->head_filled = r->received < r->room ? (size_t)r->received : r->room;
-	if (document) {
+		look->retry_after = wait;
+	} else if (read) {
+		read->retry_after = wait;
+	} else {
+		document->retry_after = wait;
 		document->len = (size_t)r->received;
 		document->status = r->answer.status;
 		if (document->complaint)

@@ -67,6 +67,7 @@ struct http_document {
 	unsigned int status; /* 0: no answer */
 	void (*done)(struct http_document *document, int err);
 	char error[FETCH_ERROR_MAX];
+	uint64_t retry_after; /* done(err < 0): as that of a look */
 };
 
 struct http_request;

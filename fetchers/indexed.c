@@ -315,6 +315,7 @@ static void head_done(struct fetch_read *head, int err)
 
 	if (err < 0)
 		memcpy(l->look->error, head->error, sizeof(head->error));
+	l->look->retry_after = head->retry_after;
 	look_done(l, err);
 }
 
@@ -341,6 +342,7 @@ static void look_loaded(struct indexed_look *l, int err, const char *why)
 	}
 	l->head = (struct fetch_read){ .len = look->head_filled,
 				       .buf = look->head,
+				       .deadline = look->deadline,
 				       .done = head_done };
 	l->reading = true;
 	indexed_read(&o->base, &l->head);

@@ -30,6 +30,7 @@ static void look_end(struct oci_look *l, int err)
 	loop_defer_cancel(l->walk.oci->loop, &l->deferred);
 	if (err == 0 && l->walk.auth)
 		oci_auth_worked(l->walk.auth);
+	look->retry_after = err < 0 ? l->walk.retry_after : 0;
 	oci_walk_end(&l->walk);
 	free(l->target.moved);
 	free(l);
@@ -68,6 +69,7 @@ static void head_done(struct fetch_read *head, int err)
 	char error[FETCH_ERROR_MAX];
 
 	l->walk.request = NULL;
+	l->walk.retry_after = head->retry_after;
 	if (err < 0) {
 		memcpy(error, head->error, sizeof(error));
 		if (err == -ESTALE) {
@@ -125,6 +127,7 @@ static void blob_done(struct fetch_look *blob, int err)
 	char error[FETCH_ERROR_MAX];
 
 	l->walk.request = NULL;
+	l->walk.retry_after = blob->retry_after;
 	if (err < 0) {
 		memcpy(error, blob->error, sizeof(error));
 		oci_walk_again(&l->walk, err, error);

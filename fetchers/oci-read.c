@@ -113,6 +113,7 @@ static void part_done(struct fetch_read *part, int err)
 		return;
 	}
 	memcpy(error, part->error, sizeof(error));
+	r->read->retry_after = part->retry_after;
 	r->filled += r->got;
 	if (r->canceled || !oci_host_failed(r->host, &r->tries, err, error))
 		read_end(r, err, error);
@@ -137,6 +138,7 @@ static bool read_ask(struct oci_read *r)
 		.off = r->read->off + r->filled,
 		.len = r->read->len - r->filled,
 		.buf = (uint8_t *)r->read->buf + r->filled,
+		.deadline = r->read->deadline,
 		.progress = part_progress,
 		.done = part_done,
 	};

@@ -140,6 +140,7 @@ static void document_done(struct http_document *document, int err)
 		walk_check(w);
 		return;
 	}
+	w->retry_after = document->retry_after;
 	if (w->depth == 1 && (document->status == 404 || document->status == 500))
 		w->no_manifest = true;
 	memcpy(error, document->error, sizeof(error));

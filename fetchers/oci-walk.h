@@ -56,7 +56,8 @@ struct oci_walk {
 	uint64_t size; /* of the document, where an index has told its digest */
 	bool sized;
 	unsigned int depth;
-	bool no_manifest; /* somebody has said so of the first document */
+	bool no_manifest;     /* somebody has said so of the first document */
+	uint64_t retry_after; /* what the request that failed last said, ns */
 };
 
 /* Takes the reference apart; 0, or an error that is told in error. The end is needed after both. */

@@ -133,6 +133,7 @@ static void look_end(struct s3_look *l, int err)
 
 	look->identity = l->http.identity;
 	look->head_filled = l->http.head_filled;
+	look->retry_after = l->http.retry_after;
 	free(l->url);
 	free(l);
 	look->done(look, err);

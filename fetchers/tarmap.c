@@ -108,6 +108,7 @@ static void inner_done(struct fetch_read *inner, int err)
 		scatter(r, inner->len);
 	else
 		memcpy(r->base.read->error, inner->error, sizeof(inner->error));
+	r->base.read->retry_after = inner->retry_after;
 	free(r->bounce);
 	r->bounce = NULL;
 	if (err < 0)
@@ -172,6 +173,7 @@ static void go_on(struct tarmap_read *r, bool inside)
 	gather(r, first);
 	r->inner.off = r->from;
 	r->inner.buf = (uint8_t *)read->buf + r->filled;
+	r->inner.deadline = read->deadline;
 	r->inner.progress = inner_progress;
 	r->inner.done = inner_done;
 	if (r->last - first > 1) {

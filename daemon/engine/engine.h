@@ -275,6 +275,7 @@ struct engine_demand {
 	struct flight *flight; /* the one that it waits for */
 	struct loop_timer deadline;
 	struct loop_deferred answer;
+	uint64_t expires;  /* ns, when it is answered at the latest */
 	uint64_t pos, end; /* blocks still to come */
 	uint64_t begun;	   /* ns */
 	int err;

@@ -13,6 +13,9 @@
 /* Stored in pieces of this size while more arrives, unless a reader is served by less. */
 #define STORE_UNIT ((uint64_t)256 << 10)
 
+/* While nobody waits for it, an origin that fails is not worth much patience. */
+#define AHEAD_PATIENCE (5 * NSEC_PER_SEC)
+
 static void flight_pump(struct flight *f);
 
 /* Ranges that overlap are equal: a lookup by one block finds the flight that covers it. */
@@ -80,6 +83,14 @@ static void flight_read_done(struct fetch_read *read, int err)
 	flight_pump(f);
 }
 
+/* A demand is being made for it: it may wait for an earlier flight first. */
+static void flight_wanted(struct flight *f, enum flight_class class)
+{
+	if (class == FLIGHT_DEMAND)
+		f->wanted_until =
+			loop_now(f->object->sched->loop) + f->object->source->config->read_deadline;
+}
+
 static int flight_make(struct flight **ret, struct object *object, enum flight_class class,
 		       uint64_t from, uint64_t to)
 {
@@ -97,6 +108,7 @@ static int flight_make(struct flight **ret, struct object *object, enum flight_c
 		.wake_at = UINT64_MAX,
 		.read = { .progress = flight_read_progress, .done = flight_read_done },
 	};
+	flight_wanted(f, class);
 	TAILQ_INIT(&f->waiters);
 	if (!tsearch(f, &object->flight_tree, flight_compare)) {
 		free(f);
@@ -146,8 +158,20 @@ bool flight_extend(struct object *object, enum flight_class class, uint64_t from
 		return false;
 	/* In place: the blocks are free, so the order in the tree stays. */
 	f->to = to;
+	flight_wanted(f, class);
 	residency_claim(&object->residency, from, to);
 	return true;
+}
+
+/* How long the origin may take. A whole image takes as long as it takes, while bytes come. */
+static uint64_t flight_deadline(const struct flight *f)
+{
+	const struct object *o = f->object;
+	uint64_t patience = o->source->config->read_deadline;
+
+	if (o->whole)
+		return max_u64(f->wanted_until, f->begun + patience);
+	return f->wanted_until ? f->wanted_until : f->begun + min_u64(patience, AHEAD_PATIENCE);
 }
 
 void flight_start(struct flight *f, void *buf)
@@ -161,6 +185,7 @@ void flight_start(struct flight *f, void *buf)
 	f->read.off = f->from * CACHE_BLOCK;
 	f->read.len = min_u64(flight_bytes(f), o->size - f->read.off);
 	f->read.buf = buf;
+	f->read.deadline = flight_deadline(f);
 	o->source->running++;
 	o->source->bytes += flight_bytes(f);
 	o->sched->stats.fetches++;
@@ -189,6 +214,8 @@ void flight_wait(struct flight *f, struct engine_demand *d)
 	d->flight = f;
 	TAILQ_INSERT_TAIL(&f->waiters, d, flight_link);
 	f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
+	f->wanted_until = max_u64(f->wanted_until, d->expires);
+	f->read.deadline = max_u64(f->read.deadline, d->expires);
 	if (f->state == FLIGHT_QUEUED && f->class == FLIGHT_AHEAD)
 		sched_promote(f->object->sched, f);
 	else if (f->state == FLIGHT_FETCHING)

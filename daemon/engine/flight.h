@@ -35,7 +35,8 @@ struct flight {
 	uint64_t write_begun; /* and last began to write to the cache file */
 	int err;	      /* the first thing that went wrong */
 	bool writing;
-	bool full; /* the cache took a write no more: nothing else is stored */
+	uint64_t wanted_until; /* ns: a demand was made for it that is answered by then; 0: none */
+	bool full;	       /* the cache took a write no more: nothing else is stored */
 	struct demand_list waiters;
 	struct fetch_read read;
 	struct sink_write write;

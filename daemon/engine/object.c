@@ -409,7 +409,8 @@ static void demand_expired(struct loop_timer *timer)
 		loop_timer_set(o->sched->loop, timer, o->progress_at + patience);
 		return;
 	}
-	object_log_failure(o, "no answer to a read within its deadline", -ETIMEDOUT, "");
+	object_log_failure(o, "no answer to a read within its deadline", -ETIMEDOUT,
+			   d->flight ? d->flight->read.error : "");
 	demand_answer(d, -ETIMEDOUT);
 }
 
@@ -492,8 +493,8 @@ void engine_demand(struct object *o, struct engine_demand *d)
 	}
 	d->pos = d->off / CACHE_BLOCK;
 	d->end = round_up_u64(min_u64(end, bytes), CACHE_BLOCK) / CACHE_BLOCK;
-	err = loop_timer_set(o->sched->loop, &d->deadline,
-			     loop_now(o->sched->loop) + o->source->config->read_deadline);
+	d->expires = loop_now(o->sched->loop) + o->source->config->read_deadline;
+	err = loop_timer_set(o->sched->loop, &d->deadline, d->expires);
 	if (err == 0)
 		err = demand_start(o, d);
 	if (err < 0 && !d->answered)

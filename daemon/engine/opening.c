@@ -227,7 +227,8 @@ static void opening_expired(struct loop_timer *timer)
 
 	if (!p->queued)
 		opening_observe(p, -ETIMEDOUT);
-	opening_fall_back(p, -ETIMEDOUT, "no answer within the deadline");
+	opening_fall_back(p, -ETIMEDOUT,
+			  *p->look.error ? p->look.error : "no answer within the deadline");
 	opening_stop(p);
 }
 
@@ -259,7 +260,8 @@ static int opening_arm(struct opening *p)
 
 	if (p->known)
 		patience = min_u64(patience, REVALIDATE_DEADLINE);
-	return loop_timer_set(loop, &p->deadline, loop_now(loop) + patience);
+	p->look.deadline = loop_now(loop) + patience;
+	return loop_timer_set(loop, &p->deadline, p->look.deadline);
 }
 
 int opening_start(struct engine *engine, struct engine_open *open, struct source *source,

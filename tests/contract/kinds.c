@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fetchers/retry.h"
 #include "tests/contract/kinds-internal.h"
 #include "tests/contract/s3-oracle.h"
 #include "tests/lib/origin.h"
@@ -290,6 +291,33 @@ static const char *s3_template(void)
 	return "s3://data/{cookie}";
 }
 
+/* ---- decorators that see no locators ---------------------------------------------------- */
+
+static int retried_create(struct fetcher **ret, struct loop *loop, const char *template,
+			  const struct fetcher_param *params, char *error)
+{
+	static const struct retry_config config = { .retries = 3,
+						    .backoff = NSEC_PER_MSEC,
+						    .backoff_max = 10 * NSEC_PER_MSEC };
+	int r = fetcher_class_find("http:")->create(ret, loop, template, params, error);
+
+	return r < 0 ? r : retry_new(ret, loop, *ret, &config);
+}
+
+static const struct fetcher_class retried_class = {
+	.name = "retry",
+	.schemes = (const char *const[]){ "http", NULL },
+	.create = retried_create,
+};
+
+/* Each request for an object is refused twice, in two ways, at first. */
+static void retried_start(void)
+{
+	http_start();
+	snprintf(http_text, sizeof(http_text), "%s/f=status:503:0@1/f=rst@2/{cookie}",
+		 origin_url(origin));
+}
+
 const struct kind kinds[] = {
 	{ "file", file_start, file_stop, file_put, file_remove, file_key, file_template },
 	{ "http", http_start, http_stop, http_put, http_remove, http_key, http_template },
@@ -300,6 +328,8 @@ const struct kind kinds[] = {
 	{ "oci", mirrors_start, registry_stop, oci_put, oci_remove, oci_key, oci_template,
 	  mirrors_params, .keeps_versions = true, .works = registry_installed },
 #endif
+	{ "retry", retried_start, http_stop, http_put, http_remove, http_key, http_template,
+	  .decorator = &retried_class, .decorates = "http:" },
 	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
 	  .works = oracle_installed },
 #ifdef HAVE_TARMAP
@@ -313,9 +343,10 @@ const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);
 
 const struct fetcher_class *kind_class(const struct kind *kind)
 {
-	/* They decorate files. */
 	if (kind->decorator)
-		return fetcher_class_find("file:") ? kind->decorator : NULL;
+		return fetcher_class_find(kind->decorates ? kind->decorates : "file:")
+			       ? kind->decorator
+			       : NULL;
 	for (const struct fetcher_class *const *c = fetcher_classes; *c; c++)
 		if (strcmp((*c)->name, kind->class) == 0)
 			return *c;

@@ -28,6 +28,7 @@ struct kind {
 	/* For decorators: a class that is not in the registry, makes them and what they decorate.
 	 */
 	const struct fetcher_class *decorator;
+	const char *decorates; /* scheme with its colon; NULL: files */
 	/* The locator of an object, where that is more than the template with its name. */
 	const char *(*locator)(const char *name);
 };

@@ -27,14 +27,14 @@ static const struct {
 	{ "status:401", -EACCES, 0 },
 	{ "status:403", -EACCES, 0 },
 	{ "status:404", -ENOENT, 0 },
-	{ "status:408", -EIO, 0 },
+	{ "status:408", -EAGAIN, 0 },
 	{ "status:410", -ENOENT, 0 },
 	{ "status:412", -ESTALE, 0 },
 	{ "status:416", -ESTALE, 0 },
-	{ "status:429", -EIO, 0 },
-	{ "status:500", -EIO, 0 },
-	{ "status:503", -EIO, 0 },
-	{ "status:504", -EIO, 0 },
+	{ "status:429", -EAGAIN, 0 },
+	{ "status:500", -EAGAIN, 0 },
+	{ "status:503", -EAGAIN, 0 },
+	{ "status:504", -EAGAIN, 0 },
 	{ "status:203", -EPROTO, 0 },
 	{ "status:302", -EPROTO, 0 }, /* to nowhere */
 	{ "rst", -ECONNRESET, 0 },
@@ -125,7 +125,7 @@ static const struct {
 	{ "f=status:403/blob", 4096, -EACCES },
 	{ "f=status:404/blob", 4096, -ENOENT },
 	{ "f=status:416/blob", 4096, -EPROTO },
-	{ "f=status:500/blob", 4096, -EIO },
+	{ "f=status:500/blob", 4096, -EAGAIN },
 	{ "f=rst/blob", 4096, -ECONNRESET },
 	{ "f=hang/blob", 4096, -ETIMEDOUT },
 	{ "f=garbage/blob", 4096, -EPROTO },
@@ -153,6 +153,25 @@ START_TEST(look_fault)
 	if (err < 0)
 		ck_assert_ptr_nonnull(strstr(look.look.error, "127.0.0.1"));
 	host_look_free(&look);
+}
+END_TEST
+
+START_TEST(what_a_server_wants_is_told)
+{
+	struct fetch_identity identity = identity_of("blob");
+	struct host_read read = { 0 };
+	struct host_look look;
+	struct fetch_object *object;
+
+	ck_assert_int_eq(host_look(&host, &look, locator_of("f=status:503:7/blob"), 0), -EAGAIN);
+	ck_assert_uint_eq(look.look.retry_after, 7 * NSEC_PER_SEC);
+	ck_assert_int_eq(host_look(&host, &look, locator_of("f=status:500/blob"), 0), -EAGAIN);
+	ck_assert_uint_eq(look.look.retry_after, 0);
+	object = host_attach(&host, locator_of("f=status:429:3/blob"), &identity);
+	ck_assert_int_eq(host_read(&host, &read, object, OFF, LEN), -EAGAIN);
+	ck_assert_uint_eq(read.read.retry_after, 3 * NSEC_PER_SEC);
+	host_read_free(&read);
+	host.fetcher->ops->detach(object);
 }
 END_TEST
 
@@ -253,6 +272,7 @@ int main(void)
 	tcase_add_loop_test(tc, read_fault, 0, N(read_faults));
 	tcase_add_loop_test(tc, read_after_fault, 0, N(read_faults));
 	tcase_add_loop_test(tc, look_fault, 0, N(look_faults));
+	tcase_add_test(tc, what_a_server_wants_is_told);
 	tcase_add_test(tc, server_without_ranges_is_left_at_once);
 	tcase_add_test(tc, server_without_ranges_serves_what_is_whole);
 	tcase_add_test(tc, nobody_listens);

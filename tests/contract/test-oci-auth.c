@@ -364,7 +364,7 @@ START_TEST(token_server_that_fails)
 	unsigned int port = open_with_tokens(&options);
 
 	host_for(port, NULL, NULL);
-	expect_look(locator(port, ":v1"), -EIO, "503");
+	expect_look(locator(port, ":v1"), -EAGAIN, "503");
 	options.status = 404;
 	token_server_change(&options);
 	expect_look(locator(port, ":v1"), -EIO, "404");

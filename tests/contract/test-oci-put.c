@@ -400,7 +400,7 @@ START_TEST(servers_that_lose_their_way)
 		const char *word;
 	} cases[] = {
 		{ { "" }, -ECONNRESET, "" },
-		{ { EMPTY("500 No") }, -EIO, "status 500" },
+		{ { EMPTY("500 No") }, -EAGAIN, "status 500" },
 		{ { NOT_THERE, EMPTY("404 No") }, -EIO, "status 404" },
 		{ { NOT_THERE, EMPTY("413 Too much") }, -EIO, "status 413" },
 		{ { NOT_THERE, ACCEPTED("") }, -EPROTO, "where to send" },

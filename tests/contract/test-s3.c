@@ -540,8 +540,8 @@ static const struct {
 	{ "s3://data/nothing", -ENOENT, "NoSuchKey (status 404)" },
 	{ "s3://denied/blob", -EACCES, "AccessDenied (status 403)" },
 	{ "s3://skewed/blob", -EACCES, "RequestTimeTooSkewed: check the clock (status 403)" },
-	{ "s3://data/f=status:503/blob", -EIO, "SlowDown (status 503)" },
-	{ "s3://data/f=status:500/blob", -EIO, "InternalError (status 500)" },
+	{ "s3://data/f=status:503/blob", -EAGAIN, "SlowDown (status 503)" },
+	{ "s3://data/f=status:500/blob", -EAGAIN, "InternalError (status 500)" },
 };
 
 START_TEST(error_says_why)

@@ -60,6 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		http_answer_line(&answer, line, (size_t)(next - line));
 		line = next;
 	}
+	FUZZ_CHECK(http_answer_wait(&answer, 1700000000) <= HTTP_WAIT_MAX);
 	if (!answer.complete || http_answer_redirects(&answer))
 		return 0;
 	check_read(&answer);

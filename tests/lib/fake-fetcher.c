@@ -145,6 +145,7 @@ static void fake_look_fire(struct loop_timer *timer)
 		return;
 	if (err < 0) {
 		snprintf(look->error, sizeof(look->error), "the script says so");
+		look->retry_after = origin ? origin->retry_after : 0;
 		fake_look_end(l, err);
 		return;
 	}
@@ -191,6 +192,7 @@ static void fake_read_end(struct fake_read *r, int err)
 
 	if (err < 0)
 		snprintf(read->error, sizeof(read->error), "the script says so");
+	read->retry_after = err < 0 ? r->object->origin->retry_after : 0;
 	loop_timer_cancel(&r->timer);
 	TAILQ_REMOVE(&r->fake->reads, r, link);
 	r->fake->running--;

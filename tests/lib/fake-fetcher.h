@@ -29,8 +29,9 @@ struct fake_origin {
 	uint64_t stall_at;  /* a read does not get beyond this offset, ever */
 	uint64_t fail_at;   /* a read fails there, with read_error; bytes before it arrive */
 	int read_error;
-	bool stall_always; /* each read does not begin */
-	bool fail_always;  /* each read fails at its beginning, with read_error */
+	uint64_t retry_after; /* ns: what an error says of it */
+	bool stall_always;    /* each read does not begin */
+	bool fail_always;     /* each read fails at its beginning, with read_error */
 
 	unsigned int looks, reads;
 	uint64_t bytes_asked;

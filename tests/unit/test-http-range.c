@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "fetchers/http-answer.h"
 #include "fetchers/http-range.h"
 
 #include <check.h>
@@ -146,6 +147,45 @@ START_TEST(numbers)
 }
 END_TEST
 
+/* ---- Retry-After -------------------------------------------------------------------------- */
+
+#define NOW 784111777 /* Sun, 06 Nov 1994 08:49:37 GMT */
+
+static const struct {
+	const char *wait, *date;
+	uint64_t seconds;
+} waits[] = {
+	{ "Retry-After: 120", "", 120 },
+	{ "retry-after:0", "", 0 },
+	{ "Retry-After: 99999999999", "", HTTP_WAIT_MAX },
+	{ "Retry-After: -1", "", 0 },
+	{ "Retry-After: soon", "", 0 },
+	{ "Retry-After: 1.5", "", 0 },
+	{ "Retry-After: Sun, 06 Nov 1994 08:50:37 GMT", "", 60 },
+	{ "Retry-After: Sunday, 06-Nov-94 08:50:37 GMT", "", 60 },
+	{ "Retry-After: Sun Nov  6 08:50:37 1994", "", 60 },
+	{ "Retry-After: Sun, 06 Nov 1994 08:50:37 GMT+1", "", 0 },
+	{ "Retry-After: Sun, 06 Nov 1994 07:49:37 GMT", "", 0 }, /* it is over */
+	{ "Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", "", HTTP_WAIT_MAX },
+	/* By the clock of the server, which is fast. */
+	{ "Retry-After: Sun, 06 Nov 1994 18:50:37 GMT", "Date: Sun, 06 Nov 1994 18:50:07 GMT", 30 },
+	{ "Retry-After: 7", "Date: Sun, 06 Nov 1994 18:50:07 GMT", 7 },
+	{ "X-Retry-After: 7", "", 0 },
+};
+
+START_TEST(wait)
+{
+	struct http_answer answer = { 0 };
+	const char *const lines[] = { "HTTP/1.1 503 No", waits[_i].date, waits[_i].wait, "" };
+
+	for (size_t i = 0; i < 4; i++)
+		if (i == 3 || *lines[i])
+			http_answer_line(&answer, lines[i], strlen(lines[i]));
+	ck_assert(answer.complete);
+	ck_assert_uint_eq(http_answer_wait(&answer, NOW), waits[_i].seconds);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("http-range");
@@ -157,6 +197,7 @@ int main(void)
 	tcase_add_loop_test(tc, parse_bad, 0, sizeof(bad) / sizeof(bad[0]));
 	tcase_add_test(tc, round_trip);
 	tcase_add_test(tc, numbers);
+	tcase_add_loop_test(tc, wait, 0, sizeof(waits) / sizeof(waits[0]));
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

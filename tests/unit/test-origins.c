@@ -68,6 +68,7 @@ static char config_error[CONFIG_ERROR_MAX];
 
 static const char text[] =
 	"open-deadline 7s\n"
+	"retries 0\n" /* fetchers are seen as they were made */
 	"source root { url https://h/{cookie} }\n"
 	"source app { url https://H:443/app-{cookie}; color app }\n"
 	"source deep { url https://u:p@h/deep/er/{domain}/{cookie}; color deep }\n"

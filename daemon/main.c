@@ -14,7 +14,9 @@
 #include "daemon/config.h"
 #include "daemon/engine/engine.h"
 #include "daemon/frontend/cachefiles.h"
+#include "daemon/handover.h"
 #include "daemon/image-catalog.h"
+#include "daemon/keeper.h"
 #include "daemon/kernel/startup.h"
 #include "daemon/loop/loop.h"
 #include "daemon/notify.h"
@@ -44,6 +46,15 @@ struct daemon {
 	int cache_dir_fd;
 	int status;
 	bool stopping;
+
+	/* Going on after another process, and leaving to the next. */
+	struct handover_program program;
+	struct handover inherited;
+	char name[HANDOVER_NAME_MAX]; /* of the device, for whoever keeps it */
+	int device;		      /* borrowed from the front end's port */
+	bool restore;		      /* the kernel can do it */
+	bool kept;		      /* somebody has a copy of the device */
+	bool replacing, resume_recording, stop_wanted;
 };
 
 static void config_freep(struct config **config)
@@ -93,7 +104,7 @@ static int daemon_record(struct daemon *d)
 
 static void daemon_toggle_recording(struct daemon *d)
 {
-	if (d->stopping)
+	if (d->stopping || d->replacing)
 		return;
 	if (!d->recorder)
 		log_warning("SIGUSR1: nothing is recorded, since no file is configured: start with "
@@ -124,13 +135,80 @@ static void daemon_stopped(void *arg)
 		loop_stop(d->loop);
 }
 
+/*
+ * Where somebody keeps the device, nothing is answered: whoever waits for us waits for the next
+ * daemon, or fails when the device is closed for good. We serve until the recording is written.
+ */
 static void daemon_stop(struct daemon *d)
 {
-	if (d->stopping)
+	if (d->replacing)
+		d->stop_wanted = true;
+	if (d->stopping || d->replacing)
 		return;
 	d->stopping = true;
 	notify_stopping();
-	frontend_stop(d->frontend, daemon_stopped, d);
+	if (d->kept)
+		daemon_stopped(d);
+	else
+		frontend_stop(d->frontend, daemon_stopped, d);
+}
+
+/* ---- the next process ---------------------------------------------------------------------- */
+
+/* As the next one will find it: what is wrong is said, and costs nothing yet. */
+static bool daemon_may_be_replaced(struct daemon *d)
+{
+	_cleanup_(config_freep) struct config *config = NULL;
+	struct options options;
+	bool good;
+	int argc = 0, err;
+
+	if (!d->restore) {
+		log_warning("SIGUSR2: this kernel has no `restore`, so that no other process can "
+			    "go on with what is open: stop the service, and start it again");
+		return false;
+	}
+	while (d->program.argv[argc])
+		argc++;
+	err = handover_enter(&d->program);
+	if (err == 0 && access(d->program.path, X_OK) < 0)
+		err = -errno;
+	if (err < 0)
+		log_error("SIGUSR2: cannot start %s: %s: this process goes on", d->program.path,
+			  strerror(-err));
+	good = err == 0 && config_new(&config) == 0 &&
+	       options_parse(&options, config, argc, d->program.argv) == OPTIONS_RUN;
+	handover_leave();
+	if (err == 0 && !good)
+		log_error("SIGUSR2: the configuration is not good: this process goes on");
+	return good;
+}
+
+/* The recording is closed. What is in flight is asked for again by the next process. */
+static void daemon_exec(void *arg)
+{
+	struct daemon *d = arg;
+	int err = handover_exec(&d->program, d->device, d->name);
+
+	log_error("cannot start %s: %s: this process goes on", d->program.path, strerror(-err));
+	d->replacing = false;
+	if (d->stop_wanted)
+		daemon_stop(d);
+	else if (d->resume_recording)
+		daemon_record(d);
+}
+
+static void daemon_replace(struct daemon *d)
+{
+	if (d->stopping || d->replacing || !daemon_may_be_replaced(d))
+		return;
+	log_info("SIGUSR2: %s goes on", d->program.path);
+	d->replacing = true;
+	d->resume_recording = d->recorder && recorder_stats(d->recorder).recording;
+	if (d->recorder)
+		recorder_stop(d->recorder, daemon_exec, d);
+	else
+		daemon_exec(d);
 }
 
 static void daemon_signalled(struct loop_signal *sig, int signo)
@@ -139,10 +217,13 @@ static void daemon_signalled(struct loop_signal *sig, int signo)
 
 	if (signo == SIGUSR1) {
 		daemon_toggle_recording(d);
-		return;
+	} else if (signo == SIGUSR2) {
+		daemon_replace(d);
+	} else {
+		log_info("%s: stopping%s", strsignal(signo),
+			 d->kept ? "; the device, and who waits for it, is left to the next" : "");
+		daemon_stop(d);
 	}
-	log_info("%s: stopping", strsignal(signo));
-	daemon_stop(d);
 }
 
 static void daemon_lost(void *arg, const char *why)
@@ -151,6 +232,10 @@ static void daemon_lost(void *arg, const char *why)
 
 	log_error("%s", why);
 	d->status = EXIT_FAILURE;
+	/* Nobody can do anything with it any more, and it is in the way of a new one. */
+	if (d->kept)
+		notify_unstore(d->name);
+	d->kept = false;
 	daemon_stop(d);
 }
 
@@ -193,7 +278,7 @@ static void daemon_free(struct daemon *d)
 
 static int daemon_make_loop(struct daemon *d)
 {
-	static const int signos[] = { SIGTERM, SIGINT, SIGUSR1 };
+	static const int signos[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
 	int err = d->options.poll_loop ? -ENOSYS : loop_new(&d->loop, LOOP_URING);
 
 	if (err < 0 && !d->options.poll_loop)
@@ -291,22 +376,72 @@ static int daemon_tap(struct daemon *d, struct port **port)
 	return err;
 }
 
-static int daemon_serve(struct daemon *d, struct frontend_config *config, const char *cache_dir)
+static int daemon_serve(struct daemon *d, struct frontend_config *config)
 {
-	int err = 0;
+	int err = d->cache_dir_fd < 0 ? -ENOENT : state_claim(d->state, d->cache_dir_fd);
 
-	d->cache_dir_fd = open(cache_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (d->cache_dir_fd < 0)
-		err = -errno;
 	config->cache_dir_fd = d->cache_dir_fd;
-	if (err == 0)
-		err = state_claim(d->state, d->cache_dir_fd);
 	if (err == 0)
 		err = privileges_drop();
 	if (err == 0)
 		err = frontend_new(&d->frontend, config);
 	if (err < 0)
 		log_error("cannot start: %s", strerror(-err));
+	return err;
+}
+
+/* Before the first mount: from here on a crash of ours is nothing but a pause for readers. */
+static void daemon_leave_copy(struct daemon *d)
+{
+	int err = notify_store(d->device, d->name);
+
+	d->kept = err == 0;
+	if (err < 0 && err != -EPIPE)
+		log_warning("the service manager does not keep the device (%s): mounts do not "
+			    "survive a restart of the daemon",
+			    strerror(-err));
+}
+
+/*
+ * A device that is bound to another directory: what is to be dropped would be looked for in the
+ * wrong place. To let it go would fail all that is mounted.
+ */
+static bool daemon_fits(const struct daemon *d)
+{
+	if (strchr(d->inherited.name, '-') == NULL || strcmp(d->inherited.name, d->name) == 0)
+		return true;
+	log_error("the device that was passed on is bound to another directory than %s: set `dir` "
+		  "to what it was, or unmount all images and stop the service before it is started "
+		  "with this one",
+		  d->config->cache_dir);
+	return false;
+}
+
+/* The device of the daemon before us, or else a new one. */
+static enum startup_status daemon_device(struct daemon *d, const struct startup_config *startup,
+					 struct frontend_config *config, char *error)
+{
+	enum startup_status status;
+
+	if (d->inherited.device >= 0) {
+		status = startup_adopt(&config->port, steal_fd(&d->inherited.device), startup,
+				       error);
+		config->restore = config->take_over = true;
+		if (status == STARTUP_OK)
+			return status;
+		log_error("%s What is mounted has to be unmounted, and mounted again.", error);
+		notify_unstore(d->inherited.name);
+	}
+	config->take_over = false;
+	return startup_bind(&config->port, &config->restore, startup, error);
+}
+
+static int daemon_open_cache_dir(struct daemon *d)
+{
+	int err;
+
+	d->cache_dir_fd = open(d->config->cache_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	err = d->cache_dir_fd < 0 ? -errno : handover_name(d->name, d->cache_dir_fd);
 	return err;
 }
 
@@ -320,18 +455,24 @@ static int daemon_bind(struct daemon *d, const struct startup_config *startup)
 		.arg = d,
 	};
 	enum startup_status status;
-	char error[1024];
-	bool restore;
+	char error[STARTUP_ERROR_MAX];
+	bool found = daemon_open_cache_dir(d) == 0;
 
-	status = startup_bind(&config.port, &restore, startup, error);
+	if (d->inherited.device >= 0 && !daemon_fits(d))
+		return EXIT_FAILURE;
+	status = daemon_device(d, startup, &config, error);
 	if (status != STARTUP_OK) {
 		log_error("%s", error);
 		return (int)status;
 	}
-	if (!restore)
+	d->device = config.port->fd;
+	d->restore = config.restore;
+	if (!d->restore)
 		log_warning("this kernel has no `restore`: mounts do not survive a restart of the "
 			    "daemon (6.8 and late 6.1.y and 6.6.y have it)");
-	if (daemon_tap(d, &config.port) < 0 || daemon_serve(d, &config, startup->cache_dir) < 0) {
+	else if (found)
+		daemon_leave_copy(d);
+	if (daemon_tap(d, &config.port) < 0 || daemon_serve(d, &config) < 0) {
 		config.port->ops->free(config.port);
 		return EXIT_FAILURE;
 	}
@@ -353,6 +494,14 @@ static int daemon_start(struct daemon *d, const struct startup_config *startup)
 	return daemon_bind(d, startup);
 }
 
+/* All that is open and in flight is the next daemon's: the kernel closes our descriptors, and the
+ * device lives on in its copy. */
+static _Noreturn void daemon_leave(struct daemon *d)
+{
+	state_close(d->state);
+	_exit(d->status);
+}
+
 static int daemon_run(struct daemon *d, const struct startup_config *startup)
 {
 	int err, status = daemon_start(d, startup);
@@ -370,6 +519,8 @@ static int daemon_run(struct daemon *d, const struct startup_config *startup)
 		_exit(EXIT_FAILURE);
 	}
 	daemon_report(d);
+	if (d->kept)
+		daemon_leave(d);
 	return d->status;
 }
 
@@ -381,13 +532,17 @@ int main(int argc, char *argv[])
 	enum options_action action;
 	int status;
 
-	if (config_new(&config) < 0) {
+	handover_take(&d.inherited);
+	if (handover_program(&d.program, argv) < 0 || config_new(&config) < 0) {
 		log_error("out of memory");
 		return EXIT_FAILURE;
 	}
 	action = options_parse(&d.options, config, argc, argv);
-	if (action == OPTIONS_EXIT_OK || action == OPTIONS_EXIT_USAGE)
-		return action == OPTIONS_EXIT_OK ? EXIT_SUCCESS : 2;
+	if (action == OPTIONS_EXIT_OK)
+		return EXIT_SUCCESS;
+	/* Not 2, after which nobody would try again: readers wait until it is mended. */
+	if (action == OPTIONS_EXIT_USAGE)
+		return d.inherited.device >= 0 ? EXIT_FAILURE : 2;
 	log_set_level(config->log_level);
 	d.config = config;
 	startup = (struct startup_config){
@@ -401,15 +556,20 @@ int main(int argc, char *argv[])
 		return (int)startup_probe(&startup);
 
 	signal(SIGPIPE, SIG_IGN);
+	setenv(OPTIONS_SUCCESSOR, "1", 1);
+	if (d.options.keeper) {
+		config = config_free(config);
+		return keeper_run(&d.program, d.options.notify_fd);
+	}
 	umask(077);
 	privileges_raise_nofile();
 	/* Not where somebody may mount, or unmount, what we serve. */
-	if (chdir("/") < 0)
-		log_debug("cannot change to /");
+	handover_leave();
 	if (daemon_start_helpers(&d) < 0)
 		return EXIT_FAILURE;
 	status = daemon_run(&d, &startup);
 	daemon_free(&d);
 	credential_agent_free(d.host.credentials);
+	handover_program_clear(&d.program);
 	return status;
 }

@@ -24,6 +24,7 @@ enum {
 	OPT_VERSION = 'V',
 	OPT_SOURCE = 256,
 	OPT_NOTIFY_FD,
+	OPT_KEEPER,
 	OPT_IO,
 	OPT_TRACE,
 	OPT_CHECK_CONFIG,
@@ -41,6 +42,7 @@ static const struct option long_options[] = {
 	{ "config", required_argument, NULL, OPT_CONFIG },
 	{ "source", required_argument, NULL, OPT_SOURCE },
 	{ "notify-fd", required_argument, NULL, OPT_NOTIFY_FD },
+	{ "keeper", no_argument, NULL, OPT_KEEPER },
 	{ "io", required_argument, NULL, OPT_IO },
 	{ "trace", required_argument, NULL, OPT_TRACE },
 	{ "check-config", no_argument, NULL, OPT_CHECK_CONFIG },
@@ -97,6 +99,8 @@ static const char help[] =
 	"      --io uring|poll    how to wait and write (uring)\n"
 	"      --trace FILE       record every request into FILE, or FILE.1, .2 ... where\n"
 	"                         it exists; SIGUSR1 stops and starts (not recorded)\n"
+	"      --keeper           keep the device in a process of its own, which starts\n"
+	"                         the daemon again when it has crashed\n"
 	"      --notify-fd N      write \"READY=1\" there once the daemon serves\n"
 	"  -v, --verbose          log each request\n"
 	"  -q, --quiet            log warnings and errors only\n"
@@ -141,6 +145,8 @@ static enum options_action take_notify_fd(struct options *options, const char *t
 	uint64_t n;
 	int flags;
 
+	if (getenv(OPTIONS_SUCCESSOR))
+		return OPTIONS_RUN;
 	if (!config_value_count(text, &n) || n > INT_MAX)
 		return usage("--notify-fd needs the number of a descriptor, not '%s'", text);
 	flags = fcntl((int)n, F_GETFD);
@@ -178,6 +184,9 @@ static enum options_action take_early(struct arguments *a, int opt)
 		return take_source(a->config, optarg);
 	case OPT_NOTIFY_FD:
 		return take_notify_fd(a->options, optarg);
+	case OPT_KEEPER:
+		a->options->keeper = !getenv(OPTIONS_SUCCESSOR);
+		return OPTIONS_RUN;
 	case OPT_IO:
 		return take_io(a->options, optarg);
 	case OPT_CHECK_CONFIG:

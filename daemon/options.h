@@ -18,7 +18,13 @@ enum options_action {
 struct options {
 	int notify_fd;	/* -1: none; "READY=1\n" is written there when the daemon serves */
 	bool poll_loop; /* --io=poll: without io_uring */
+	bool keeper;	/* --keeper, and this is not what a keeper has started */
 };
+
+/* In the environment of processes that go on for an earlier one: its --keeper is above them, and
+ * its
+ * --notify-fd has been written to. */
+#define OPTIONS_SUCCESSOR "CACHEFILLD_SUCCESSOR"
 
 /* The default configuration file is read when it exists; one named by --config must. */
 enum options_action options_parse(struct options *ret, struct config *config, int argc,

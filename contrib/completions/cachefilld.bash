@@ -37,6 +37,6 @@ _cachefilld()
 
 	mapfile -t COMPREPLY < <(compgen -W '--source --open-deadline --read-deadline --compressed
 		-c --config --cache-dir --state-dir --tag --device
-		--buffers --readahead-max --io --trace --notify-fd -v --verbose -q --quiet
+		--buffers --readahead-max --io --trace --keeper --notify-fd -v --verbose -q --quiet
 		--check-config --probe -h --help -V --version' -- "$cur")
 } && complete -F _cachefilld cachefilld

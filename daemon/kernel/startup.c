@@ -271,6 +271,31 @@ static enum startup_status explain_bind(int r, const struct startup_config *conf
 	}
 }
 
+enum startup_status startup_adopt(struct port **ret, int device_fd,
+				  const struct startup_config *config, char *error)
+{
+	_cleanup_(port_freep) struct port *port = NULL;
+	char text[CF_COMMAND_MAX];
+	bool real = is_cachefiles(device_fd);
+	int r = port_device_new(&port, device_fd);
+
+	if (r < 0 || !real)
+		return startup_refuse(error, STARTUP_NO_DEVICE,
+				      "The descriptor that was passed on is not the cachefiles "
+				      "device.");
+	/* A cache has one tag: to a second one it says so, while it lives. */
+	r = send(port, text, cf_format_tag(text, config->tag));
+	if (r == -EIO)
+		return startup_refuse(error, STARTUP_BIND_FAILED,
+				      "The kernel has given up the cache of the device that was "
+				      "passed on after an I/O error (see the kernel log).");
+	if (r != -EEXIST)
+		return startup_refuse(error, STARTUP_BIND_FAILED,
+				      "The device that was passed on was never bound.");
+	*ret = steal(&port);
+	return STARTUP_OK;
+}
+
 enum startup_status startup_bind(struct port **ret, bool *ret_restore,
 				 const struct startup_config *config, char *error)
 {

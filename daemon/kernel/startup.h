@@ -48,6 +48,13 @@ enum startup_status startup_bind(struct port **ret, bool *ret_restore,
 				 const struct startup_config *config, char *error);
 
 /*
+ * The same for a device that was bound by another process, and of which device_fd (consumed) is a
+ * copy: looks whether it is one, and the cache alive. Nothing is read, and nothing sent again yet.
+ */
+enum startup_status startup_adopt(struct port **ret, int device_fd,
+				  const struct startup_config *config, char *error);
+
+/*
  * `--probe`: prints, line by line, what the running kernel and the cache directory (may be NULL)
  * offer; changes nothing, and takes the device, if it is free, only for a moment. Returns
  * STARTUP_OK when a daemon could start, else the status of the first obstacle.

@@ -10,6 +10,7 @@
 set -u
 work=$1
 export KERNEL_TESTS=${0%/*} IMAGES=$work/images CONTAINER=$work/container TOOLS=$work/bin
+. "$work/environment"
 export DAEMON=$TOOLS/cachefilld SIMPLE=$TOOLS/simple-daemon
 
 # Processes of a session other than zombies; everything a scenario starts is in its own.

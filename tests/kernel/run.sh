@@ -89,6 +89,9 @@ fi
 # header FILE KEY DEFAULT
 header() { sed -n "s/^#: $2 //p" "$1" | grep . || echo "$3"; }
 
+# What scenarios are told from outside.
+export -p | grep ' CACHEFILLD_TEST_[A-Z]*=' > "$work/environment" || true
+
 plan=$work/plan
 slower=$((${memcheck:+4} + 1))
 : > "$plan"

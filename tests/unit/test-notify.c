@@ -3,11 +3,14 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
@@ -105,6 +108,63 @@ START_TEST(test_useless_addresses)
 }
 END_TEST
 
+/* Receives what the store is told: the text, and whether a descriptor came along, which is closed.
+ */
+static bool take_datagram(int fd, char *text, size_t n)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { text, n - 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	ssize_t len = recvmsg(fd, &msg, 0);
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int passed = -1;
+
+	ck_assert_int_ge(len, 0);
+	text[len] = '\0';
+	if (!c)
+		return false;
+	memcpy(&passed, CMSG_DATA(c), sizeof(passed));
+	close(passed);
+	return true;
+}
+
+START_TEST(test_store)
+{
+	char dir[TEMPORARY_MAX], name[TEMPORARY_MAX + 16], text[128];
+	_cleanup_close_ int fd = -1;
+	int status;
+	pid_t pid;
+
+	temporary_dir(dir, TEMPORARY_ANY);
+	snprintf(name, sizeof(name), "%s/socket", dir);
+	fd = listen_as(name);
+	ck_assert_int_eq(fcntl(fd, F_SETFL, 0), 0); /* waits */
+	pid = fork();
+	if (pid == 0)
+		_exit(notify_store(STDIN_FILENO, "cachefiles") == 0 &&
+		      notify_unstore("cachefiles") == 0);
+	ck_assert(take_datagram(fd, text, sizeof(text)));
+	ck_assert_str_eq(text, "FDSTORE=1\nFDNAME=cachefiles\nFDPOLL=0");
+	ck_assert(take_datagram(fd, text, sizeof(text)));
+	ck_assert_str_eq(text, "BARRIER=1");
+	ck_assert(!take_datagram(fd, text, sizeof(text)));
+	ck_assert_str_eq(text, "FDSTOREREMOVE=1\nFDNAME=cachefiles");
+	ck_assert(take_datagram(fd, text, sizeof(text)));
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	temporary_remove(dir);
+
+	unsetenv("NOTIFY_SOCKET");
+	ck_assert_int_eq(notify_store(STDIN_FILENO, "cachefiles"), -EPIPE);
+	ck_assert_int_eq(notify_unstore("cachefiles"), -EPIPE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("notify");
@@ -115,6 +175,7 @@ int main(void)
 	tcase_add_test(tc, test_line_on_a_descriptor);
 	tcase_add_test(tc, test_nobody_wants_to_know);
 	tcase_add_test(tc, test_useless_addresses);
+	tcase_add_test(tc, test_store);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

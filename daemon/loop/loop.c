@@ -79,6 +79,11 @@ uint64_t loop_now(const struct loop *loop)
 	return loop->now;
 }
 
+bool loop_is_virtual(const struct loop *loop)
+{
+	return loop->virtual_time;
+}
+
 void loop_stop(struct loop *loop)
 {
 	loop->stopped = true;

@@ -62,6 +62,7 @@ void loop_stop(struct loop *loop);
 
 /* CLOCK_MONOTONIC in ns, read once per turn (virtual: starts at 1 s and jumps). */
 uint64_t loop_now(const struct loop *loop);
+bool loop_is_virtual(const struct loop *loop);
 
 /* Something of whoever made the loop, for those who are given only that. NULL at first. */
 void loop_set_host(struct loop *loop, const void *host);

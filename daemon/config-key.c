@@ -51,6 +51,8 @@ static const struct key top_keys[] = {
 	LIMIT(frun),
 	LIMIT(fcull),
 	LIMIT(fstop),
+	{ "size-limit", KIND_SIZE, offsetof(struct config, size_limit), 0, (uint64_t)1 << 60,
+	  "a size of up to 1EiB, 0 for none" },
 	{ "state-dir", KIND_PATH, offsetof(struct config, state_dir), 0, 3072, "an absolute path" },
 	{ "device", KIND_PATH, offsetof(struct config, device), 0, 3072, "an absolute path" },
 	{ "image-domain", KIND_DOMAIN, offsetof(struct config, image_domain), 0, 100,

@@ -36,7 +36,8 @@ bool config_value_size(const char *text, uint64_t *ret)
 {
 	static const struct unit units[] = {
 		{ "", 1 },	    { "K", 1 << 10 }, { "KiB", 1 << 10 }, { "M", 1 << 20 },
-		{ "MiB", 1 << 20 }, { "G", 1 << 30 }, { "GiB", 1 << 30 }, { NULL },
+		{ "MiB", 1 << 20 }, { "G", 1 << 30 }, { "GiB", 1 << 30 },
+		{ "T", 1ull << 40 }, { "TiB", 1ull << 40 }, { NULL },
 	};
 
 	return read_number(text, units, ret);

@@ -53,6 +53,7 @@ struct config {
 	char *image_domain;	 /* where images are mounted: volume "erofs,DOMAIN" */
 	char *trace;		 /* absolute: record into it from the start; or NULL */
 	struct cf_limits limits;
+	uint64_t size_limit; /* bytes of all cache files; 0: none */
 	struct config_source *sources;
 	size_t n_sources;
 	struct config_source defaults; /* deadlines and so on, where a source is silent */

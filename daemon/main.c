@@ -24,6 +24,7 @@
 #include "daemon/origins.h"
 #include "daemon/privileges.h"
 #include "daemon/record/recorder.h"
+#include "daemon/space/space.h"
 #include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
@@ -41,6 +42,8 @@ struct daemon {
 	struct engine_config engine_config;
 	struct engine *engine;
 	struct recorder *recorder; /* NULL: no trace is configured */
+	struct space *space;
+	struct port *port; /* the front end's, without a recorder around it */
 	struct frontend *frontend;
 	struct loop_signal signals;
 	int cache_dir_fd;
@@ -147,6 +150,7 @@ static void daemon_stop(struct daemon *d)
 		return;
 	d->stopping = true;
 	notify_stopping();
+	space_stop(d->space);
 	if (d->kept)
 		daemon_stopped(d);
 	else
@@ -255,6 +259,7 @@ static void daemon_report(const struct daemon *d)
 static void daemon_free(struct daemon *d)
 {
 	frontend_free(d->frontend);
+	space_free(d->space);
 	engine_free(d->engine);
 	if (d->recorder && recorder_stats(d->recorder).recording) {
 		/* It did not come to a start. */
@@ -340,6 +345,20 @@ static int daemon_make_sources(struct daemon *d)
 	return err;
 }
 
+static int daemon_make_space(struct daemon *d)
+{
+	const struct config *c = d->config;
+	struct space_config config = {
+		.loop = d->loop,
+		.limits = { .kernel = c->limits, .size = c->size_limit },
+		.cache_dir = c->cache_dir,
+		.state_dir = c->state_dir,
+		.image_domain = c->image_domain,
+	};
+
+	return space_new(&d->space, &config);
+}
+
 static int daemon_make_engine(struct daemon *d)
 {
 	const struct config *c = d->config;
@@ -347,6 +366,8 @@ static int daemon_make_engine(struct daemon *d)
 
 	if (err == 0)
 		err = daemon_make_sources(d);
+	if (err == 0)
+		err = daemon_make_space(d);
 	if (err < 0)
 		return err;
 	d->engine_config = (struct engine_config){
@@ -360,6 +381,7 @@ static int daemon_make_engine(struct daemon *d)
 		.readahead_max = c->readahead_max,
 		.names_max = c->names_max,
 		.observer = d->recorder ? recorder_observer(d->recorder) : NULL,
+		.room = space_room(d->space),
 	};
 	return engine_new(&d->engine, &d->engine_config);
 }
@@ -387,6 +409,8 @@ static int daemon_serve(struct daemon *d, struct frontend_config *config)
 		err = frontend_new(&d->frontend, config);
 	if (err < 0)
 		log_error("cannot start: %s", strerror(-err));
+	else
+		space_start(d->space, d->engine, d->port, d->cache_dir_fd);
 	return err;
 }
 
@@ -472,6 +496,7 @@ static int daemon_bind(struct daemon *d, const struct startup_config *startup)
 			    "daemon (6.8 and late 6.1.y and 6.6.y have it)");
 	else if (found)
 		daemon_leave_copy(d);
+	d->port = config.port;
 	if (daemon_tap(d, &config.port) < 0 || daemon_serve(d, &config) < 0) {
 		config.port->ops->free(config.port);
 		return EXIT_FAILURE;

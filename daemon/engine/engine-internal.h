@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What engine.c, known.c, live.c, opening.c, remember.c and whois.c share: the engine itself.
+ * What engine.c, known.c, live.c, opening.c, remember.c, room.c and whois.c share: the engine
+ * itself.
  */
 #pragma once
 
@@ -8,6 +9,9 @@
 #include "daemon/engine/opening.h"
 #include "daemon/engine/sched.h"
 #include "daemon/state.h"
+
+/* The largest key pair of an OPEN fits a message of 1 KiB. */
+#define ENGINE_KEY_MAX 1024
 
 struct engine {
 	const struct engine_config *config;

@@ -15,9 +15,6 @@
 #include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
-/* The largest key pair of an OPEN fits a message of 1 KiB. */
-#define KEY_MAX 1024
-
 static void engine_sched_ran(struct sched *sched);
 
 /* Whole keys are compared: a seed that can be guessed makes names slow, not wrong. */
@@ -125,7 +122,7 @@ void engine_shutdown(struct engine *e, void (*done)(void *), void *arg)
 struct object *engine_find_object(struct engine *e, struct bytes volume, struct bytes cookie)
 {
 	size_t len = object_key_len(volume, cookie);
-	uint8_t key[KEY_MAX];
+	uint8_t key[ENGINE_KEY_MAX];
 	struct object *o;
 
 	if (len > sizeof(key))
@@ -301,7 +298,7 @@ static int open_start(struct engine *e, struct engine_open *open)
 
 	if (e->shutdown)
 		return -ESHUTDOWN;
-	if (object_key_len(open->volume, open->cookie) > KEY_MAX)
+	if (object_key_len(open->volume, open->cookie) > ENGINE_KEY_MAX)
 		return -ENAMETOOLONG;
 	o = engine_find_object(e, open->volume, open->cookie);
 	if (o) {
@@ -344,6 +341,7 @@ void engine_attach(struct object *o, struct sink *sink)
 	struct engine *e = o->engine;
 
 	o->sink = sink;
+	sink->room = e->config->room;
 	sink->generation = ++e->generations;
 	names_bind(e->names, loop_now(e->config->loop), object_volume(o), object_cookie(o),
 		   sink->id, sink->generation);

@@ -31,6 +31,7 @@ struct engine;
 struct engine_demand;
 struct engine_observer;
 struct engine_open;
+struct engine_room;
 struct object;
 struct flight;
 struct opening;
@@ -88,6 +89,22 @@ struct engine_catalog {
 		    struct bytes cookie, struct engine_known *ret);
 };
 
+/*
+ * Who makes room in the cache. Where there is nobody, a full disk is an error of each write. Called
+ * from inside the engine: it must not call back from there but by object_...().
+ */
+struct engine_room {
+	/* Little is left: nothing is fetched that no reader waits for. */
+	bool scarce;
+	/*
+	 * The disk has refused a write that a reader waits for. true: room is being made, and
+	 * engine_room_made() comes; false: none can be made now, which is in the log.
+	 */
+	bool (*wanted)(struct engine_room *room);
+	/* Is it the disk that refuses, or only an object that is not ready yet? */
+	bool (*is_full)(struct engine_room *room);
+};
+
 /* Text and arrays are borrowed for the engine's life. */
 struct engine_config {
 	struct loop *loop;
@@ -100,6 +117,7 @@ struct engine_config {
 	uint64_t readahead_max;		  /* bytes */
 	uint64_t names_max;		  /* bytes of names that are remembered; 0: none are */
 	struct engine_observer *observer; /* the first that is told, or NULL */
+	struct engine_room *room;	  /* or NULL */
 };
 
 int engine_new(struct engine **ret, const struct engine_config *config);
@@ -220,6 +238,7 @@ const char *object_locator(const struct object *object);
 const char *object_validator(const struct object *object);
 uint32_t object_source(const struct object *object);	/* index in engine_config.sources */
 bool object_is_compressed(const struct object *object); /* fetched before its first READ */
+uint64_t object_stored(const struct object *object);	/* bytes, since it was opened */
 
 /* A number for the observer, 0 at first: what it has noted of this object. */
 uint64_t object_mark(const struct object *object);
@@ -239,6 +258,7 @@ struct sink {
 	uint64_t generation; /* of all that were ever attached; 0: it was not */
 	unsigned int writes; /* under way */
 	bool proven;	     /* one write has succeeded */
+	struct engine_room *room;
 	struct engine_close *closing;
 };
 
@@ -309,6 +329,18 @@ size_t engine_whois_validator(const struct engine *engine, const char *validator
 			      names_visit *visit, void *arg);
 size_t engine_whois_image(const struct engine *engine, struct bytes image, names_visit *visit,
 			  void *arg);
+
+/* ---- room in the cache ------------------------------------------------------------------- */
+
+/* After wanted(): writes that wait are tried again, or (made false) fail with -ENOSPC. */
+void engine_room_made(struct engine *engine, bool made);
+
+/* Whether somebody has this key open, or waits for it. */
+bool engine_is_open(const struct engine *engine, struct bytes volume, struct bytes cookie);
+
+/* What was cached of a key is gone: so is what is on record and remembered of it, unless it is open
+ * again already. */
+void engine_forget(struct engine *engine, struct bytes volume, struct bytes cookie);
 
 /* ---- counters ---------------------------------------------------------------------------- */
 

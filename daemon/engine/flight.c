@@ -250,13 +250,19 @@ static void flight_wake(struct flight *f)
 
 /* ---- store and end ----------------------------------------------------------------------- */
 
+static bool flight_is_awaited(const struct flight *f)
+{
+	return !TAILQ_EMPTY(&f->waiters) || (f->object->whole && !TAILQ_EMPTY(&f->object->demands));
+}
+
 static void flight_log(struct flight *f)
 {
-	bool awaited = !TAILQ_EMPTY(&f->waiters) ||
-		       (f->object->whole && !TAILQ_EMPTY(&f->object->demands));
 	char what[96];
 
-	if (f->err == 0 || f->err == -ECANCELED || !awaited)
+	if (f->err == 0 || f->err == -ECANCELED || !flight_is_awaited(f))
+		return;
+	/* Whoever makes room says that the disk is full, once for all. */
+	if (f->err == -ENOSPC && f->object->sched->room)
 		return;
 	snprintf(what, sizeof(what), "cannot fill %llu bytes at %llu",
 		 (unsigned long long)flight_bytes(f), (unsigned long long)(f->from * CACHE_BLOCK));
@@ -309,24 +315,59 @@ static void flight_stored(const struct flight *f, uint64_t stored, int err)
 	OBSERVE(f->object->sched, stored, f->object, &work);
 }
 
+static void flight_count(struct flight *f, uint64_t stored)
+{
+	struct object *o = f->object;
+
+	f->stored += stored;
+	o->stored += stored;
+	o->sched->stats.stored_bytes += stored;
+	if (stored > 0)
+		object_progress(o);
+}
+
+/* Nothing more of it can be stored. */
+static void flight_refuse(struct flight *f, int err)
+{
+	if (!f->err)
+		f->err = err;
+	f->full = true;
+	snprintf(f->read.error, sizeof(f->read.error), "the cache refuses writes");
+	if (f->state == FLIGHT_FETCHING)
+		flight_cancel(f);
+}
+
+/* Its bytes are kept until there is room for them; false: nobody makes any, or waits for them. */
+static bool flight_park(struct flight *f)
+{
+	struct sched *sched = f->object->sched;
+
+	if (!sched->room || f->err || !f->object->sink || !flight_is_awaited(f) ||
+	    !sched->room->wanted(sched->room))
+		return false;
+	f->parked = true;
+	TAILQ_INSERT_TAIL(&sched->parked, f, queue_link);
+	return true;
+}
+
+void flight_unpark(struct flight *f, bool made)
+{
+	TAILQ_REMOVE(&f->object->sched->parked, f, queue_link);
+	f->parked = false;
+	if (!made)
+		flight_refuse(f, -ENOSPC);
+	flight_pump(f);
+}
+
 static void flight_write_done(struct sink_write *write, uint64_t stored, int err)
 {
 	struct flight *f = container_of(write, struct flight, write);
 
 	flight_stored(f, stored, err);
 	f->writing = false;
-	f->stored += stored;
-	f->object->sched->stats.stored_bytes += stored;
-	if (stored > 0)
-		object_progress(f->object);
-	if (err < 0) {
-		if (!f->err)
-			f->err = err;
-		f->full = true;
-		snprintf(f->read.error, sizeof(f->read.error), "the cache refuses writes");
-		if (f->state == FLIGHT_FETCHING)
-			flight_cancel(f);
-	}
+	flight_count(f, stored);
+	if (err < 0 && !(err == -ENOSPC && flight_park(f)))
+		flight_refuse(f, err);
 	flight_wake(f);
 	flight_pump(f);
 }
@@ -359,7 +400,7 @@ static void flight_pump(struct flight *f)
 {
 	uint64_t storable;
 
-	if (f->writing)
+	if (f->writing || f->parked)
 		return;
 	if (!f->object->sink) {
 		f->full = true; /* closed meanwhile */
@@ -378,6 +419,11 @@ void flight_cancel(struct flight *f)
 
 	if (!f->err)
 		f->err = -ECANCELED;
+	if (f->parked) {
+		TAILQ_REMOVE(&f->object->sched->parked, f, queue_link);
+		f->parked = false;
+		f->full = true;
+	}
 	switch (f->state) {
 	case FLIGHT_QUEUED:
 		sched_dequeue(f->object->sched, f);
@@ -387,6 +433,10 @@ void flight_cancel(struct flight *f)
 		fetcher->ops->cancel_read(f->object->remote, &f->read);
 		break;
 	case FLIGHT_DRAINING:
+		if (!f->writing) { /* it was parked */
+			flight_end(f);
+			return;
+		}
 		break;
 	}
 	if (f->writing)

@@ -7,6 +7,9 @@
  *         |            `-- failed or cancelled: what has arrived is still stored
  *         `--------------------------------------^
  *
+ * Where the disk is full while a reader waits, and room can be made, a flight is parked with its
+ * bytes until that has been done (struct engine_room).
+ *
  * Flights of one object never overlap: the blocks of each are claimed in the object's residency,
  * so a range is fetched once however many readers want it. Demands wait on the flight that will
  * bring their next missing block and are woken as soon as that is stored.
@@ -37,11 +40,12 @@ struct flight {
 	bool writing;
 	uint64_t wanted_until; /* ns: a demand was made for it that is answered by then; 0: none */
 	bool full;	       /* the cache took a write no more: nothing else is stored */
+	bool parked;	       /* on sched->parked: its bytes wait for room on the disk */
 	struct demand_list waiters;
 	struct fetch_read read;
 	struct sink_write write;
 	TAILQ_ENTRY(flight) object_link;
-	TAILQ_ENTRY(flight) queue_link;
+	TAILQ_ENTRY(flight) queue_link; /* in a queue of its source, or in sched->parked */
 };
 
 /* Claims blocks [from, to), at most FLIGHT_BLOCKS, all free, and queues the fetch. -ENOMEM. */
@@ -65,6 +69,9 @@ void flight_start(struct flight *flight, void *buf);
 
 /* Ends it as soon as what is under way has come back; a queued one at once. */
 void flight_cancel(struct flight *flight);
+
+/* There is room again, or there will be none for now. */
+void flight_unpark(struct flight *flight, bool made);
 
 static inline uint64_t flight_bytes(const struct flight *flight)
 {

@@ -169,6 +169,11 @@ bool object_is_compressed(const struct object *o)
 	return o->compressed;
 }
 
+uint64_t object_stored(const struct object *o)
+{
+	return o->stored;
+}
+
 /* ---- failures, said once ------------------------------------------------------------------ */
 
 static void object_speak_again(struct loop_timer *timer)
@@ -293,6 +298,9 @@ static int object_plan(struct object *o, uint64_t pos, uint64_t end)
 	/* What is widened, up to one flight, rides along in the same request. */
 	uint64_t urgent = min_u64(to, max_u64(end, from + FLIGHT_BLOCKS));
 
+	/* What is left of the disk is for those who wait. */
+	if (o->sched->room && o->sched->room->scarce)
+		return object_fetch(o, FLIGHT_DEMAND, pos, end);
 	err = object_fetch(o, FLIGHT_DEMAND, from, urgent);
 	if (err == 0)
 		object_fetch(o, FLIGHT_AHEAD, urgent, to); /* a failure costs a later round trip */

@@ -49,6 +49,7 @@ struct object {
 	bool whole;
 	bool compressed;      /* it was, when it was opened */
 	uint64_t progress_at; /* ns, when bytes were last stored */
+	uint64_t stored;      /* bytes, by this object */
 
 	struct loop_timer quiet; /* armed: errors of this object are only counted */
 	unsigned int muted;

@@ -116,6 +116,7 @@ int sched_init(struct sched *s, const struct engine_config *config)
 {
 	*s = (struct sched){
 		.loop = config->loop,
+		.room = config->room,
 		.run = { .run = sched_run },
 		.idle = { .fire = sched_idle },
 		.sources = calloc(config->n_sources + config->n_spare + 1, sizeof(struct source)),
@@ -125,6 +126,7 @@ int sched_init(struct sched *s, const struct engine_config *config)
 		TAILQ_INSERT_TAIL(&s->observers, config->observer, link);
 	if (!s->sources)
 		return -ENOMEM;
+	TAILQ_INIT(&s->parked);
 	for (size_t i = 0; i < config->n_sources; i++)
 		sched_add_source(s, &config->sources[i]);
 	return bufpool_new(&s->pool, config->buffers);

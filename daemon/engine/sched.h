@@ -34,6 +34,8 @@ struct source {
 struct sched {
 	struct loop *loop;
 	struct observer_list observers;
+	struct engine_room *room;  /* or NULL */
+	struct flight_list parked; /* flights that wait for it */
 	struct bufpool *pool;	/* owned */
 	struct source *sources; /* owned; room for those that may be added */
 	size_t n_sources, next;

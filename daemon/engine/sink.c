@@ -67,6 +67,12 @@ static void sink_stored(struct sink_write *w, uint64_t n)
 	residency_mark(w->residency, from, from + n / CACHE_BLOCK);
 }
 
+/* ENOBUFS has two reasons: the object is not ready, or the disk is below `bstop`. */
+static bool sink_is_full(const struct sink *sink)
+{
+	return sink->proven || (sink->room && sink->room->is_full(sink->room));
+}
+
 static void sink_wrote(struct loop_op *op, int res)
 {
 	struct sink_write *w = container_of(op, struct sink_write, op);
@@ -84,8 +90,8 @@ static void sink_wrote(struct loop_op *op, int res)
 		sink_submit(w);
 	else if (res < 0 && res != -ENOBUFS && res != -EINTR && res != -EAGAIN)
 		sink_finish(w, res);
-	else if (res == -ENOBUFS && w->sink->proven)
-		sink_finish(w, -ENOSPC); /* it has worked before: the disk is below `bstop` */
+	else if (res == -ENOBUFS && sink_is_full(w->sink))
+		sink_finish(w, -ENOSPC);
 	else if (!sink_try_later(w))
 		sink_finish(w, res < 0 ? res : -EIO);
 }

@@ -201,20 +201,24 @@ static bool is_below(uint64_t part, uint64_t whole, unsigned int limit)
 	return part < whole / 100 * limit;
 }
 
-static enum startup_status check_room(struct cachedir *dir, const struct statfs *fs,
+/* fd: the cache root. Below stop only what is cached already can be served, and culled to make
+ * room: where there is nothing, nothing can be done. */
+static enum startup_status check_room(struct cachedir *dir, int fd, const struct statfs *fs,
 				      const char *path, const struct cf_limits *limits, char *error)
 {
+	bool used = faccessat(fd, "cache", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+
 	dir->blocks = percent(fs->f_bavail, fs->f_blocks);
 	dir->files = percent(fs->f_ffree, fs->f_files);
 	dir->low = is_below(fs->f_bavail, fs->f_blocks, limits->bcull) ||
 		   is_below(fs->f_ffree, fs->f_files, limits->fcull);
-	if (is_below(fs->f_bavail, fs->f_blocks, limits->bstop))
+	if (!used && is_below(fs->f_bavail, fs->f_blocks, limits->bstop))
 		return startup_refuse(error, STARTUP_NO_SPACE,
 				      "The file system of %s has %.1f %% of its blocks free, below "
 				      "bstop = %u %%, so that the kernel would store nothing; free "
 				      "some space or lower bstop.",
 				      path, dir->blocks, limits->bstop);
-	if (is_below(fs->f_ffree, fs->f_files, limits->fstop))
+	if (!used && is_below(fs->f_ffree, fs->f_files, limits->fstop))
 		return startup_refuse(
 			error, STARTUP_NO_SPACE,
 			"The file system of %s has %.1f %% of its inodes free, below "
@@ -244,7 +248,7 @@ enum startup_status cachedir_check(struct cachedir *ret, const char *path,
 	if (status == STARTUP_OK)
 		status = check_writable(fd, path, error);
 	if (status == STARTUP_OK)
-		status = check_room(ret, &fs, path, limits, error);
+		status = check_room(ret, fd, &fs, path, limits, error);
 	if (status == STARTUP_OK)
 		status = check_abilities(ret, fd, path, may_link, error);
 	if (status == STARTUP_OK)

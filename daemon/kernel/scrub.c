@@ -283,3 +283,12 @@ int scrub_cache(int dir_fd, struct scrub_result *ret)
 	*ret = result;
 	return error;
 }
+
+int scrub_graveyard(int dir_fd, struct scrub_result *ret)
+{
+	struct scrub_result result = { 0 };
+	int error = empty_graveyard(dir_fd, &result);
+
+	*ret = result;
+	return error;
+}

@@ -18,3 +18,7 @@ struct scrub_result {
  * first negative errno; what could be removed has been removed, and *ret counts it in any case.
  */
 int scrub_cache(int dir_fd, struct scrub_result *ret);
+
+/* The same of graveyard/ alone, also while a cache is bound: it is where the kernel moves volumes
+ * that are culled. */
+int scrub_graveyard(int dir_fd, struct scrub_result *ret);

@@ -34,6 +34,7 @@ static const struct {
 	{ "requests", "max-requests", SETTING_NUMBER },
 	{ "revalidate", "revalidate", SETTING_FLAG, "yes" },
 	{ "refuse-compressed", "compressed", SETTING_FLAG, "refuse" },
+	{ "size-limit", "size-limit", SETTING_NUMBER },
 };
 
 static_assert(sizeof(settings) / sizeof(settings[0]) == REAL_SETTINGS, "settings of struct real");

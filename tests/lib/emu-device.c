@@ -271,6 +271,10 @@ static int command_run(struct emu *emu, char *text)
 		emu_restore(emu);
 		return 0;
 	}
+	if (strcmp(text, "inuse") == 0)
+		return emu_command_inuse(emu, args);
+	if (strcmp(text, "cull") == 0)
+		return emu_command_cull(emu, args);
 	if (strcmp(text, "tag") == 0)
 		return -EEXIST; /* the probe for life */
 	return -EOPNOTSUPP;
@@ -280,6 +284,7 @@ static int device_command(struct port *port, const char *text, size_t n)
 {
 	struct emu *emu = device_of(port);
 	char copy[COMMAND_MAX + 1];
+	bool on_file = strncmp(text, "cull", 4) == 0 || strncmp(text, "inuse", 5) == 0;
 	int r;
 
 	if (!emu)
@@ -299,6 +304,8 @@ static int device_command(struct port *port, const char *text, size_t n)
 		r = command_run(emu, copy);
 	}
 	emu_poll_update(emu);
+	if (on_file && (r == -EBUSY || r == -ENOENT)) /* lost races, which are normal */
+		return r;
 	if (r == -ENOENT) /* an answer in time that nobody waits for any more: no fault */
 		return -EINVAL;
 	if (r < 0 && r != -EEXIST)

@@ -4,6 +4,7 @@
 #include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -291,6 +292,85 @@ bool emu_in_use(struct emu *emu, struct bytes volume, struct bytes cookie)
 
 	free(key.data);
 	return live;
+}
+
+/* ---- the disk, and commands on files of the working directory ----------------------------- */
+
+void emu_fill_disk(struct emu *emu, uint64_t others)
+{
+	emu->others = others;
+}
+
+uint64_t emu_disk_free(struct emu *emu)
+{
+	uint64_t used = emu->others;
+	struct emu_file *file, *next;
+	struct stat st;
+
+	HASH_ITER(hh, emu->files, file, next) {
+		emu_file_stat(emu, file, &st);
+		used += (uint64_t)st.st_blocks * 512;
+	}
+	return used < emu->config.disk ? emu->config.disk - used : 0;
+}
+
+/* The working directory, from the cache's on; NULL: it is none of its. */
+static const char *working_directory(const struct emu *emu, char buf[PATH_MAX])
+{
+	char link[64], base[PATH_MAX];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", emu->dir_fd);
+	n = readlink(link, base, sizeof(base) - 1);
+	if (n < 0 || !getcwd(buf, PATH_MAX))
+		return NULL;
+	if (strncmp(buf, base, (size_t)n) != 0 || buf[n] != '/')
+		return NULL;
+	return buf + n + 1;
+}
+
+/* cachefiles_lookup_for_cull(): 0, *ret NULL: something else than an object. */
+static int command_find(struct emu *emu, const char *name, struct emu_file **ret)
+{
+	char cwd[PATH_MAX], path[PATH_MAX + CACHENAME_MAX];
+	const char *in = working_directory(emu, cwd);
+	struct emu_file *file, *next;
+
+	if (strchr(name, '/'))
+		return -EINVAL;
+	if (!*name || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+		return -EIO;
+	if (!in) {
+		emu_violation(emu, "a command on '%s' outside of the cache, in %s", name, cwd);
+		return -ENOENT;
+	}
+	snprintf(path, sizeof(path), "%s/%s", in, name);
+	HASH_ITER(hh, emu->files, file, next)
+		if (strcmp(file->path, path) == 0) {
+			*ret = file;
+			return key_live(emu, &file->key) ? -EBUSY : 0;
+		}
+	return -ENOENT; /* directories go with their last file */
+}
+
+int emu_command_inuse(struct emu *emu, const char *name)
+{
+	struct emu_file *file;
+
+	return command_find(emu, name, &file);
+}
+
+int emu_command_cull(struct emu *emu, const char *name)
+{
+	struct emu_file *file;
+	int r = command_find(emu, name, &file);
+
+	if (r < 0)
+		return r;
+	emu_file_verify(emu, file);
+	emu_file_free(emu, file);
+	emu->counters.culls++;
+	return 0;
 }
 
 bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie)

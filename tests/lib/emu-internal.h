@@ -134,6 +134,7 @@ struct emu {
 	int dir_fd;
 	int placeholder; /* sealed memfd: stands for an object that is not ready */
 	int direct;	 /* O_DIRECT or 0 */
+	uint64_t others; /* bytes on the disk that are not ours */
 	unsigned int next_file;
 
 	struct emu_port *port;
@@ -232,4 +233,7 @@ void emu_file_compare(struct emu *emu, const struct emu_file *file, const uint8_
 		      uint64_t off, size_t n, const char *what);
 void emu_path_parents(struct emu *emu, const char *path, bool make);
 void emu_file_free(struct emu *emu, struct emu_file *file);
+uint64_t emu_disk_free(struct emu *emu);
+int emu_command_inuse(struct emu *emu, const char *name);
+int emu_command_cull(struct emu *emu, const char *name);
 uint64_t emu_file_present(struct emu *emu, const struct emu_file *file, uint64_t off, uint64_t n);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * pwrite(2) and lseek(2) as an anonymous descriptor answers them, for programs that are linked
- * with --wrap of both. fs/cachefiles/ondemand.c: cachefiles_ondemand_fd_write_iter,
- * cachefiles_ondemand_fd_llseek. Other descriptors go straight through.
+ * pwrite(2) and lseek(2) as an anonymous descriptor answers them, and fstatvfs(2) of the cache
+ * directory, for programs that are linked with --wrap of them. fs/cachefiles/ondemand.c:
+ * cachefiles_ondemand_fd_write_iter, cachefiles_ondemand_fd_llseek. Other descriptors go straight
+ * through.
  */
 #include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "tests/lib/emu-internal.h"
@@ -17,6 +20,9 @@ ssize_t __wrap_pwrite64(int fd, const void *buf, size_t n, off64_t off);
 ssize_t __wrap_pwrite(int fd, const void *buf, size_t n, off64_t off);
 off64_t __wrap_lseek64(int fd, off64_t off, int whence);
 off64_t __wrap_lseek(int fd, off64_t off, int whence);
+int __real_fstatvfs64(int fd, struct statvfs *ret);
+int __wrap_fstatvfs64(int fd, struct statvfs *ret);
+int __wrap_fstatvfs(int fd, struct statvfs *ret);
 
 static struct emu_object *object_of(int fd)
 {
@@ -41,6 +47,8 @@ static int write_check(struct emu_object *object, const void *buf, size_t n, uin
 		return ENOBUFS;
 	if (n % SECTOR || (uintptr_t)buf % SECTOR)
 		return EINVAL;
+	if (emu->config.disk && emu_disk_free(emu) < n + emu->config.disk / 100)
+		return ENOBUFS;
 	if (off + n > object->file->limit)
 		emu_violation(emu, "write up to %ju into object %u, which ends at %ju",
 			      (uintmax_t)(off + n), object->id, (uintmax_t)object->size);
@@ -100,4 +108,35 @@ ssize_t __wrap_pwrite(int fd, const void *buf, size_t n, off64_t off)
 off64_t __wrap_lseek(int fd, off64_t off, int whence)
 {
 	return __wrap_lseek64(fd, off, whence);
+}
+
+/* ---- the disk of the cache ---------------------------------------------------------------- */
+
+static struct emu *emu_of(int fd)
+{
+	struct emu *emu = emu_all;
+
+	while (emu && emu->dir_fd != fd)
+		emu = emu->next;
+	return emu;
+}
+
+int __wrap_fstatvfs64(int fd, struct statvfs *ret)
+{
+	struct emu *emu = emu_of(fd);
+	uint64_t disk;
+
+	if (!emu)
+		return __real_fstatvfs64(fd, ret);
+	disk = emu->config.disk ? emu->config.disk : (uint64_t)1 << 40;
+	memset(ret, 0, sizeof(*ret));
+	ret->f_bsize = ret->f_frsize = EMU_PAGE;
+	ret->f_blocks = disk / EMU_PAGE;
+	ret->f_bavail = (emu->config.disk ? emu_disk_free(emu) : disk) / EMU_PAGE;
+	return 0;
+}
+
+int __wrap_fstatvfs(int fd, struct statvfs *ret)
+{
+	return __wrap_fstatvfs64(fd, ret);
 }

@@ -14,7 +14,7 @@
  * they last as long as the emulator does, over daemons and device. A program that is linked with
  * `emu_wrap` (tests/lib/meson.build) has its pwrite(2) and lseek(2) on anonymous descriptors
  * answered by the kernel's rules: ENOBUFS before an object is ready and after CLOSE, alignment,
- * short writes on request. Without it such a write meets a sealed memfd (EPERM) instead.
+ * short writes on request, and a disk that is as full as the test says. Without it such a write meets a sealed memfd (EPERM) instead.
  *
  * Mounts and readers belong to the emulator and stay valid until emu_free().
  */
@@ -52,6 +52,7 @@ struct emu_config {
 	bool holder;	 /* somebody else keeps the device: it survives port->free() */
 	bool in_memory;	 /* cache files in /dev/shm: fast, but without the rules of direct I/O */
 	bool no_restore; /* a kernel without `restore` */
+	uint64_t disk;	 /* bytes of the cache's file system, see emu_fill_disk(); 0: plenty */
 };
 
 /* Fails the test itself when the machine cannot give what it needs. config may be NULL. */
@@ -169,6 +170,13 @@ bool emu_is_dead(const struct emu *emu);
  * with `error`. Needs emu_wrap. */
 void emu_fail_writes(struct emu *emu, unsigned int count, size_t max, int error);
 
+/*
+ * Others have so many bytes on the disk of the cache. Where it has a size, a write that would leave
+ * less than 1% of it free gets ENOBUFS, as below `bstop`; statvfs(2) of the cache directory tells
+ * of it. Needs emu_wrap.
+ */
+void emu_fill_disk(struct emu *emu, uint64_t others);
+
 /* Does an object of this key live still? (The command `inuse`, less what it asks of the disk.) */
 bool emu_in_use(struct emu *emu, struct bytes volume, struct bytes cookie);
 
@@ -191,6 +199,7 @@ struct emu_counters {
 	uint64_t writes, bytes_written; /* emu_wrap only, as the next two */
 	uint64_t bytes_rewritten;	/* over present data: fetched twice */
 	uint64_t writes_refused;	/* ENOBUFS, injected errors */
+	uint64_t culls;			/* objects, by the daemon's command */
 	uint64_t fds, fds_peak;		/* anonymous descriptors out */
 	uint64_t unread;		/* messages not delivered now */
 	uint64_t unanswered;		/* delivered, waiting for an answer now */

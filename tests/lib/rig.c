@@ -42,12 +42,29 @@ void rig_setup(void)
 		},
 		.config = { .buffers = 16 * MIB, .readahead_max = 4 * MIB, .names_max = 64 * KIB },
 		.backend = LOOP_VIRTUAL,
+		.limits = { .kernel = CF_LIMITS_DEFAULT },
 		.limit = { .fire = limit_fire },
 	};
 }
 
+static void rig_make_space(void)
+{
+	struct space_config config = {
+		.loop = rig.loop,
+		.limits = rig.limits,
+		.cache_dir = "the cache",
+	};
+
+	rig.config.room = NULL;
+	if (!rig.culls)
+		return;
+	ck_assert_int_eq(space_new(&rig.space, &config), 0);
+	rig.config.room = space_room(rig.space);
+}
+
 void rig_start(void)
 {
+	struct port *device;
 	struct frontend_config config = {
 		.loop = rig.loop,
 		.cache_dir_fd = emu_cache_dir(rig.emu),
@@ -66,12 +83,15 @@ void rig_start(void)
 	rig.config.state = rig.state;
 	config.restore = !rig.kernel.no_restore;
 	config.take_over = config.restore && !emu_is_dead(rig.emu);
-	config.port = emu_port(rig.emu);
+	rig_make_space();
+	config.port = device = emu_port(rig.emu);
 	if (rig.decorate)
 		rig.decorate(&config.port);
 	ck_assert_int_eq(engine_new(&rig.engine, &rig.config), 0);
 	config.engine = rig.engine;
 	ck_assert_int_eq(frontend_new(&rig.frontend, &config), 0);
+	if (rig.space)
+		space_start(rig.space, rig.engine, device, config.cache_dir_fd);
 }
 
 void rig_begin(void)
@@ -86,9 +106,11 @@ void rig_begin(void)
 
 void rig_stop(void)
 {
+	space_stop(rig.space);
 	frontend_stop(rig.frontend, rig_stopped, NULL);
 	rig_wait(rig.stopped);
 	rig.frontend = frontend_free(rig.frontend);
+	rig.space = space_free(rig.space);
 	rig.engine = engine_free(rig.engine);
 	rig.source.fetcher->ops->free(rig.source.fetcher);
 }

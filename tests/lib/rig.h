@@ -9,6 +9,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/frontend/cachefiles.h"
 #include "daemon/loop/loop.h"
+#include "daemon/space/space.h"
 #include "daemon/state.h"
 #include "tests/lib/emu.h"
 #include "tests/lib/fake-fetcher.h"
@@ -31,6 +32,8 @@ struct rig {
 	size_t n_others;
 	struct engine_config config;
 	enum loop_backend backend;
+	struct space_limits limits;
+	bool culls; /* space in the cache is managed */
 	/* Puts a port around the kernel's, before the engine is made; NULL: none. */
 	void (*decorate)(struct port **port);
 
@@ -41,6 +44,7 @@ struct rig {
 	struct state *state;
 	struct engine *engine;
 	struct frontend *frontend;
+	struct space *space; /* or NULL */
 	struct loop_timer limit;
 	bool limit_hit, stopped, lost;
 };

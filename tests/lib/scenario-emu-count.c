@@ -115,6 +115,7 @@ static const struct kernel_number kernel_numbers[] = {
 	{ "written", AT(bytes_written), true },
 	{ "rewritten", AT(bytes_rewritten), true },
 	{ "refused", AT(writes_refused), true },
+	{ "culled", AT(culls), true },
 	{ "fds", AT(fds), false },
 	{ "unread", AT(unread), false },
 	{ "unanswered", AT(unanswered), false },
@@ -171,6 +172,8 @@ static bool measure_all(const struct scenario_term *term, uint64_t *ret)
 		*ret = fake_running_max(rig.fake);
 	else if (strcmp(term->name, "held") == 0)
 		*ret = fake_bytes_max(rig.fake);
+	else if (strcmp(term->name, "cached") == 0)
+		*ret = rig.space ? space_stats(rig.space).used : 0;
 	else if (strcmp(term->name, "lost") == 0)
 		*ret = rig.lost;
 	else if (strcmp(term->name, "answers") == 0)

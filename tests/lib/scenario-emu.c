@@ -40,6 +40,8 @@ static void set_daemon(const struct scenario_step *step)
 	rig.config.names_max = scenario_number(step, "names-max", rig.config.names_max);
 	rig.config.buffers = scenario_number(step, "buffers", rig.config.buffers);
 	rig.config.readahead_max = scenario_number(step, "readahead-max", rig.config.readahead_max);
+	rig.limits.size = scenario_number(step, "size-limit", rig.limits.size);
+	rig.culls |= rig.limits.size > 0;
 	rig.source.revalidate |= scenario_has(step, "revalidate");
 	rig.source.refuse_compressed |= scenario_has(step, "refuse-compressed");
 }
@@ -62,6 +64,8 @@ static void set_kernel(const struct scenario_step *step)
 	rig.kernel.first_msg_id = (uint32_t)scenario_number(step, "first-id", 0);
 	rig.kernel.ready_delay = scenario_number(step, "ready-delay", 0);
 	rig.kernel.holder = scenario_has(step, "holder");
+	rig.kernel.disk = scenario_number(step, "disk", 0);
+	rig.culls |= rig.kernel.disk > 0;
 }
 
 /* What the kernel's oracle takes for late: the latest that any source may be. A request that
@@ -330,6 +334,9 @@ static char *kernel_step(void *arg, const struct scenario_step *step)
 		return NULL;
 	case SCENARIO_KERNEL_WRITES:
 		fault_writes(step);
+		return NULL;
+	case SCENARIO_KERNEL_FILL:
+		emu_fill_disk(rig.emu, scenario_number(step, "others", 0));
 		return NULL;
 	case SCENARIO_KERNEL_MESSAGE:
 		return inject(stage, step);

@@ -14,6 +14,7 @@ static const struct scenario_option_form daemon_options[] = {
 	{ "revalidate",        SCENARIO_FLAG },
 	{ "refuse-compressed", SCENARIO_FLAG },
 	{ "domain",            SCENARIO_NAME },
+	{ "size-limit",        SCENARIO_SIZE },
 	{ 0 },
 };
 static const struct scenario_option_form start_options[] = {
@@ -21,6 +22,7 @@ static const struct scenario_option_form start_options[] = {
 	{ "readahead-max",     SCENARIO_SIZE },
 	{ "revalidate",        SCENARIO_FLAG },
 	{ "refuse-compressed", SCENARIO_FLAG },
+	{ "size-limit",        SCENARIO_SIZE },
 	{ 0 },
 };
 static const struct scenario_option_form source_options[] = {
@@ -34,6 +36,7 @@ static const struct scenario_option_form kernel_options[] = {
 	{ "first-id",          SCENARIO_COUNT },
 	{ "ready-delay",       SCENARIO_TIME },
 	{ "holder",            SCENARIO_FLAG },
+	{ "disk",              SCENARIO_SIZE },
 	{ 0 },
 };
 static const struct scenario_option_form serve_options[] = {
@@ -86,6 +89,10 @@ static const struct scenario_option_form writes_options[] = {
 	{ "fail",              SCENARIO_ERROR },
 	{ 0 },
 };
+static const struct scenario_option_form fill_options[] = {
+	{ "others",            SCENARIO_SIZE, true },
+	{ 0 },
+};
 static const struct scenario_option_form message_options[] = {
 	{ "op",                SCENARIO_COUNT, true },
 	{ "id",                SCENARIO_COUNT, true },
@@ -115,6 +122,7 @@ const struct scenario_form scenario_forms[] = {
 	{ "kernel restore",  SCENARIO_KERNEL_RESTORE,  "",    0, EMULATED },
 	{ "kernel cull",     SCENARIO_KERNEL_CULL,     "o",   in_option, EMULATED },
 	{ "kernel populate", SCENARIO_KERNEL_POPULATE, "oR",  in_option, EMULATED },
+	{ "kernel fill",     SCENARIO_KERNEL_FILL,     "",    fill_options, EMULATED },
 	{ "kernel writes",   SCENARIO_KERNEL_WRITES,   "",    writes_options, EMULATED },
 	{ "kernel message",  SCENARIO_KERNEL_MESSAGE,  "",    message_options, EMULATED },
 	{ "kernel",          SCENARIO_KERNEL,          "",    kernel_options, SETTING, EMULATED },
@@ -162,6 +170,8 @@ const struct scenario_term_form scenario_terms[] = {
 	{ "written",     0 },
 	{ "rewritten",   0 },
 	{ "refused",     0 },
+	{ "culled",      0 },
+	{ "cached",      0 },
 	{ "fds",         0 },
 	{ "unread",      0 },
 	{ "unanswered",  0 },

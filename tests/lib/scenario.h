@@ -26,12 +26,14 @@
  *	on emulated		or `on real`; without it, both
  *	daemon [open-deadline=TIME] [read-deadline=TIME] [buffers=SIZE] [readahead-max=SIZE]
  *	       [requests=N] [revalidate] [refuse-compressed] [domain=D]
- *	       [positive-ttl=TIME] [negative-ttl=TIME] [names-max=SIZE]
+ *	       [positive-ttl=TIME] [negative-ttl=TIME] [names-max=SIZE] [size-limit=SIZE]
  *				requests: at the origin at a time; domain: nothing else is served;
  *				negative-ttl: none, unless it is given
  *	source NAME domain=D [requests=N] [open-deadline=TIME] [read-deadline=TIME]
  *				one more source, for objects that are mounted in this domain
- *	kernel [first-id=N] [ready-delay=TIME] [holder]
+ *	kernel [first-id=N] [ready-delay=TIME] [holder] [disk=SIZE]
+ *				disk: of so many bytes; space in the cache is managed where this or
+ *				size-limit is given
  *
  * The origin:
  *
@@ -67,6 +69,7 @@
  *
  *	daemon stop | kill	in an orderly way; from one moment to the next
  *	daemon start [buffers=SIZE] [readahead-max=SIZE] [revalidate] [refuse-compressed]
+ *	       [size-limit=SIZE]
  *				the next one; the settings are as before where they are not given
  *	daemon forget		its state directory is lost; between stop and start
  *	daemon purge OBJECT [in=DOMAIN] [volume]
@@ -75,6 +78,7 @@
  *	kernel emfile | die | restore		see emu.h: emu_fail_delivery(), emu_kill_device()
  *	kernel cull OBJECT [in=DOMAIN]
  *	kernel populate OBJECT RANGE [in=DOMAIN]
+ *	kernel fill others=SIZE	others have so many bytes of the disk
  *	kernel writes [count=N] [short=SIZE] [fail=ERRNO]
  *				the next N writes to cache files are short or fail; neither: all are
  *well kernel message op=N id=N [of=MOUNT] [len=N] [bytes=N] [payload=WORD,...] a raw message of
@@ -100,6 +104,7 @@
  *	size(MOUNT)		bytes, as the daemon has told
  *	waited(READER)		time, the longest of its pieces
  *	cost(READER)		READ messages that all its pieces have cost
+ *	culled, cached		objects, by the daemon; bytes, as it counts them
  *	opens, reads, closes, completions, empty, late, written, rewritten, refused
  *				messages; answers; of them over a hole, to nobody; bytes; ENOBUFS
  *and injected errors fds, unread, unanswered	now answered		time, the longest from the
@@ -149,6 +154,7 @@ enum scenario_verb {
 	SCENARIO_KERNEL_CULL,
 	SCENARIO_KERNEL_POPULATE,
 	SCENARIO_KERNEL_WRITES,
+	SCENARIO_KERNEL_FILL,
 	SCENARIO_KERNEL_MESSAGE,
 	SCENARIO_RECOUNT,
 	SCENARIO_EXPECT,

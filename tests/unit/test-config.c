@@ -310,7 +310,7 @@ END_TEST
 
 START_TEST(test_every_other_key)
 {
-	good("state-dir = /s; device = /d\n"
+	good("state-dir = /s; device = /d; size-limit = 2TiB\n"
 	     "buffers = 32MiB\nreadahead-max = 5000\nlog-level = debug\n"
 	     "names-max = 0; negative-ttl = 0s; positive-ttl = 24h; open-deadline = "
 	     "10s\nread-deadline = 500ms\nmax-requests = 3\n"
@@ -328,6 +328,7 @@ START_TEST(test_every_other_key)
 	ck_assert_uint_eq(config->buffers, 32 << 20);
 	ck_assert_uint_eq(config->readahead_max, 4096);
 	ck_assert_uint_eq(config->names_max, 0);
+	ck_assert_uint_eq(config->size_limit, (uint64_t)2 << 40);
 	ck_assert_int_eq(config->log_level, LOG_DEBUG);
 
 	ck_assert_uint_eq(config->n_sources, 2);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+/* What whoever makes room in the cache asks, and says. */
+#include "daemon/engine/engine-internal.h"
+#include "daemon/engine/flight.h"
+
+void engine_room_made(struct engine *e, bool made)
+{
+	struct flight *f;
+
+	/* None is parked anew from in here: a write ends in the loop. */
+	while ((f = TAILQ_FIRST(&e->sched.parked)))
+		flight_unpark(f, made);
+}
+
+bool engine_is_open(const struct engine *e, struct bytes volume, struct bytes cookie)
+{
+	size_t len = object_key_len(volume, cookie);
+	const struct opening *p;
+	uint8_t key[ENGINE_KEY_MAX];
+	struct object *o;
+
+	TAILQ_FOREACH(p, &e->openings, link)
+		if (p->open && bytes_equal(p->open->volume, volume) &&
+		    bytes_equal(p->open->cookie, cookie))
+			return true;
+	if (len > sizeof(key))
+		return false;
+	object_key(key, volume, cookie);
+	HASH_FIND(hh, e->objects, key, len, o);
+	return o;
+}
+
+void engine_forget(struct engine *e, struct bytes volume, struct bytes cookie)
+{
+	if (engine_is_open(e, volume, cookie))
+		return;
+	names_forget(e->names, volume, cookie);
+	/* A record without bytes is harmless: it only pins the version that is fetched next. */
+	(void)state_forget(e->config->state, volume, cookie);
+}

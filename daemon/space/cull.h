@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * One object or volume out of the cache, by the kernel's command `cull`, which refuses what is in
+ * use (-EBUSY). It acts on the working directory of the calling thread, whatever that is: so only a
+ * thread with one of its own may call this (daemon/loop/worker.h), or a process that can spare it
+ * for a moment.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "daemon/kernel/port.h"
+
+/*
+ * path: "cache/I<volume>/@xx/<object>" from dir_fd, the cache root, on. *ret_bytes: what that freed
+ * on the disk. -EBUSY, -ESTALE: in use; -ENOENT; -EINVAL: no path of the kernel's; -EXDEV: not a
+ * directory of this cache; -EIO: the kernel lost a race, or gave up the cache.
+ */
+int cull_object(struct port *port, int dir_fd, const char *path, uint64_t *ret_bytes);
+
+/* A volume ("I...") that nobody uses goes to the graveyard, with all that is in it. */
+int cull_volume(struct port *port, int dir_fd, const char *volume);

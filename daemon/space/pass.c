@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/* One pass: what is there is looked at, and what may go is culled, some at a time. */
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/kernel/scrub.h"
+#include "daemon/space/cull.h"
+#include "daemon/space/space-internal.h"
+#include "daemon/util/log.h"
+
+static void cull_next(struct space *s);
+
+void space_pass_free(struct space *s)
+{
+	s->survey_job.survey = survey_free(s->survey_job.survey);
+	s->survey = survey_free(s->survey);
+}
+
+static void pass_end(struct space *s)
+{
+	s->phase = SPACE_IDLE;
+	space_pass_free(s);
+	space_passed(s);
+}
+
+/* ---- directories that are empty now -------------------------------------------------------- */
+
+/* 257 directories of a volume are 1 MiB on ext4, and as many inodes. */
+static void sweep_work(struct worker_job *job)
+{
+	const struct space *s = container_of(job, struct space, sweep_job);
+	struct scrub_result result;
+	struct survey *survey;
+
+	if (survey_take(&survey, s->dir_fd) == 0) {
+		for (size_t i = 0; i < survey->n_empty; i++)
+			(void)cull_volume(s->port, s->dir_fd, survey->empty[i]);
+		survey_free(survey);
+	}
+	(void)scrub_graveyard(s->dir_fd, &result);
+}
+
+static void sweep_done(struct worker_job *job)
+{
+	pass_end(container_of(job, struct space, sweep_job));
+}
+
+static void pass_sweep(struct space *s)
+{
+	bool wanted = s->pass_objects > 0 || s->survey->n_empty > 0;
+
+	if (!wanted) {
+		pass_end(s);
+		return;
+	}
+	s->phase = SPACE_SWEEP;
+	s->sweep_job.work = sweep_work;
+	s->sweep_job.done = sweep_done;
+	worker_run(s->worker, &s->sweep_job);
+}
+
+/* ---- culling ------------------------------------------------------------------------------ */
+
+static void cull_work(struct worker_job *job)
+{
+	struct cull_job *j = container_of(job, struct cull_job, job);
+
+	for (size_t i = 0; i < j->n; i++)
+		j->err[i] = cull_object(j->space->port, j->space->dir_fd, j->objects[i]->path,
+					&j->bytes[i]);
+}
+
+static void culled(struct space *s, const struct survey_object *o, uint64_t bytes)
+{
+	engine_forget(s->engine, o->volume, o->cookie);
+	s->used -= bytes < s->used ? bytes : s->used;
+	s->pass_objects++;
+	s->pass_bytes += bytes;
+	s->stats.culled++;
+	s->stats.culled_bytes += bytes;
+	log_debug("%s: culled, %llu bytes", o->path, (unsigned long long)bytes);
+}
+
+static void cull_done(struct worker_job *job)
+{
+	struct space *s = container_of(job, struct space, cull_job.job);
+	struct cull_job *j = &s->cull_job;
+	bool some = false;
+
+	for (size_t i = 0; i < j->n; i++) {
+		if (j->err[i] == 0) {
+			culled(s, j->objects[i], j->bytes[i]);
+			some = true;
+		} else {
+			/* In use: opened meanwhile, or by a mount that survived a daemon. */
+			log_debug("%s: not culled: %s", j->objects[i]->path, strerror(-j->err[i]));
+		}
+	}
+	if (some && s->asked) {
+		s->asked = false;
+		engine_room_made(s->engine, true);
+	}
+	cull_next(s);
+}
+
+static bool may_go(const struct space *s, const struct survey_object *o,
+		   const struct space_need *need)
+{
+	return o->value != SURVEY_PINNED && (o->bytes > 0 || need->files > 0) &&
+	       !engine_is_open(s->engine, o->volume, o->cookie);
+}
+
+/* As many as are needed, as far as can be told before. */
+static void cull_gather(struct space *s, const struct space_need *need)
+{
+	struct cull_job *j = &s->cull_job;
+	uint64_t bytes = 0;
+
+	for (j->n = 0; j->n < CULL_BATCH && s->next < s->survey->n; s->next++) {
+		struct survey_object *o = s->survey->objects[s->next];
+
+		if (bytes >= space_need_bytes(need) && j->n >= need->files)
+			break;
+		if (!may_go(s, o, need))
+			continue;
+		j->objects[j->n++] = o;
+		bytes += o->bytes;
+	}
+}
+
+static void cull_next(struct space *s)
+{
+	struct cull_job *j = &s->cull_job;
+	struct space_need need;
+
+	(void)space_disk_read(&s->disk, s->dir_fd);
+	need = space_need(&s->config.limits, &s->disk, s->used, s->culling);
+	j->n = 0;
+	if (space_needs(&need)) {
+		s->culling = true;
+		cull_gather(s, &need);
+	}
+	if (j->n == 0) {
+		pass_sweep(s);
+		return;
+	}
+	j->space = s;
+	j->job.work = cull_work;
+	j->job.done = cull_done;
+	worker_run(s->worker, &j->job);
+}
+
+/* ---- looking ------------------------------------------------------------------------------ */
+
+static void survey_work(struct worker_job *job)
+{
+	struct survey_job *j = container_of(job, struct survey_job, job);
+
+	j->err = survey_take(&j->survey, j->space->dir_fd);
+	if (j->err == 0)
+		survey_sort(j->survey);
+}
+
+/* Objects of a first use have no name yet: what they take, they have stored themselves. */
+static bool count_unnamed(void *arg, const struct object *object)
+{
+	struct space *s = arg;
+
+	if (!survey_find(s->survey, object_volume(object), object_cookie(object)))
+		s->used += object_stored(object);
+	return true;
+}
+
+static void survey_done(struct worker_job *job)
+{
+	struct space *s = container_of(job, struct space, survey_job.job);
+	struct survey_job *j = &s->survey_job;
+
+	if (j->err < 0) {
+		log_warning("%s cannot be looked through (%s): nothing is culled",
+			    s->config.cache_dir, strerror(-j->err));
+		pass_end(s);
+		return;
+	}
+	s->survey = j->survey;
+	j->survey = NULL;
+	s->used = s->survey->bytes;
+	s->stats.objects = s->survey->n;
+	engine_each_object(s->engine, 0, count_unnamed, s);
+	s->next = 0;
+	s->phase = SPACE_CULL;
+	cull_next(s);
+}
+
+void space_pass(struct space *s, bool culling)
+{
+	s->phase = SPACE_SURVEY;
+	s->culling = culling;
+	s->pass_objects = s->pass_bytes = 0;
+	space_touch_now(s); /* before, and in this order */
+	s->survey_job.space = s;
+	s->survey_job.job.work = survey_work;
+	s->survey_job.job.done = survey_done;
+	worker_run(s->worker, &s->survey_job.job);
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Space in the cache. In on-demand mode the kernel culls nothing and says nothing about its limits,
+ * so they are watched here: when the disk runs low, or the cache files are larger than they may be,
+ * objects that nobody has open go, those first that were used longest ago. Pinned ones stay.
+ *
+ *   idle --> survey (what is there) --> cull (some at a time) --> idle
+ *              ^ at the start; above a limit; when a write was refused
+ *
+ * Whatever may block is done by a thread (daemon/loop/worker.h). What is in use the kernel alone
+ * knows: it refuses to cull that. So an object is culled first, and what is on record of it goes
+ * after that: the other way round, a mount that survived a daemon could lose the version that it
+ * is of. A record without bytes is harmless.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/engine/engine.h"
+#include "daemon/kernel/port.h"
+#include "daemon/loop/loop.h"
+#include "daemon/space/limits.h"
+
+struct space;
+
+/* Text is borrowed for the space's life. */
+struct space_config {
+	struct loop *loop;
+	struct space_limits limits;
+	const char *cache_dir;	  /* for the log */
+	const char *state_dir;	  /* where the store of images is; NULL: there is none */
+	const char *image_domain; /* of its objects */
+};
+
+int space_new(struct space **ret, const struct space_config *config);
+
+/* For engine_config.room. Before space_start() no room is made. */
+struct engine_room *space_room(struct space *space);
+
+/*
+ * From now on, and once now. port is the device itself, whose commands any thread may give; it, the
+ * engine and dir_fd, the cache root, are borrowed until space_stop(). No job starts without a
+ * working directory of its own: then nothing is culled, which is in the log.
+ */
+void space_start(struct space *space, struct engine *engine, struct port *port, int dir_fd);
+
+/* Waits for the one command that may be under way. Idempotent; before engine_shutdown(). */
+void space_stop(struct space *space);
+
+/* Takes NULL, returns NULL. */
+struct space *space_free(struct space *space);
+
+struct space_stats {
+	uint64_t used;	  /* bytes of all cache files: when they were counted last, and since */
+	uint64_t objects; /* when they were counted last */
+	uint64_t culled, culled_bytes;
+	struct space_disk disk; /* when it was looked at last */
+	bool scarce;		/* below bcull, or above size-limit with nothing to cull */
+	bool full;		/* writes were refused, and there has not been room since */
+};
+
+struct space_stats space_stats(const struct space *space);

@@ -338,6 +338,9 @@ void engine_room_made(struct engine *engine, bool made);
 /* Whether somebody has this key open, or waits for it. */
 bool engine_is_open(const struct engine *engine, struct bytes volume, struct bytes cookie);
 
+/* Whether it is known which bytes are cached of a key; if not, they are dropped when it is opened. */
+bool engine_is_recorded(const struct engine *engine, struct bytes volume, struct bytes cookie);
+
 /* What was cached of a key is gone: so is what is on record and remembered of it, unless it is open
  * again already. */
 void engine_forget(struct engine *engine, struct bytes volume, struct bytes cookie);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* What whoever makes room in the cache asks, and says. */
+#include <errno.h>
+#include <stdlib.h>
+
 #include "daemon/engine/engine-internal.h"
 #include "daemon/engine/flight.h"
+#include "daemon/util/cleanup.h"
 
 void engine_room_made(struct engine *e, bool made)
 {
@@ -28,6 +32,16 @@ bool engine_is_open(const struct engine *e, struct bytes volume, struct bytes co
 	object_key(key, volume, cookie);
 	HASH_FIND(hh, e->objects, key, len, o);
 	return o;
+}
+
+bool engine_is_recorded(const struct engine *e, struct bytes volume, struct bytes cookie)
+{
+	struct state_object *record;
+	_cleanup_free_ char *own = malloc(sizeof(*record));
+
+	record = (struct state_object *)own;
+	/* Where nobody can tell, it may well be. */
+	return !record || state_get(e->config->state, volume, cookie, record) != -ENOENT;
 }
 
 void engine_forget(struct engine *e, struct bytes volume, struct bytes cookie)

@@ -239,14 +239,21 @@ int images_put(struct images *images, const struct images_image *image, char *er
 	return err < 0 ? err : images_finish(images, put(images, image, error));
 }
 
+static int remove_image(struct images *images, const char *name)
+{
+	int err = drop_image(images, name);
+
+	if (err == 0)
+		err = drop_unused_objects(images);
+	if (err < 0)
+		return err;
+	err = images_unpin(images, name);
+	return err == -ENOENT ? 0 : err;
+}
+
 int images_remove(struct images *images, const char *name)
 {
 	int err = images_run(images, "BEGIN IMMEDIATE");
 
-	if (err < 0)
-		return err;
-	err = drop_image(images, name);
-	if (err == 0)
-		err = drop_unused_objects(images);
-	return images_finish(images, err);
+	return err < 0 ? err : images_finish(images, remove_image(images, name));
 }

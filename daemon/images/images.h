@@ -83,6 +83,17 @@ int images_find(struct images *images, struct bytes cookie, struct images_object
  */
 int images_recall(struct images *images, const char *name, char ret[IMAGES_HINT_MAX]);
 
+/*
+ * The cookie of each object that an image has, and then once more of each that a pinned image has.
+ * visit() must not use the store. 0, -EIO (logged).
+ */
+int images_each_object(struct images *images,
+		       void (*visit)(void *arg, struct bytes cookie, bool pinned), void *arg);
+/* Objects that are pinned by their keys. */
+int images_each_pinned_object(struct images *images,
+			      void (*visit)(void *arg, struct bytes volume, struct bytes cookie),
+			      void *arg);
+
 /* ---- for the tool ------------------------------------------------------------------------ */
 
 /*
@@ -109,6 +120,17 @@ int images_remember(struct images *images, const char *name, const char *text);
 
 /* -ENOENT, -EIO (logged). The records of objects that no image has any more go too. */
 int images_remove(struct images *images, const char *name);
+
+/*
+ * Pins: the objects of an image, whichever these are at the time, or one object by its keys, are
+ * never culled. An image that is removed is pinned no more. -ENOENT: there is no such image, or it
+ * was not pinned; -EINVAL; -EIO (logged).
+ */
+int images_pin(struct images *images, const char *name);
+int images_unpin(struct images *images, const char *name);
+int images_pin_object(struct images *images, struct bytes volume, struct bytes cookie);
+int images_unpin_object(struct images *images, struct bytes volume, struct bytes cookie);
+bool images_is_pinned(struct images *images, const char *name);
 
 /* Takes NULL, returns NULL. Every piece of it, and itself, is from malloc(). */
 struct images_image *images_image_free(struct images_image *image);

@@ -5,8 +5,12 @@
 
 #include "daemon/kernel/scrub.h"
 #include "daemon/space/cull.h"
+#include "daemon/space/owners.h"
 #include "daemon/space/space-internal.h"
 #include "daemon/util/log.h"
+
+/* Records that are looked for in one go. */
+#define MATCH_BATCH 32
 
 static void cull_next(struct space *s);
 
@@ -19,6 +23,7 @@ void space_pass_free(struct space *s)
 static void pass_end(struct space *s)
 {
 	s->phase = SPACE_IDLE;
+	s->stats.passes++;
 	space_pass_free(s);
 	space_passed(s);
 }
@@ -81,32 +86,56 @@ static void culled(struct space *s, const struct survey_object *o, uint64_t byte
 	log_debug("%s: culled, %llu bytes", o->path, (unsigned long long)bytes);
 }
 
+/* Forgetting a record waits for the disk: one a turn, so that requests come in between. */
+static void settle_next(struct space *s)
+{
+	struct cull_job *j = &s->cull_job;
+
+	while (j->settled < j->n) {
+		size_t i = j->settled++;
+
+		if (j->err[i] < 0) {
+			/* In use: opened meanwhile, or by a mount that survived a daemon. */
+			log_debug("%s: not culled: %s", j->objects[i]->path, strerror(-j->err[i]));
+			continue;
+		}
+		culled(s, j->objects[i], j->bytes[i]);
+		if (loop_timer_set(s->config.loop, &s->settle, loop_now(s->config.loop)) == 0)
+			return;
+	}
+	cull_next(s);
+}
+
+void space_settle(struct loop_timer *timer)
+{
+	settle_next(container_of(timer, struct space, settle));
+}
+
 static void cull_done(struct worker_job *job)
 {
 	struct space *s = container_of(job, struct space, cull_job.job);
 	struct cull_job *j = &s->cull_job;
 	bool some = false;
 
-	for (size_t i = 0; i < j->n; i++) {
-		if (j->err[i] == 0) {
-			culled(s, j->objects[i], j->bytes[i]);
-			some = true;
-		} else {
-			/* In use: opened meanwhile, or by a mount that survived a daemon. */
-			log_debug("%s: not culled: %s", j->objects[i]->path, strerror(-j->err[i]));
-		}
-	}
+	for (size_t i = 0; i < j->n; i++)
+		some |= j->err[i] == 0;
 	if (some && s->asked) {
 		s->asked = false;
 		engine_room_made(s->engine, true);
 	}
-	cull_next(s);
+	j->settled = 0;
+	settle_next(s);
+}
+
+static bool is_garbage(const struct space *s, const struct survey_object *o)
+{
+	return s->collecting && o->value < SURVEY_CACHED;
 }
 
 static bool may_go(const struct space *s, const struct survey_object *o,
 		   const struct space_need *need)
 {
-	return o->value != SURVEY_PINNED && (o->bytes > 0 || need->files > 0) &&
+	return o->value != SURVEY_PINNED && (o->bytes > 0 || need->files > 0 || is_garbage(s, o)) &&
 	       !engine_is_open(s->engine, o->volume, o->cookie);
 }
 
@@ -119,7 +148,7 @@ static void cull_gather(struct space *s, const struct space_need *need)
 	for (j->n = 0; j->n < CULL_BATCH && s->next < s->survey->n; s->next++) {
 		struct survey_object *o = s->survey->objects[s->next];
 
-		if (bytes >= space_need_bytes(need) && j->n >= need->files)
+		if (bytes >= space_need_bytes(need) && j->n >= need->files && !is_garbage(s, o))
 			break;
 		if (!may_go(s, o, need))
 			continue;
@@ -135,11 +164,8 @@ static void cull_next(struct space *s)
 
 	(void)space_disk_read(&s->disk, s->dir_fd);
 	need = space_need(&s->config.limits, &s->disk, s->used, s->culling);
-	j->n = 0;
-	if (space_needs(&need)) {
-		s->culling = true;
-		cull_gather(s, &need);
-	}
+	s->culling |= space_needs(&need);
+	cull_gather(s, &need);
 	if (j->n == 0) {
 		pass_sweep(s);
 		return;
@@ -152,13 +178,34 @@ static void cull_next(struct space *s)
 
 /* ---- looking ------------------------------------------------------------------------------ */
 
+/* A connection of this thread's own. Where the store cannot be asked nobody knows what is pinned.
+ */
+static int mark_owners(struct survey *survey, const struct space_config *config)
+{
+	char error[IMAGES_ERROR_MAX];
+	struct images *images = NULL;
+	int err = 0;
+
+	if (config->state_dir)
+		err = images_open(&images, config->state_dir, IMAGES_READ, error);
+	if (err == -ENOENT)
+		return 0;
+	if (err == 0)
+		err = survey_mark(survey, images, config->image_domain);
+	images_close(images);
+	return err;
+}
+
 static void survey_work(struct worker_job *job)
 {
 	struct survey_job *j = container_of(job, struct survey_job, job);
 
 	j->err = survey_take(&j->survey, j->space->dir_fd);
-	if (j->err == 0)
-		survey_sort(j->survey);
+	if (j->err < 0)
+		return;
+	j->unmarked = mark_owners(j->survey, &j->space->config) < 0;
+	for (size_t i = 0; j->unmarked && i < j->survey->n; i++)
+		j->survey->objects[i]->value = SURVEY_PINNED;
 }
 
 /* Objects of a first use have no name yet: what they take, they have stored themselves. */
@@ -169,6 +216,29 @@ static bool count_unnamed(void *arg, const struct object *object)
 	if (!survey_find(s->survey, object_volume(object), object_cookie(object)))
 		s->used += object_stored(object);
 	return true;
+}
+
+/* A query each: some at a time, so that nobody waits for all of them. */
+static void match_some(struct loop_deferred *match)
+{
+	struct space *s = container_of(match, struct space, match);
+	size_t end = s->next + MATCH_BATCH;
+
+	for (; s->next < s->survey->n && s->next < end; s->next++) {
+		struct survey_object *o = s->survey->objects[s->next];
+
+		if (o->value != SURVEY_PINNED &&
+		    !engine_is_recorded(s->engine, o->volume, o->cookie))
+			o->value = SURVEY_UNKNOWN;
+	}
+	if (s->next < s->survey->n) {
+		loop_defer(s->config.loop, &s->match);
+		return;
+	}
+	survey_sort(s->survey);
+	s->next = 0;
+	s->phase = SPACE_CULL;
+	cull_next(s);
 }
 
 static void survey_done(struct worker_job *job)
@@ -187,15 +257,22 @@ static void survey_done(struct worker_job *job)
 	s->used = s->survey->bytes;
 	s->stats.objects = s->survey->n;
 	engine_each_object(s->engine, 0, count_unnamed, s);
+	if (j->unmarked)
+		log_warning("%s: the store of images cannot be read, so that nobody knows what is "
+			    "pinned: nothing is culled",
+			    s->config.state_dir);
 	s->next = 0;
-	s->phase = SPACE_CULL;
-	cull_next(s);
+	s->phase = SPACE_MATCH;
+	s->match.run = match_some;
+	loop_defer(s->config.loop, &s->match);
 }
 
 void space_pass(struct space *s, bool culling)
 {
 	s->phase = SPACE_SURVEY;
 	s->culling = culling;
+	s->collecting = s->collect;
+	s->collect = false;
 	s->pass_objects = s->pass_bytes = 0;
 	space_touch_now(s); /* before, and in this order */
 	s->survey_job.space = s;

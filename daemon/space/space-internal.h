@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside: space.c decides, pass.c looks and culls, touch.c notes last uses.
+ * Inside: space.c decides, pass.c looks and culls, evict.c culls one object, touch.c notes last
+ * uses.
  */
 #pragma once
 
@@ -14,7 +15,7 @@
 /* Objects that are culled between two looks at the clock of the loop. */
 #define CULL_BATCH 8
 
-enum space_phase { SPACE_IDLE, SPACE_SURVEY, SPACE_CULL, SPACE_SWEEP };
+enum space_phase { SPACE_IDLE, SPACE_SURVEY, SPACE_MATCH, SPACE_CULL, SPACE_SWEEP };
 
 /* An object that was closed, until its cache file says so. */
 struct touch {
@@ -39,6 +40,7 @@ struct survey_job {
 	const struct space *space; /* its configuration alone */
 	struct survey *survey;	   /* owned */
 	int err;
+	bool unmarked; /* the store of images cannot be read: nobody knows what is pinned */
 };
 
 struct cull_job {
@@ -47,7 +49,19 @@ struct cull_job {
 	struct survey_object *objects[CULL_BATCH]; /* of the survey */
 	int err[CULL_BATCH];
 	uint64_t bytes[CULL_BATCH];
-	size_t n;
+	size_t n, settled;
+};
+
+/* One object that somebody wants to go. */
+struct evict_job {
+	struct worker_job job;
+	struct space *space;
+	int err;
+	uint64_t bytes;
+	struct bytes volume, cookie; /* its own keys */
+	LIST_ENTRY(evict_job) link;
+	char path[CACHENAME_PATH_MAX];
+	uint8_t keys[];
 };
 
 struct space {
@@ -58,7 +72,7 @@ struct space {
 	struct port *port;
 	int dir_fd;
 	struct worker *worker; /* owned; NULL: it is not started, or cannot cull */
-	struct loop_timer tick, touch_timer;
+	struct loop_timer tick, touch_timer, settle;
 
 	struct space_disk disk;
 	uint64_t used;	      /* bytes: counted, and what has come and gone since */
@@ -78,6 +92,11 @@ struct space {
 	struct cull_job cull_job;
 	struct worker_job sweep_job;
 
+	bool collecting; /* this pass culls what nobody needs as well */
+	bool collect;	 /* the next one does */
+	struct loop_deferred match;
+	LIST_HEAD(, evict_job) evictions; /* owned */
+
 	struct touch_list touches; /* owned */
 	struct touch_job touch_job;
 	struct space_stats stats;
@@ -86,8 +105,12 @@ struct space {
 /* pass.c: from IDLE. */
 void space_pass(struct space *space, bool culling);
 void space_pass_free(struct space *space);
+void space_settle(struct loop_timer *timer);
 /* space.c: it is over. */
 void space_passed(struct space *space);
+
+/* evict.c: all of them, without an end. */
+void space_evict_end(struct space *space);
 
 /* touch.c */
 void space_touch(struct space *space, const struct object *object);

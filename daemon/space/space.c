@@ -112,6 +112,17 @@ void space_passed(struct space *s)
 		engine_room_made(s->engine, made);
 	}
 	space_check(s);
+	if (s->collect && s->phase == SPACE_IDLE)
+		space_pass(s, false);
+}
+
+void space_collect(struct space *s)
+{
+	if (!s->worker)
+		return;
+	s->collect = true;
+	if (s->phase == SPACE_IDLE)
+		space_pass(s, false);
 }
 
 /* ---- what the engine asks ------------------------------------------------------------------ */
@@ -182,7 +193,9 @@ int space_new(struct space **ret, const struct space_config *config)
 	s->observer.closed = space_closed;
 	s->tick.fire = space_tick;
 	s->touch_timer.fire = space_touch_fire;
+	s->settle.fire = space_settle;
 	STAILQ_INIT(&s->touches);
+	LIST_INIT(&s->evictions);
 	*ret = s;
 	return 0;
 }
@@ -220,10 +233,13 @@ void space_stop(struct space *s)
 	engine_unobserve(s->engine, &s->observer);
 	loop_timer_cancel(&s->tick);
 	loop_timer_cancel(&s->touch_timer);
+	loop_timer_cancel(&s->settle);
+	loop_defer_cancel(s->config.loop, &s->match);
 	s->worker = worker_free(s->worker);
 	s->phase = SPACE_IDLE;
 	s->asked = false; /* the engine ends what waits */
 	space_pass_free(s);
+	space_evict_end(s);
 	space_touch_end(s);
 }
 
@@ -240,6 +256,7 @@ struct space_stats space_stats(const struct space *s)
 {
 	struct space_stats stats = s->stats;
 
+	stats.busy = s->phase != SPACE_IDLE || s->collect;
 	stats.used = s->used;
 	stats.disk = s->disk;
 	stats.scarce = s->room.scarce;

@@ -51,9 +51,23 @@ void space_stop(struct space *space);
 /* Takes NULL, returns NULL. */
 struct space *space_free(struct space *space);
 
+/*
+ * One object is culled as soon as may be, whatever the limits and pins. 0: it will be, unless
+ * somebody opens it before; -EBUSY: it is in use; -ENOENT: nothing is cached of it; -EINVAL: no
+ * such keys; -EOPNOTSUPP: nothing can be culled here; -ENOMEM.
+ */
+int space_evict(struct space *space, struct bytes volume, struct bytes cookie);
+
+/* A pass that also culls what nobody needs any more: objects that no image has, or of which nobody
+ * knows the version. It begins when the one that is under way has ended. */
+void space_collect(struct space *space);
+
 struct space_stats {
-	uint64_t used;	  /* bytes of all cache files: when they were counted last, and since */
-	uint64_t objects; /* when they were counted last */
+	uint64_t passes;    /* that have ended */
+	uint64_t evictions; /* the same */
+	bool busy;	    /* a pass is under way, or wanted */
+	uint64_t used;	    /* bytes of all cache files: when they were counted last, and since */
+	uint64_t objects;   /* when they were counted last */
 	uint64_t culled, culled_bytes;
 	struct space_disk disk; /* when it was looked at last */
 	bool scarce;		/* below bcull, or above size-limit with nothing to cull */

@@ -32,8 +32,9 @@ daemon/names/*		daemon/names/*
 daemon/engine/resolve.*	daemon/engine/resolve.h
 daemon/engine/*		daemon/engine/* daemon/names/names.h daemon/loop/* daemon/state.h fetchers/fetcher.h
 daemon/space/limits.*	daemon/space/limits.h proto/cachefiles.h
+daemon/space/owners.*	daemon/space/owners.h daemon/space/survey.h daemon/images/images.h
 daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
-daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
+daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/space/cull.h"
+#include "daemon/space/owners.h"
 #include "daemon/space/survey.h"
 #include "proto/cachename.h"
 #include "tests/lib/run-suite.h"
@@ -169,6 +170,66 @@ START_TEST(test_an_object_without_a_name_yet)
 }
 END_TEST
 
+/* ---- owners ------------------------------------------------------------------------------- */
+
+static void add_image(struct images *images, const char *name, const char *cookie)
+{
+	struct images_layer layer = {
+		.primary = { (char *)cookie, (char *)"file:/x", (char *)"", (char *)"", 4096 },
+		.origin_digest = (char *)"",
+		.diff_id = (char *)"",
+	};
+	struct images_image image = {
+		.name = (char *)name,
+		.manifest = (char *)"",
+		.config = (char *)"",
+		.manifest_digest = (char *)"",
+		.layers = &layer,
+		.n_layers = 1,
+	};
+	char error[IMAGES_ERROR_MAX];
+
+	ck_assert_int_eq(images_put(images, &image, error), 0);
+}
+
+static enum survey_value value_of(const struct survey *s, const char *volume, const char *cookie)
+{
+	const struct survey_object *o = survey_find(s, bytes_str(volume), bytes_str(cookie));
+
+	ck_assert_ptr_nonnull(o);
+	return o->value;
+}
+
+START_TEST(test_owners_are_those_of_the_store)
+{
+	char error[IMAGES_ERROR_MAX];
+	struct images *images;
+	struct survey *s;
+
+	make("erofs,i", "x:1", 0, 1);
+	make("erofs,i", "x:2", 0, 1);
+	make("erofs,i", "x:3", 0, 1);
+	make("erofs,other", "x:1", 0, 1);
+	make("erofs,other", "x:4", 0, 1);
+	ck_assert_int_eq(images_open(&images, base, IMAGES_WRITE, error), 0);
+	add_image(images, "pinned", "x:1");
+	add_image(images, "known", "x:2");
+	ck_assert_int_eq(images_pin(images, "pinned"), 0);
+	ck_assert_int_eq(images_pin_object(images, bytes_str("erofs,other"), bytes_str("x:4")), 0);
+	take(&s);
+	ck_assert_int_eq(survey_mark(s, NULL, "i"), 0);
+	ck_assert_int_eq(value_of(s, "erofs,i", "x:1"), SURVEY_CACHED);
+	ck_assert_int_eq(survey_mark(s, images, "i"), 0);
+	ck_assert_int_eq(value_of(s, "erofs,i", "x:1"), SURVEY_PINNED);
+	ck_assert_int_eq(value_of(s, "erofs,i", "x:2"), SURVEY_CACHED);
+	ck_assert_int_eq(value_of(s, "erofs,i", "x:3"), SURVEY_UNOWNED);
+	ck_assert_int_eq(value_of(s, "erofs,other", "x:1"), SURVEY_CACHED);
+	ck_assert_int_eq(value_of(s, "erofs,other", "x:4"), SURVEY_PINNED);
+	survey_free(s);
+	images_close(images);
+}
+END_TEST
+
 /* ---- culling ------------------------------------------------------------------------------ */
 
 /* A device that does what the kernel does, which is to look at the working directory alone. */
@@ -250,6 +311,7 @@ int main(void)
 	tcase_add_test(tc, test_what_is_not_the_kernels_is_left_out);
 	tcase_add_test(tc, test_many_objects);
 	tcase_add_test(tc, test_an_object_without_a_name_yet);
+	tcase_add_test(tc, test_owners_are_those_of_the_store);
 	tcase_add_test(tc, test_culled_in_its_directory_and_back);
 	tcase_add_test(tc, test_nothing_outside_of_the_cache_is_culled);
 	suite_add_tcase(suite, tc);

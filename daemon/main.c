@@ -225,7 +225,7 @@ static void daemon_signalled(struct loop_signal *sig, int signo)
 		daemon_replace(d);
 	} else {
 		log_info("%s: stopping%s", strsignal(signo),
-			 d->kept ? "; the device, and who waits for it, is left to the next" : "");
+			 d->kept ? "; the device is left to whoever keeps it" : "");
 		daemon_stop(d);
 	}
 }
@@ -414,12 +414,15 @@ static int daemon_serve(struct daemon *d, struct frontend_config *config)
 	return err;
 }
 
-/* Before the first mount: from here on a crash of ours is nothing but a pause for readers. */
-static void daemon_leave_copy(struct daemon *d)
+/*
+ * Before the first mount: from here on a crash of ours is nothing but a pause for readers. Whoever
+ * gave it to us has a copy already, and might have no room for another.
+ */
+static void daemon_leave_copy(struct daemon *d, bool inherited)
 {
-	int err = notify_store(d->device, d->name);
+	int err = inherited ? 0 : notify_store(d->device, d->name);
 
-	d->kept = err == 0;
+	d->kept = err == 0 && getenv("NOTIFY_SOCKET");
 	if (err < 0 && err != -EPIPE)
 		log_warning("the service manager does not keep the device (%s): mounts do not "
 			    "survive a restart of the daemon",
@@ -495,7 +498,7 @@ static int daemon_bind(struct daemon *d, const struct startup_config *startup)
 		log_warning("this kernel has no `restore`: mounts do not survive a restart of the "
 			    "daemon (6.8 and late 6.1.y and 6.6.y have it)");
 	else if (found)
-		daemon_leave_copy(d);
+		daemon_leave_copy(d, config.take_over);
 	d->port = config.port;
 	if (daemon_tap(d, &config.port) < 0 || daemon_serve(d, &config) < 0) {
 		config.port->ops->free(config.port);

@@ -11,7 +11,8 @@
 # ("13-lz4.http", "202-one-byte.scn"). --from takes the scenarios of another directory. --simple puts
 # the reference daemon in its place, to test the scenarios themselves. --memcheck runs the daemon
 # under valgrind. --keep keeps the logs of a run in which all passed. Prints TAP and, last,
-# "N passed, N failed, N skipped". Needs no root.
+# "N passed, N failed, N skipped". Needs no root. Variables CACHEFILLD_TEST_* are told to scenarios;
+# CACHEFILLD_TEST_PATIENCE multiplies their limits.
 #
 # A shell scenario says about itself, in lines that begin with "#:":
 #
@@ -68,9 +69,10 @@ if [ -n "$simple" ]; then
 else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
 	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server \
-		tests/tools/image-put tests/kernel/scenario-real; do
+		tests/tools/image-put tests/kernel/scenario-real tests/kernel/handover-soak; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
+	cp -t "$work/bin" "$build/contrib/cachefilld.service"
 	[ -x "$work/bin/cachefilld" ] || { echo "run: no cachefilld in $build" >&2; exit 2; }
 fi
 
@@ -93,7 +95,7 @@ header() { sed -n "s/^#: $2 //p" "$1" | grep . || echo "$3"; }
 export -p | grep ' CACHEFILLD_TEST_[A-Z]*=' > "$work/environment" || true
 
 plan=$work/plan
-slower=$((${memcheck:+4} + 1))
+slower=$(((${memcheck:+4} + 1) * ${CACHEFILLD_TEST_PATIENCE:-1}))
 : > "$plan"
 plan_shell() { # FILE
 	local side name

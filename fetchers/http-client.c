@@ -7,7 +7,6 @@
 #include "fetchers/http-request.h"
 
 #define HTTP_RECEIVE_SIZE (256L << 10) /* one system call takes up to this much */
-#define HTTP_STALL_FLOOR  1000L	       /* bytes/s */
 
 int http_client_init(struct http_client *client, struct loop *loop, struct http_config *config)
 {
@@ -47,7 +46,7 @@ CURL *http_client_easy(const struct http_client *client)
 			 c->user_agent ? c->user_agent : "cachefilld/" CACHEFILL_VERSION);
 	curl_easy_setopt(e, CURLOPT_HTTP_VERSION, c->http_version);
 	curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, c->connect_timeout_ms);
-	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, HTTP_STALL_FLOOR);
+	curl_easy_setopt(e, CURLOPT_LOW_SPEED_LIMIT, c->min_rate);
 	curl_easy_setopt(e, CURLOPT_LOW_SPEED_TIME, c->stall_timeout_s);
 	if (c->proxy)
 		curl_easy_setopt(e, CURLOPT_PROXY, c->proxy);

@@ -208,6 +208,8 @@ static int take_param(struct http_config *config, const struct setting *s)
 		return set_version(s, &config->http_version);
 	if (strcmp(s->key, "max-connections") == 0)
 		return set_number(s, 1, 1024, &config->max_connections);
+	if (strcmp(s->key, "min-rate") == 0)
+		return set_number(s, 1, 1000000000, &config->min_rate);
 	if (strcmp(s->key, "proxy") == 0)
 		return set_text(s, &config->proxy);
 	if (strcmp(s->key, "redirects") == 0)
@@ -325,7 +327,8 @@ int http_config_new(struct http_config **ret, const char *template,
 	}
 	*config = (struct http_config){
 		.connect_timeout_ms = 10000,
-		.stall_timeout_s = 30,
+		.stall_timeout_s = 10,
+		.min_rate = 1000,
 		.max_connections = 16,
 		.redirects = 5,
 		.http_version = CURL_HTTP_VERSION_2TLS,

@@ -24,6 +24,7 @@ struct http_config {
 	struct curl_slist *headers;
 	const struct curl_slist *plain_headers; /* borrowed */
 	long connect_timeout_ms, stall_timeout_s, max_connections, redirects;
+	long min_rate;	   /* bytes/s: less for stall_timeout_s is a stall */
 	long http_version; /* CURL_HTTP_VERSION_* */
 };
 
@@ -41,7 +42,8 @@ struct http_config {
 	{ "max-connections", "connections to one host, default 16" }, \
 	{ "proxy", "URL of a proxy, \"\" for none; default: the environment" }, \
 	{ "redirects", "how many are followed, default 5" }, \
-	{ "stall-timeout", "longest time with less than 1000 bytes/s, default 30s" }, \
+	{ "min-rate", "bytes per second below which a transfer is slow, default 1000" }, \
+	{ "stall-timeout", "longest time with less than min-rate, default 10s" }, \
 	{ "user-agent", "what we call ourselves" }
 /* clang-format on */
 

@@ -32,6 +32,8 @@ static const struct {
 	{ "buffers", "buffers", SETTING_NUMBER },
 	{ "readahead-max", "readahead-max", SETTING_NUMBER },
 	{ "requests", "max-requests", SETTING_NUMBER },
+	{ "retries", "retries", SETTING_NUMBER },
+	{ "backoff", "backoff", SETTING_TIME },
 	{ "revalidate", "revalidate", SETTING_FLAG, "yes" },
 	{ "refuse-compressed", "compressed", SETTING_FLAG, "refuse" },
 	{ "size-limit", "size-limit", SETTING_NUMBER },
@@ -81,7 +83,8 @@ static char *write_configuration(const struct real *real, const char *path)
 
 	if (!conf)
 		return scenario_sentence("%s: %s", path, strerror(errno));
-	fprintf(conf, "dir %s\nstate-dir = %s/state\nnegative-ttl = 0s\n", real->cache, real->run);
+	fprintf(conf, "dir %s\nstate-dir = %s/state\nnegative-ttl = 0s\nretries = 0\n",
+		real->cache, real->run);
 	for (size_t i = 0; i < REAL_SETTINGS; i++)
 		if (real->settings[i][0])
 			fprintf(conf, "%s = %s\n", settings[i].conf, real->settings[i]);

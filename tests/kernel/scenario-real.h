@@ -89,7 +89,7 @@ struct real_reader {
 	int32_t *errors; /* owned; of the pieces */
 };
 
-#define REAL_SETTINGS 11
+#define REAL_SETTINGS 13
 
 struct real {
 	const struct scenario *scenario;

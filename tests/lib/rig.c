@@ -73,6 +73,8 @@ void rig_start(void)
 
 	rig.lost = rig.stopped = false;
 	rig.source.fetcher = fake_fetcher(rig.fake);
+	if (rig.front)
+		rig.source.fetcher = rig.front(rig.source.fetcher);
 	memcpy(rig.sources, rig.others, rig.n_others * sizeof(rig.source));
 	rig.sources[rig.n_others] = rig.source;
 	for (size_t i = 0; i < rig.n_others; i++)

@@ -36,6 +36,8 @@ struct rig {
 	bool culls; /* space in the cache is managed */
 	/* Puts a port around the kernel's, before the engine is made; NULL: none. */
 	void (*decorate)(struct port **port);
+	/* Puts a fetcher in front of the fake, for each daemon; NULL: none. */
+	struct fetcher *(*front)(struct fetcher *next);
 
 	struct engine_source_config sources[RIG_OTHERS + 1];
 	struct emu *emu;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/util/checked.h"
+#include "fetchers/retry.h"
 #include "proto/cachefiles-abi.h"
 #include "tests/lib/scenario-emu-internal.h"
 
@@ -32,11 +33,24 @@ static void set_source(struct engine_source_config *source, const struct scenari
 			strdup(stage_volume(scenario_word(step, "domain", NULL), volume));
 }
 
+static struct retry_config retry_config = { .backoff_max = 5 * SEC, .seed = 1 };
+
+static struct fetcher *add_retry(struct fetcher *next)
+{
+	struct fetcher *fetcher = NULL;
+
+	ck_assert_int_eq(retry_new(&fetcher, rig.loop, next, &retry_config), 0);
+	return fetcher;
+}
+
 static void set_daemon(const struct scenario_step *step)
 {
 	set_source(&rig.source, step);
 	rig.source.positive_ttl = scenario_number(step, "positive-ttl", rig.source.positive_ttl);
 	rig.source.negative_ttl = scenario_number(step, "negative-ttl", rig.source.negative_ttl);
+	retry_config.retries = (unsigned int)scenario_number(step, "retries", 0);
+	retry_config.backoff = scenario_number(step, "backoff", 200 * MS);
+	rig.front = retry_config.retries > 0 ? add_retry : NULL;
 	rig.config.names_max = scenario_number(step, "names-max", rig.config.names_max);
 	rig.config.buffers = scenario_number(step, "buffers", rig.config.buffers);
 	rig.config.readahead_max = scenario_number(step, "readahead-max", rig.config.readahead_max);

@@ -11,6 +11,8 @@ static const struct scenario_option_form daemon_options[] = {
 	{ "buffers",           SCENARIO_SIZE },
 	{ "readahead-max",     SCENARIO_SIZE },
 	{ "requests",          SCENARIO_COUNT },
+	{ "retries",           SCENARIO_COUNT },
+	{ "backoff",           SCENARIO_TIME },
 	{ "revalidate",        SCENARIO_FLAG },
 	{ "refuse-compressed", SCENARIO_FLAG },
 	{ "domain",            SCENARIO_NAME },

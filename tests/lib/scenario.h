@@ -27,8 +27,9 @@
  *	daemon [open-deadline=TIME] [read-deadline=TIME] [buffers=SIZE] [readahead-max=SIZE]
  *	       [requests=N] [revalidate] [refuse-compressed] [domain=D]
  *	       [positive-ttl=TIME] [negative-ttl=TIME] [names-max=SIZE] [size-limit=SIZE]
+ *	       [retries=N] [backoff=TIME]
  *				requests: at the origin at a time; domain: nothing else is served;
- *				negative-ttl: none, unless it is given
+ *				negative-ttl, retries: none, unless they are given
  *	source NAME domain=D [requests=N] [open-deadline=TIME] [read-deadline=TIME]
  *				one more source, for objects that are mounted in this domain
  *	kernel [first-id=N] [ready-delay=TIME] [holder] [disk=SIZE]

@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config-key.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 
+#include "daemon/config-source.h"
 #include "daemon/config-value.h"
 #include "daemon/util/checked.h"
 
 enum kind {
 	KIND_TEXT,
-	KIND_PATH,     /* absolute */
-	KIND_DOMAIN,   /* a part of mount options, and of a key */
-	KIND_TEMPLATE, /* resolve_check_template() */
+	KIND_PATH,	  /* absolute */
+	KIND_DOMAIN,	  /* a part of mount options, and of a key */
+	KIND_TEMPLATE,	  /* resolve_check_template() */
+	KIND_ALTERNATIVE, /* one more template */
 	KIND_SIZE,
 	KIND_TIME,
 	KIND_PERCENT,
@@ -93,6 +96,8 @@ enum {
 	SOURCE_COOKIE,
 	SOURCE_URL,
 	SOURCE_RULE,
+	SOURCE_ALTERNATIVE,
+	SOURCE_TRUST_ALTERNATIVES,
 	N_SOURCE_KEYS,
 };
 
@@ -123,6 +128,10 @@ static const struct key source_keys[] = {
 	[SOURCE_URL] = { "url", KIND_TEMPLATE, SOURCE(rule.locator), 0, LOCATOR_MAX - 1,
 			 "a template" },
 	[SOURCE_RULE] = { "rule", KIND_BOOL, SOURCE(for_keys), 0, 1, "yes or no" },
+	[SOURCE_ALTERNATIVE] = { "alternative", KIND_ALTERNATIVE, 0, 0, LOCATOR_MAX - 1,
+				 "a template" },
+	[SOURCE_TRUST_ALTERNATIVES] = { "trust-alternatives", KIND_BOOL, SOURCE(trust_alternatives),
+					0, 1, "yes or no" },
 };
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -217,20 +226,44 @@ static bool text_fits(const struct key *key, const char *value)
 	return key->kind != KIND_PATH || *value == '/';
 }
 
-static enum config_verdict set_text(const struct key *key, char **field, const char *value,
-				    char *error)
+static enum config_verdict check_text(const struct key *key, const char *value, char *error)
 {
 	const char *why;
-	char *copy;
 	size_t at;
 
 	if (!text_fits(key, value))
 		return complain(key, value, error);
-	if (key->kind == KIND_TEMPLATE && resolve_check_template(value, &at, &why) < 0) {
-		snprintf(error, CONFIG_ERROR_MAX, "%s: %s (at character %zu)", key->name, why,
-			 at + 1);
+	if (key->kind < KIND_TEMPLATE || resolve_check_template(value, &at, &why) == 0)
+		return CONFIG_SET;
+	snprintf(error, CONFIG_ERROR_MAX, "%s: %s (at character %zu)", key->name, why, at + 1);
+	return CONFIG_BAD;
+}
+
+static enum config_verdict add_alternative(struct config_source *source, const char *value,
+					   char *error)
+{
+	int err = config_source_add_alternative(source, value);
+
+	if (err == 0)
+		return CONFIG_SET;
+	if (err == -E2BIG)
+		snprintf(error, CONFIG_ERROR_MAX, "more than %d alternatives",
+			 CONFIG_ALTERNATIVES_MAX);
+	else
+		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+	return CONFIG_BAD;
+}
+
+static enum config_verdict set_text(const struct key *key, void *base, const char *value,
+				    char *error)
+{
+	char **field = (char **)((char *)base + key->offset);
+	char *copy;
+
+	if (check_text(key, value, error) == CONFIG_BAD)
 		return CONFIG_BAD;
-	}
+	if (key->kind == KIND_ALTERNATIVE)
+		return add_alternative(base, value, error);
 	copy = strdup(value);
 	if (!copy) {
 		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
@@ -261,8 +294,8 @@ static enum config_verdict set(const struct key *key, void *base, const char *co
 		return CONFIG_IGNORED;
 	if (config_key_single(key->name, n, error) == CONFIG_BAD)
 		return CONFIG_BAD;
-	if (key->kind <= KIND_TEMPLATE)
-		return set_text(key, field, values[0], error);
+	if (key->kind <= KIND_ALTERNATIVE)
+		return set_text(key, base, values[0], error);
 	if (!read_number(key->kind, values[0], &v) || v < key->min || v > key->max)
 		return complain(key, values[0], error);
 	store_number(key->kind, field, v);
@@ -309,7 +342,7 @@ enum config_verdict config_key_set_source(struct config_source *source, const ch
 		return CONFIG_BAD;
 	}
 	bit = (uint32_t)1 << (key - source_keys);
-	if (source->set & bit) {
+	if (source->set & bit && key->kind != KIND_ALTERNATIVE) {
 		snprintf(error, CONFIG_ERROR_MAX, "%s is given twice", name);
 		return CONFIG_BAD;
 	}

@@ -83,6 +83,24 @@ int config_source_add_param(struct config_source *source, const char *key, const
 	return 0;
 }
 
+int config_source_add_alternative(struct config_source *source, const char *template)
+{
+	size_t n = source->n_alternatives;
+	char **alternatives;
+
+	if (n == CONFIG_ALTERNATIVES_MAX)
+		return -E2BIG;
+	alternatives = realloc(source->alternatives, (n + 1) * sizeof(*alternatives));
+	if (!alternatives)
+		return -ENOMEM;
+	source->alternatives = alternatives;
+	alternatives[n] = strdup(template);
+	if (!alternatives[n])
+		return -ENOMEM;
+	source->n_alternatives++;
+	return 0;
+}
+
 void config_source_clear(struct config_source *source)
 {
 	for (size_t i = 0; source->params && source->params[i].key; i++) {
@@ -90,6 +108,9 @@ void config_source_clear(struct config_source *source)
 		free((char *)source->params[i].value);
 	}
 	free(source->params);
+	for (size_t i = 0; i < source->n_alternatives; i++)
+		free(source->alternatives[i]);
+	free(source->alternatives);
 	free((char *)source->rule.volume);
 	free((char *)source->rule.cookie);
 	free((char *)source->rule.locator);

@@ -19,4 +19,7 @@ int config_source_add(struct config *config, const char *name, const char *where
 /* One parameter for its fetcher; -E2BIG over CONFIG_PARAMS_MAX, -ENOMEM. */
 int config_source_add_param(struct config_source *source, const char *key, const char *value);
 
+/* One more alternative, which was checked. -E2BIG, -ENOMEM. */
+int config_source_add_alternative(struct config_source *source, const char *template);
+
 void config_source_clear(struct config_source *source);

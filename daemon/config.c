@@ -112,24 +112,68 @@ int config_add_source(struct config *config, const char *spec, char *error)
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
-static int finish_source(const struct config *config, struct config_source *source, char *error)
+/* From its first key on; a template without keys ends there. */
+static const char *tail_of(const char *template)
 {
-	const struct fetcher_class *class = fetcher_class_find(source->rule.locator);
+	for (; *template; template ++) {
+		if (*template == '{' && template[1] != '{')
+			break;
+		if (*template == '{' || *template == '}')
+			template ++;
+	}
+	return template;
+}
+
+const struct fetcher_param *config_params_of(const struct config *config, const char *template)
+{
+	static const struct fetcher_param none[] = { { NULL, NULL } };
+
+	for (size_t i = 0; i < config->n_sources; i++)
+		if (strcmp(config->sources[i].rule.locator, template) == 0)
+			return config->sources[i].params;
+	return none;
+}
+
+static int check_fetcher(const struct config_source *source, const char *template,
+			 const struct fetcher_param *params, char *error)
+{
+	const struct fetcher_class *class = fetcher_class_find(template);
 	char why[FETCH_ERROR_MAX] = "";
 	int r;
 
-	config_key_inherit(source, &config->defaults);
 	if (!class) {
 		snprintf(error, CONFIG_ERROR_MAX,
 			 "%s: source '%s': no fetcher for '%.*s:' was built in", source->where,
-			 source->name, (int)strcspn(source->rule.locator, ":"),
-			 source->rule.locator);
+			 source->name, (int)strcspn(template, ":"), template);
 		return -EINVAL;
 	}
-	r = class->create(NULL, NULL, source->rule.locator, source->params, why);
+	r = class->create(NULL, NULL, template, params, why);
 	if (r < 0)
 		snprintf(error, CONFIG_ERROR_MAX, "%s: source '%s': %s", source->where,
 			 source->name, why);
+	return r;
+}
+
+static int check_alternative(const struct config *config, const struct config_source *source,
+			     const char *template, char *error)
+{
+	if (strcmp(tail_of(template), tail_of(source->rule.locator)) == 0)
+		return check_fetcher(source, template, config_params_of(config, template), error);
+	snprintf(error, CONFIG_ERROR_MAX,
+		 "%s: source '%s': an alternative is like the url from the first key on: it has to "
+		 "end in '%.200s'",
+		 source->where, source->name, tail_of(source->rule.locator));
+	return -EINVAL;
+}
+
+static int finish_source(const struct config *config, struct config_source *source, char *error)
+{
+	int r;
+
+	config_key_inherit(source, &config->defaults);
+	r = check_fetcher(source, source->rule.locator, source->params, error);
+	for (size_t i = 0; r == 0 && i < source->n_alternatives; i++)
+		r = check_alternative(config, source, source->alternatives[i], error);
 	return r;
 }
 

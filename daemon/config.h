@@ -16,7 +16,8 @@
 #include "fetchers/fetcher.h"
 #include "proto/cachefiles.h"
 
-#define CONFIG_ERROR_MAX 1024
+#define CONFIG_ERROR_MAX	1024
+#define CONFIG_ALTERNATIVES_MAX 7
 
 enum compressed_policy {
 	COMPRESSED_WHOLE,  /* fetch all of a compressed image before its first block is there */
@@ -25,10 +26,13 @@ enum compressed_policy {
 
 /* One `source` section, in the order of the files. All text is owned. */
 struct config_source {
-	char *name;		      /* the section's label, or "source-N"; for logs */
-	char *where;		      /* "FILE:LINE", or "--source" */
-	struct resolve_rule rule;     /* globs and template */
-	bool for_keys;		      /* `rule`: asked for keys, not only for images */
+	char *name;		  /* the section's label, or "source-N"; for logs */
+	char *where;		  /* "FILE:LINE", or "--source" */
+	struct resolve_rule rule; /* globs and template */
+	bool for_keys;		  /* `rule`: asked for keys, not only for images */
+	char **alternatives;	  /* templates, in their order; or NULL */
+	size_t n_alternatives;
+	bool trust_alternatives;      /* also with what is not named by its content */
 	struct fetcher_param *params; /* what the fetcher understands; ends with a NULL key */
 	uint32_t open_deadline_ms;    /* a request is answered by then, at the latest */
 	uint32_t read_deadline_ms;
@@ -89,6 +93,10 @@ int config_set(struct config *config, const char *key, const char *value, char *
 /* `--source [VOLUME-GLOB=]TEMPLATE`: adds a source with defaults. Called before config_load(), so
  * that it stands before those of the files. error: a sentence without a place. */
 int config_add_source(struct config *config, const char *spec, char *error);
+
+/* The parameters of the source whose url is this template, for the fetcher of an alternative;
+ * others have none. Ends with a NULL key. */
+const struct fetcher_param *config_params_of(const struct config *config, const char *template);
 
 /* What can only be said of the whole: limits fit each other, each fetcher accepts its parameters.
  * Gives sources their defaults. */

@@ -85,6 +85,14 @@ static void template_fixed(char ret[LOCATOR_MAX], const char *template)
 	ret[n] = '\0';
 }
 
+char *origins_prefix(const char *template)
+{
+	char fixed[LOCATOR_MAX];
+
+	template_fixed(fixed, template);
+	return strdup(fixed);
+}
+
 char *origins_fixed(const char *template)
 {
 	char fixed[LOCATOR_MAX];

@@ -21,3 +21,7 @@ bool origins_name(struct origins_name *ret, const char *locator);
 
 /* The same of what every locator of a template begins with: the caller's; NULL: no memory. */
 char *origins_fixed(const char *template);
+
+/* The same as it is written: what the locators that the template makes begin with. Owned by the
+ * caller; NULL: no memory. */
+char *origins_prefix(const char *template);

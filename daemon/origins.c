@@ -9,6 +9,7 @@
 #include "daemon/origins-name.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
+#include "fetchers/alternatives.h"
 #include "fetchers/gunzip.h"
 #include "fetchers/retry.h"
 #include "fetchers/tarmap.h"
@@ -39,10 +40,11 @@ struct front {
 
 struct place {
 	const struct config_source *source;
-	struct config_source own; /* what source is of an implicit one; text owned */
-	char *fixed;		  /* owned: as origins_name() writes it */
-	struct fetcher *fetcher;  /* owned; NULL: not made yet */
-	struct front *fronts;	  /* owned */
+	struct config_source own;     /* what source is of an implicit one; text owned */
+	char *fixed;		      /* owned: as origins_name() writes it */
+	struct fetcher *fetcher;      /* owned, with all behind it; NULL: not made yet */
+	struct fetcher *alternatives; /* behind it: whose health is known; or NULL */
+	struct front *fronts;	      /* owned */
 };
 
 struct origins {
@@ -117,6 +119,65 @@ static int no_memory(char *error)
 	return -ENOMEM;
 }
 
+static int create(struct origins *o, const struct config_source *source, const char *template,
+		  const struct fetcher_param *params, struct fetcher **ret, char *error)
+{
+	const struct fetcher_class *class = fetcher_class_find(template);
+	char why[FETCH_ERROR_MAX] = "";
+	int err;
+
+	if (!class) {
+		snprintf(error, ORIGINS_ERROR_MAX, "no fetcher for '%.*s:' was built in",
+			 (int)strcspn(template, ":"), template);
+		return -EPROTONOSUPPORT;
+	}
+	err = class->create(ret, o->loop, template, params, why);
+	if (err < 0)
+		snprintf(error, ORIGINS_ERROR_MAX, "source '%s': %s: %s", source->name, why,
+			 strerror(-err));
+	return err;
+}
+
+/* Origin i of a source: itself, whose fetcher there is, or an alternative. */
+static int add_origin(struct origins *o, struct place *place, size_t i, struct alternative *ret,
+		      char *error)
+{
+	const struct config_source *source = place->source;
+	const char *template = i > 0 ? source->alternatives[i - 1] : source->rule.locator;
+
+	ret->prefix = origins_prefix(template);
+	if (!ret->prefix)
+		return no_memory(error);
+	ret->fetcher = place->fetcher;
+	if (i == 0)
+		return 0;
+	ret->fetcher = NULL;
+	return create(o, source, template, config_params_of(o->config, template), &ret->fetcher,
+		      error);
+}
+
+static int add_alternatives(struct origins *o, struct place *place, char *error)
+{
+	const struct config_source *source = place->source;
+	struct alternative origins[ALTERNATIVES_MAX] = { { NULL } };
+	size_t n = 1 + source->n_alternatives;
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < n; i++)
+		err = add_origin(o, place, i, &origins[i], error);
+	if (err == 0 && alternatives_new(&place->alternatives, o->loop, origins, n,
+					 source->trust_alternatives) < 0)
+		err = no_memory(error);
+	for (size_t i = 0; i < n; i++) {
+		if (err < 0 && i > 0 && origins[i].fetcher)
+			origins[i].fetcher->ops->free(origins[i].fetcher);
+		free((char *)origins[i].prefix);
+	}
+	if (err == 0)
+		place->fetcher = place->alternatives;
+	return err;
+}
+
 /* What failed is tried again behind each decorator: a piece of a file, not all of it. */
 static int add_retry(struct origins *o, struct place *place, char *error)
 {
@@ -126,38 +187,41 @@ static int add_retry(struct origins *o, struct place *place, char *error)
 		.backoff = source->backoff_ms * NSEC_PER_MSEC,
 		.backoff_max = source->backoff_max_ms * NSEC_PER_MSEC,
 	};
-	int err = source->retries > 0 ? retry_new(&place->fetcher, o->loop, place->fetcher, &config)
-				      : 0;
 
-	if (err == 0)
+	if (source->retries == 0 ||
+	    retry_new(&place->fetcher, o->loop, place->fetcher, &config) == 0)
 		return 0;
-	place->fetcher->ops->free(place->fetcher);
-	place->fetcher = NULL;
 	return no_memory(error);
+}
+
+/* With neither, a fetcher is used as it is. */
+static int decorate(struct origins *o, struct place *place, char *error)
+{
+	const struct config_source *source = place->source;
+	int err = 0;
+
+	if (source->n_alternatives > 0 || source->retries > 0)
+		err = add_alternatives(o, place, error);
+	if (err == 0)
+		err = add_retry(o, place, error);
+	if (err < 0) {
+		place->fetcher->ops->free(place->fetcher);
+		place->fetcher = place->alternatives = NULL;
+	}
+	return err;
 }
 
 static int make_fetcher(struct origins *o, struct place *place, char *error)
 {
 	static const struct fetcher_param none[] = { { NULL, NULL } };
 	const struct config_source *source = place->source;
-	const struct fetcher_class *class = fetcher_class_find(source->rule.locator);
-	char why[FETCH_ERROR_MAX] = "";
 	int err;
 
 	if (place->fetcher)
 		return 0;
-	if (!class) {
-		snprintf(error, ORIGINS_ERROR_MAX, "no fetcher for '%.*s:' was built in",
-			 (int)strcspn(source->rule.locator, ":"), source->rule.locator);
-		return -EPROTONOSUPPORT;
-	}
-	err = class->create(&place->fetcher, o->loop, source->rule.locator,
-			    source->params ? source->params : none, why);
-	if (err == 0)
-		return add_retry(o, place, error);
-	snprintf(error, ORIGINS_ERROR_MAX, "source '%s': %s: %s", source->name, why,
-		 strerror(-err));
-	return err;
+	err = create(o, source, source->rule.locator, source->params ? source->params : none,
+		     &place->fetcher, error);
+	return err < 0 ? err : decorate(o, place, error);
 }
 
 /* One for all objects of this origin that are read in this way. */
@@ -319,6 +383,17 @@ int origins_find(struct origins *o, const char *locator, struct origin *ret, cha
 	if (err == 0)
 		answer(o, place, fetcher, ret);
 	return err;
+}
+
+void origins_each_health(const struct origins *o, origins_visit_health *visit, void *arg)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		const struct fetcher *alternatives = o->places[i].alternatives;
+		size_t n = alternatives ? alternatives_count(alternatives) : 0;
+
+		for (size_t j = 0; j < n; j++)
+			visit(arg, (uint32_t)i, alternatives_health(alternatives, j));
+	}
 }
 
 size_t origins_count(const struct origins *o)

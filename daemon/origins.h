@@ -22,6 +22,7 @@
 #include "daemon/config.h"
 #include "daemon/loop/loop.h"
 #include "fetchers/fetcher.h"
+#include "fetchers/health.h"
 
 struct origins;
 
@@ -49,6 +50,14 @@ struct origins *origins_free(struct origins *origins);
  * making the fetcher says; each with a sentence in error.
  */
 int origins_find(struct origins *origins, const char *locator, struct origin *ret, char *error);
+
+/*
+ * How the origins do whose fetchers were made, by the number of their source: itself first, then
+ * its alternatives. Borrowed for the call. The mirrors of a registry (hosts.toml) are one origin
+ * here.
+ */
+typedef void origins_visit_health(void *arg, uint32_t source, const struct fetch_health *health);
+void origins_each_health(const struct origins *origins, origins_visit_health *visit, void *arg);
 
 /* One of those that exist: sources of the configuration, and implicit ones so far. Makes its
  * fetcher. What making it says, with a sentence in error. */

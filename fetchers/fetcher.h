@@ -71,6 +71,9 @@ struct fetch_look {
 	 * to be begun later. What is under way then may still come to its end.
 	 */
 	uint64_t deadline;
+	/* What it was when it was looked at before, or NULL: whoever cannot tell whether it has
+	 * changed since had better not answer. Borrowed until done(). */
+	const struct fetch_identity *known;
 	void (*done)(struct fetch_look *look, int err);
 	/* Set before done(look, 0): */
 	struct fetch_identity identity;

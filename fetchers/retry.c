@@ -9,12 +9,11 @@
 
 #include "daemon/util/checked.h"
 #include "fetchers/common.h"
+#include "fetchers/front.h"
 
 struct retry {
-	struct fetcher base;
-	struct fetcher_ops ops; /* ours, without what next has not */
+	struct fetch_front front;
 	struct loop *loop;
-	struct fetcher *next; /* owned */
 	struct retry_config config;
 	struct fetch_refusals refusals;
 	uint64_t random; /* state of the generator */
@@ -171,7 +170,7 @@ static void look_done(struct fetch_look *inner, int err)
 static void look_try(struct loop_timer *timer)
 {
 	struct retry_look *l = container_of(timer, struct retry_look, attempt.timer);
-	struct fetcher *next = l->attempt.owner->next;
+	struct fetcher *next = l->attempt.owner->front.next;
 
 	if (l->attempt.canceled) {
 		fetch_error(l->look->error, l->look->locator, "canceled");
@@ -187,7 +186,7 @@ static void look_try(struct loop_timer *timer)
 
 static void retry_look(struct fetcher *fetcher, struct fetch_look *look)
 {
-	struct retry *retry = container_of(fetcher, struct retry, base);
+	struct retry *retry = container_of(fetcher, struct retry, front.base);
 	struct retry_look *l = malloc(sizeof(*l));
 
 	look->fetcher_private = l;
@@ -202,11 +201,11 @@ static void retry_look(struct fetcher *fetcher, struct fetch_look *look)
 
 static void retry_cancel_look(struct fetcher *fetcher, struct fetch_look *look)
 {
-	struct retry *retry = container_of(fetcher, struct retry, base);
+	struct retry *retry = container_of(fetcher, struct retry, front.base);
 	struct retry_look *l = look->fetcher_private;
 
 	if (!fetch_refused_look(&retry->refusals, look) && !attempt_cancel(&l->attempt))
-		retry->next->ops->cancel_look(retry->next, &l->inner);
+		retry->front.next->ops->cancel_look(retry->front.next, &l->inner);
 }
 
 /* ---- objects ---------------------------------------------------------------------------- */
@@ -214,14 +213,14 @@ static void retry_cancel_look(struct fetcher *fetcher, struct fetch_look *look)
 static int retry_attach(struct fetcher *fetcher, struct fetch_object **ret, const char *locator,
 			const struct fetch_identity *identity)
 {
-	struct retry *retry = container_of(fetcher, struct retry, base);
+	struct retry *retry = container_of(fetcher, struct retry, front.base);
 	struct retry_object *object = malloc(sizeof(*object));
 	int err;
 
 	if (!object)
 		return -ENOMEM;
 	object->base.fetcher = fetcher;
-	err = retry->next->ops->attach(retry->next, &object->next, locator, identity);
+	err = retry->front.next->ops->attach(retry->front.next, &object->next, locator, identity);
 	if (err < 0)
 		free(object);
 	else
@@ -303,7 +302,7 @@ static void read_try(struct loop_timer *timer)
 static void retry_read(struct fetch_object *base, struct fetch_read *read)
 {
 	struct retry_object *object = container_of(base, struct retry_object, base);
-	struct retry *retry = container_of(base->fetcher, struct retry, base);
+	struct retry *retry = container_of(base->fetcher, struct retry, front.base);
 	struct retry_read *r = malloc(sizeof(*r));
 
 	read->fetcher_private = r;
@@ -320,7 +319,7 @@ static void retry_read(struct fetch_object *base, struct fetch_read *read)
 
 static void retry_cancel_read(struct fetch_object *base, struct fetch_read *read)
 {
-	struct retry *retry = container_of(base->fetcher, struct retry, base);
+	struct retry *retry = container_of(base->fetcher, struct retry, front.base);
 	struct retry_read *r = read->fetcher_private;
 	struct fetch_object *next;
 
@@ -331,43 +330,13 @@ static void retry_cancel_read(struct fetch_object *base, struct fetch_read *read
 		next->fetcher->ops->cancel_read(next, &r->inner);
 }
 
-/* ---- what is only handed on ------------------------------------------------------------- */
-
-static void retry_list(struct fetcher *fetcher, struct fetch_list *list)
-{
-	struct fetcher *next = container_of(fetcher, struct retry, base)->next;
-
-	next->ops->list(next, list);
-}
-
-static void retry_cancel_list(struct fetcher *fetcher, struct fetch_list *list)
-{
-	struct fetcher *next = container_of(fetcher, struct retry, base)->next;
-
-	next->ops->cancel_list(next, list);
-}
-
-static void retry_put(struct fetcher *fetcher, struct fetch_put *put)
-{
-	struct fetcher *next = container_of(fetcher, struct retry, base)->next;
-
-	next->ops->put(next, put);
-}
-
-static void retry_cancel_put(struct fetcher *fetcher, struct fetch_put *put)
-{
-	struct fetcher *next = container_of(fetcher, struct retry, base)->next;
-
-	next->ops->cancel_put(next, put);
-}
-
 /* ---- life ------------------------------------------------------------------------------- */
 
 static void retry_free(struct fetcher *fetcher)
 {
-	struct retry *retry = container_of(fetcher, struct retry, base);
+	struct retry *retry = container_of(fetcher, struct retry, front.base);
 
-	retry->next->ops->free(retry->next);
+	retry->front.next->ops->free(retry->front.next);
 	free(retry);
 }
 
@@ -381,22 +350,6 @@ static const struct fetcher_ops retry_ops = {
 	.free = retry_free,
 };
 
-static void retry_set_ops(struct retry *retry)
-{
-	const struct fetcher_ops *next = retry->next->ops;
-
-	retry->ops = retry_ops;
-	if (next->list) {
-		retry->ops.list = retry_list;
-		retry->ops.cancel_list = retry_cancel_list;
-	}
-	if (next->put) {
-		retry->ops.put = retry_put;
-		retry->ops.cancel_put = retry_cancel_put;
-	}
-	retry->base.ops = &retry->ops;
-}
-
 int retry_new(struct fetcher **ret, struct loop *loop, struct fetcher *next,
 	      const struct retry_config *config)
 {
@@ -405,14 +358,13 @@ int retry_new(struct fetcher **ret, struct loop *loop, struct fetcher *next,
 	if (!retry)
 		return -ENOMEM;
 	retry->loop = loop;
-	retry->next = next;
 	retry->config = *config;
 	retry->random = config->seed;
 	if (retry->random == 0 &&
 	    getrandom(&retry->random, sizeof(retry->random), GRND_NONBLOCK) < 0)
 		retry->random = loop_now(loop) ^ (uint64_t)(uintptr_t)retry;
 	fetch_refusals_init(&retry->refusals, loop);
-	retry_set_ops(retry);
-	*ret = &retry->base;
+	fetch_front_init(&retry->front, &retry_ops, next);
+	*ret = &retry->front.base;
 	return 0;
 }

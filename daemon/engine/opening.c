@@ -279,8 +279,10 @@ int opening_start(struct engine *engine, struct engine_open *open, struct source
 	p->whole = whole;
 	p->deadline.fire = opening_expired;
 	p->look.done = opening_looked;
-	if (known)
+	if (known) {
 		p->identity = *known;
+		p->look.known = &p->identity;
+	}
 	TAILQ_INSERT_TAIL(&engine->openings, p, link);
 	p->locator = strdup(locator);
 	p->look.locator = p->locator;

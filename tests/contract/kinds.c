@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "fetchers/alternatives.h"
 #include "fetchers/retry.h"
 #include "tests/contract/kinds-internal.h"
 #include "tests/contract/s3-oracle.h"
@@ -318,6 +319,29 @@ static void retried_start(void)
 		 origin_url(origin));
 }
 
+/* At this server, and elsewhere at one where nobody listens. */
+static int alternatives_create(struct fetcher **ret, struct loop *loop, const char *template,
+			       const struct fetcher_param *params, char *error)
+{
+	char here[96], there[96], dead[128];
+	struct alternative all[2] = { { here }, { there } };
+
+	snprintf(here, sizeof(here), "%s/", origin_url(origin));
+	snprintf(there, sizeof(there), "http://127.0.0.1:%u/", server_free_port());
+	snprintf(dead, sizeof(dead), "%s{cookie}", there);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(fetcher_class_find("http:")->create(
+					 &all[i].fetcher, loop, i ? dead : template, params, error),
+				 0);
+	return alternatives_new(ret, loop, all, 2, true);
+}
+
+static const struct fetcher_class alternatives_class = {
+	.name = "alternatives",
+	.schemes = (const char *const[]){ "http", NULL },
+	.create = alternatives_create,
+};
+
 const struct kind kinds[] = {
 	{ "file", file_start, file_stop, file_put, file_remove, file_key, file_template },
 	{ "http", http_start, http_stop, http_put, http_remove, http_key, http_template },
@@ -330,6 +354,8 @@ const struct kind kinds[] = {
 #endif
 	{ "retry", retried_start, http_stop, http_put, http_remove, http_key, http_template,
 	  .decorator = &retried_class, .decorates = "http:" },
+	{ "alternatives", http_start, http_stop, http_put, http_remove, http_key, http_template,
+	  .decorator = &alternatives_class, .decorates = "http:" },
 	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
 	  .works = oracle_installed },
 #ifdef HAVE_TARMAP

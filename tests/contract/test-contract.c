@@ -54,13 +54,14 @@ FIXTURE(5)
 FIXTURE(6)
 FIXTURE(7)
 FIXTURE(8)
+FIXTURE(9)
 
 static void (*const fixtures[][2])(void) = {
 	{ start_uring_0, start_poll_0 }, { start_uring_1, start_poll_1 },
 	{ start_uring_2, start_poll_2 }, { start_uring_3, start_poll_3 },
 	{ start_uring_4, start_poll_4 }, { start_uring_5, start_poll_5 },
 	{ start_uring_6, start_poll_6 }, { start_uring_7, start_poll_7 },
-	{ start_uring_8, start_poll_8 },
+	{ start_uring_8, start_poll_8 }, { start_uring_9, start_poll_9 },
 };
 
 /* The locator of an object, from the template of its row. Static. */

@@ -78,6 +78,9 @@ static const char text[] =
 	"source one { url https://one/a/b.img; color one }\n"
 	"source oci { url oci://r:5000/team/app:{cookie}; color oci }\n"
 	"source bucket { url s3://Bucket/{cookie}; color bucket }\n"
+	"source many { url https://many/{cookie}; color many; retries 2\n"
+	"alternative https://h/{cookie}\nalternative https://h/app-{cookie}\n"
+	"trust-alternatives yes }\n"
 	"source files { url file:///srv/{cookie}; rule no; color files }\n";
 
 static void setup(void)
@@ -187,7 +190,51 @@ START_TEST(test_all_of_them)
 		ck_assert_str_eq(origin.source->name,
 				 i < config->n_sources ? config->sources[i].name : "https://new/");
 	}
-	ck_assert_uint_eq(made, config->n_sources + 1);
+	ck_assert_uint_eq(made, config->n_sources + 1 + 2); /* and two alternatives */
+}
+END_TEST
+
+struct healths {
+	unsigned int n;
+	char names[256];
+};
+
+static void note_health(void *arg, uint32_t source, const struct fetch_health *health)
+{
+	struct healths *h = arg;
+
+	ck_assert_str_eq(config->sources[source].name, "many");
+	ck_assert_int_eq(health->state, HEALTH_WORKS);
+	h->n++;
+	strcat(h->names, health->name);
+	strcat(h->names, " ");
+}
+
+START_TEST(test_alternatives_have_health)
+{
+	struct healths healths = { 0 };
+
+	origins_each_health(origins, note_health, &healths);
+	ck_assert_uint_eq(healths.n, 0);
+	find("https://many/1");
+	ck_assert_uint_eq(made, 3);
+	origins_each_health(origins, note_health, &healths);
+	ck_assert_str_eq(healths.names, "https://many/ https://h/ https://h/app- ");
+}
+END_TEST
+
+/* From the first key on they are what the url is. */
+START_TEST(test_alternatives_of_another_form)
+{
+	static const char bad[] = "source s { url https://a/{cookie}.img\n"
+				  "alternative https://b/{cookie} }\n";
+	struct config *other;
+
+	ck_assert_int_eq(config_new(&other), 0);
+	ck_assert_int_eq(config_parse(other, "F", bad, strlen(bad), config_error), 0);
+	ck_assert_int_eq(config_finish(other, config_error), -EINVAL);
+	ck_assert_ptr_nonnull(strstr(config_error, "it has to end in '{cookie}.img'"));
+	config_free(other);
 }
 END_TEST
 
@@ -296,6 +343,8 @@ int main(void)
 	tcase_add_loop_test(tc, test_whose_is_it, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, test_one_fetcher_for_all_of_an_origin);
 	tcase_add_test(tc, test_all_of_them);
+	tcase_add_test(tc, test_alternatives_have_health);
+	tcase_add_test(tc, test_alternatives_of_another_form);
 #ifdef HAVE_TARMAP
 	tcase_add_test(tc, test_tar_layers_are_read_by_their_blob);
 #endif

@@ -77,7 +77,8 @@ static void note(uint64_t begun, uint64_t ended)
 	for (unsigned int k = n; k > 0 && shared->at[k - 1] > begun; k--) {
 		uint64_t took = ended - shared->at[k - 1];
 
-		if (shared->waited[k - 1] < took)
+		/* The other way round: the kill came when this one had ended. */
+		if (ended >= shared->at[k - 1] && shared->waited[k - 1] < took)
 			shared->waited[k - 1] = took;
 	}
 }

@@ -87,6 +87,21 @@ START_TEST(test_another_device)
 }
 END_TEST
 
+/* What was passed on may be anything; it is closed in any case. */
+START_TEST(test_adopted_device_is_another)
+{
+	struct startup_config config = { .tag = "t" };
+	char error[STARTUP_ERROR_MAX];
+	struct port *port = NULL;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	ck_assert_int_eq(startup_adopt(&port, fd, &config, error), STARTUP_NO_DEVICE);
+	assert_sentence(error, "not the cachefiles device");
+	ck_assert_int_eq(fcntl(fd, F_GETFD), -1);
+	ck_assert_ptr_null(port);
+}
+END_TEST
+
 START_TEST(test_impossible_limits)
 {
 	struct startup_config config = {
@@ -224,6 +239,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, test_missing_device);
 	tcase_add_test(tc, test_another_device);
+	tcase_add_test(tc, test_adopted_device_is_another);
 	tcase_add_test(tc, test_impossible_limits);
 	tcase_add_test(tc, test_holders);
 	tcase_add_test(tc, test_kernel_configuration);

@@ -2,7 +2,7 @@
 #: kernels 6.12 6.1
 #: sides file http
 #: needs cachefilld
-#: seconds 240
+#: seconds 400
 #
 # A daemon that is killed under --keeper, or replaced by another file, is a pause for readers: no
 # error, no wrong byte. How often it is killed says CACHEFILLD_TEST_KILLS, on the host.
@@ -43,7 +43,7 @@ unmounted
 # Half of them while it starts, half while it serves.
 step "kills under eight readers"
 mounted many
-"$TOOLS/handover-soak" "$DAEMON_PID" "$MNT" "$IMAGES/many" "${CACHEFILLD_TEST_KILLS:-10}" \
+"$TOOLS/handover-soak" "$DAEMON_PID" "$MNT" "$IMAGES/many" "${CACHEFILLD_TEST_KILLS:-6}" \
 	$((2 * took)) "${CACHEFILLD_TEST_SEED:-42}" >&5
 unmounted
 

@@ -69,7 +69,8 @@ if [ -n "$simple" ]; then
 else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
 	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server \
-		tests/tools/image-put tests/kernel/scenario-real tests/kernel/handover-soak; do
+		tests/tools/image-put tests/kernel/scenario-real tests/kernel/handover-soak \
+		tests/soak/soak-reader; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
 	cp -t "$work/bin" "$build/contrib/cachefilld.service"

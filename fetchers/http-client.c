@@ -39,6 +39,8 @@ CURL *http_client_easy(const struct http_client *client)
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, HTTP_RECEIVE_SIZE);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	/* Who is cancelled while a name is looked up leaves that to its thread, and waits for none. */
+	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);

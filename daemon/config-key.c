@@ -69,6 +69,8 @@ static const struct key top_keys[] = {
 	  "a size from 4KiB to 1GiB" },
 	{ "names-max", KIND_SIZE, offsetof(struct config, names_max), 0, GIB,
 	  "a size of up to 1GiB" },
+	{ "slow-request", KIND_TIME, offsetof(struct config, slow_request_ms), 0, 3600000,
+	  "a time of up to 1h" },
 	{ "log-level", KIND_LEVEL, offsetof(struct config, log_level), 0, LOG_DEBUG,
 	  "error, warning, notice, info or debug" },
 	{ "culltable", KIND_IGNORED },

@@ -64,6 +64,7 @@ struct config {
 	uint64_t buffers;	       /* bytes, budget of all fetch buffers */
 	uint64_t readahead_max;	       /* bytes, the widest window of one sequential reader */
 	uint64_t names_max;	       /* bytes of names that are remembered */
+	uint32_t slow_request_ms;      /* one that took longer is logged; 0: none is */
 	int log_level;		       /* syslog priority */
 };
 

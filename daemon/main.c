@@ -28,6 +28,7 @@
 #include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
+#include "daemon/watchdog.h"
 #include "fetchers/credential-agent.h"
 
 struct daemon {
@@ -46,6 +47,7 @@ struct daemon {
 	struct port *port; /* the front end's, without a recorder around it */
 	struct frontend *frontend;
 	struct loop_signal signals;
+	struct watchdog watchdog;
 	int cache_dir_fd;
 	int status;
 	bool stopping;
@@ -149,6 +151,7 @@ static void daemon_stop(struct daemon *d)
 	if (d->stopping || d->replacing)
 		return;
 	d->stopping = true;
+	watchdog_stop(&d->watchdog);
 	notify_stopping();
 	space_stop(d->space);
 	if (d->kept)
@@ -380,6 +383,7 @@ static int daemon_make_engine(struct daemon *d)
 		.buffers = c->buffers,
 		.readahead_max = c->readahead_max,
 		.names_max = c->names_max,
+		.slow_request = c->slow_request_ms * NSEC_PER_MSEC,
 		.observer = d->recorder ? recorder_observer(d->recorder) : NULL,
 		.room = space_room(d->space),
 	};
@@ -540,6 +544,8 @@ static int daemon_run(struct daemon *d, const struct startup_config *startup)
 		 d->config->n_sources, d->config->n_sources == 1 ? "" : "s",
 		 d->config->image_domain);
 	notify_ready(d->options.notify_fd);
+	if (watchdog_start(&d->watchdog, d->loop, d->engine) < 0)
+		log_error("the watchdog cannot be told of: %s", strerror(ENOMEM));
 	err = loop_run(d->loop);
 	if (err < 0) {
 		log_error("the event loop failed: %s", strerror(-err));

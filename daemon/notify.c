@@ -84,6 +84,13 @@ int notify_ready(int fd)
 	return r;
 }
 
+int notify_alive(void)
+{
+	int r = notify_text("WATCHDOG=1");
+
+	return r == -EPIPE ? 0 : r;
+}
+
 int notify_stopping(void)
 {
 	int r = notify_text("STOPPING=1");

@@ -13,6 +13,9 @@
  */
 int notify_ready(int fd);
 
+/* Sends "WATCHDOG=1" to $NOTIFY_SOCKET, if it is set. */
+int notify_alive(void);
+
 /* Sends "STOPPING=1" to $NOTIFY_SOCKET, if it is set. */
 int notify_stopping(void);
 

@@ -179,6 +179,7 @@ void engine_open_answer(struct engine_open *open, int err, struct object *object
 
 	open->err = err;
 	open->object = err < 0 ? NULL : object;
+	waiting_end(&e->sched.waiting, &open->request, err);
 	if (err < 0)
 		e->sched.stats.opens_failed++;
 	e->sched.opens--;
@@ -331,6 +332,7 @@ void engine_open(struct engine *e, struct engine_open *open)
 	open->begun = loop_now(e->config->loop);
 	e->sched.stats.opens++;
 	e->sched.opens++;
+	waiting_begin(&e->sched.waiting, &open->request, ENGINE_REQUEST_OPEN, 0);
 	err = open_start(e, open);
 	if (err < 0)
 		engine_open_answer(open, err, NULL);

@@ -116,6 +116,7 @@ struct engine_config {
 	uint64_t buffers;		  /* bytes */
 	uint64_t readahead_max;		  /* bytes */
 	uint64_t names_max;		  /* bytes of names that are remembered; 0: none are */
+	uint64_t slow_request;		  /* ns: one that took longer is logged; 0: none is */
 	struct engine_observer *observer; /* the first that is told, or NULL */
 	struct engine_room *room;	  /* or NULL */
 };
@@ -183,6 +184,52 @@ struct engine_observer {
 void engine_observe(struct engine *engine, struct engine_observer *observer);
 void engine_unobserve(struct engine *engine, struct engine_observer *observer);
 
+/* ---- waiting ------------------------------------------------------------------------------ */
+
+enum engine_request_kind {
+	ENGINE_REQUEST_OPEN,
+	ENGINE_REQUEST_READ,
+};
+
+/* Private: what an open and a demand have in common. Times of loop_now(). */
+struct engine_request {
+	TAILQ_ENTRY(engine_request) link;
+	enum engine_request_kind kind;
+	uint64_t since, due;
+	uint64_t queued, origin, disk; /* ns spent so far */
+	uint64_t mark;		       /* what was spent until then is in there */
+};
+
+enum engine_wait {
+	ENGINE_WAIT_QUEUED,  /* for its turn at the origin */
+	ENGINE_WAIT_BUFFERS, /* the same, and the origin would take it */
+	ENGINE_WAIT_ORIGIN,  /* for bytes, or for the answer to a look */
+	ENGINE_WAIT_DISK,    /* to be written into the cache file */
+	ENGINE_WAIT_WHOLE,   /* for all of a compressed image */
+	ENGINE_WAIT_ANSWER,  /* it is on its way */
+};
+
+/* A request that is not answered yet. Text is borrowed until the next call; times of loop_now(). */
+struct engine_waiting {
+	enum engine_request_kind kind;
+	struct bytes volume, cookie;
+	const char *source; /* its name; NULL: none so far */
+	uint64_t off, len;  /* of a read */
+	uint64_t since;
+	uint64_t due; /* answered by then */
+	enum engine_wait wait;
+	uint64_t wait_since;
+	uint64_t progress_at;	     /* bytes came last; 0: none have */
+	uint64_t got, wanted;	     /* bytes of the fetch that it waits for */
+	unsigned int running, ahead; /* at its origin; in the queue there, before it */
+};
+
+/* The one that waits for the longest; false: nobody waits. */
+bool engine_oldest(const struct engine *engine, struct engine_waiting *ret);
+
+/* What it waits for, in words; now: loop_now(). */
+void engine_waiting_print(const struct engine_waiting *waiting, uint64_t now, char *buf, size_t n);
+
 /* ---- open and close ---------------------------------------------------------------------- */
 
 struct engine_open {
@@ -207,6 +254,7 @@ struct engine_open {
 	uint64_t live_size;
 
 	/* private */
+	struct engine_request request;
 	struct loop_deferred answer;
 	struct engine *engine;
 	struct opening *opening;
@@ -291,11 +339,11 @@ struct engine_demand {
 	void (*done)(struct engine_demand *demand, int err);
 
 	/* private */
+	struct engine_request request;
 	struct object *object;
 	struct flight *flight; /* the one that it waits for */
 	struct loop_timer deadline;
 	struct loop_deferred answer;
-	uint64_t expires;  /* ns, when it is answered at the latest */
 	uint64_t pos, end; /* blocks still to come */
 	uint64_t begun;	   /* ns */
 	int err;

@@ -41,8 +41,10 @@ static void flight_read_progress(struct fetch_read *read, size_t filled)
 	struct flight *f = container_of(read, struct flight, read);
 
 	assert(filled >= f->filled && filled <= read->len);
-	if (filled > f->filled)
+	if (filled > f->filled) {
 		object_progress(f->object);
+		f->arrived = loop_now(f->object->sched->loop);
+	}
 	f->filled = filled;
 	flight_pump(f);
 }
@@ -69,6 +71,7 @@ static void flight_read_done(struct fetch_read *read, int err)
 	flight_fetched(f, err);
 	f->object->source->running--;
 	f->state = FLIGHT_DRAINING;
+	f->fetched = loop_now(sched->loop);
 	if (err < 0 && !f->err)
 		f->err = err;
 	if (err == 0) {
@@ -143,6 +146,7 @@ int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *b
 		return err;
 	}
 	f->state = FLIGHT_DRAINING;
+	f->begun = f->fetched = f->wished;
 	f->buf = buf;
 	f->filled = flight_bytes(f);
 	object->source->bytes += flight_bytes(f);
@@ -212,14 +216,32 @@ void flight_wait(struct flight *f, struct engine_demand *d)
 {
 	assert(!d->flight && d->pos >= f->from && d->pos < f->to);
 	d->flight = f;
+	d->request.mark = loop_now(f->object->sched->loop);
 	TAILQ_INSERT_TAIL(&f->waiters, d, flight_link);
 	f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
-	f->wanted_until = max_u64(f->wanted_until, d->expires);
-	f->read.deadline = max_u64(f->read.deadline, d->expires);
+	f->wanted_until = max_u64(f->wanted_until, d->request.due);
+	f->read.deadline = max_u64(f->read.deadline, d->request.due);
 	if (f->state == FLIGHT_QUEUED && f->class == FLIGHT_AHEAD)
 		sched_promote(f->object->sched, f);
 	else if (f->state == FLIGHT_FETCHING)
 		flight_pump(f);
+}
+
+/* It waits for this flight no more: what it waited for until now is added up. */
+static void waiter_release(struct flight *f, struct engine_demand *d)
+{
+	struct engine_request *r = &d->request;
+	uint64_t now = loop_now(f->object->sched->loop);
+	uint64_t begun = f->begun ? f->begun : now;
+	uint64_t here = f->fetched ? f->fetched : now;
+
+	/* What was wanted came before the rest did. */
+	if (flight_is_here(f) && f->write_begun)
+		here = min_u64(here, f->write_begun);
+	r->queued += waiting_span(r->mark, begun);
+	r->origin += waiting_span(max_u64(r->mark, begun), here);
+	r->disk += waiting_span(max_u64(r->mark, here), now);
+	d->flight = NULL;
 }
 
 void flight_unwait(struct engine_demand *d)
@@ -227,7 +249,7 @@ void flight_unwait(struct engine_demand *d)
 	struct flight *f = d->flight;
 
 	TAILQ_REMOVE(&f->waiters, d, flight_link);
-	d->flight = NULL;
+	waiter_release(f, d);
 	flight_update_wake(f);
 }
 
@@ -242,7 +264,7 @@ static void flight_wake(struct flight *f)
 		if (min_u64(d->end, f->to) > stored_to)
 			continue;
 		TAILQ_REMOVE(&f->waiters, d, flight_link);
-		d->flight = NULL;
+		waiter_release(f, d);
 		demand_continue(d);
 	}
 	flight_update_wake(f);
@@ -287,11 +309,12 @@ static void flight_end(struct flight *f)
 	}
 	TAILQ_INIT(&waiters);
 	TAILQ_CONCAT(&waiters, &f->waiters, flight_link);
+	TAILQ_FOREACH(d, &waiters, flight_link)
+		waiter_release(f, d);
 	free(f);
 
 	while ((d = TAILQ_FIRST(&waiters))) {
 		TAILQ_REMOVE(&waiters, d, flight_link);
-		d->flight = NULL;
 		if (err < 0)
 			demand_answer(d, err);
 		else

@@ -35,6 +35,8 @@ struct flight {
 	uint64_t wake_at;     /* bytes that the most modest waiter wants; UINT64_MAX: no waiter */
 	uint64_t wished;      /* ns: when it was made, */
 	uint64_t begun;	      /* began at the origin, */
+	uint64_t arrived;     /* last brought bytes (0: none so far), */
+	uint64_t fetched;     /* was done there (0: it is not), */
 	uint64_t write_begun; /* and last began to write to the cache file */
 	int err;	      /* the first thing that went wrong */
 	bool writing;
@@ -72,6 +74,12 @@ void flight_cancel(struct flight *flight);
 
 /* There is room again, or there will be none for now. */
 void flight_unpark(struct flight *flight, bool made);
+
+/* What its most modest waiter wants has come: it is not the origin that keeps it waiting. */
+static inline bool flight_is_here(const struct flight *flight)
+{
+	return flight->fetched || flight->filled >= flight->wake_at;
+}
 
 static inline uint64_t flight_bytes(const struct flight *flight)
 {

@@ -398,6 +398,7 @@ void demand_answer(struct engine_demand *d, int err)
 	if (d->flight)
 		flight_unwait(d);
 	TAILQ_REMOVE(&o->demands, d, link);
+	waiting_end(&o->sched->waiting, &d->request, err);
 	loop_timer_cancel(&d->deadline);
 	if (err < 0)
 		o->sched->stats.demands_failed++;
@@ -411,7 +412,12 @@ static void demand_expired(struct loop_timer *timer)
 	struct engine_demand *d = container_of(timer, struct engine_demand, deadline);
 	struct object *o = d->object;
 	uint64_t patience = o->source->config->read_deadline;
+	uint64_t next;
 
+	if (waiting_look(&o->sched->waiting, &d->request, &next)) {
+		loop_timer_set(o->sched->loop, timer, next);
+		return;
+	}
 	/* A whole image takes as long as it takes, while bytes come. */
 	if (o->whole && o->progress_at + patience > loop_now(o->sched->loop)) {
 		loop_timer_set(o->sched->loop, timer, o->progress_at + patience);
@@ -485,6 +491,8 @@ void engine_demand(struct object *o, struct engine_demand *d)
 	d->deadline = (struct loop_timer){ .fire = demand_expired };
 	d->answer = (struct loop_deferred){ .run = demand_answered };
 	TAILQ_INSERT_TAIL(&o->demands, d, link);
+	waiting_begin(&o->sched->waiting, &d->request, ENGINE_REQUEST_READ,
+		      o->source->config->read_deadline);
 	o->sched->stats.demands++;
 	o->sched->demands++;
 	o->sched->stats.demand_bytes += d->len;
@@ -501,8 +509,7 @@ void engine_demand(struct object *o, struct engine_demand *d)
 	}
 	d->pos = d->off / CACHE_BLOCK;
 	d->end = round_up_u64(min_u64(end, bytes), CACHE_BLOCK) / CACHE_BLOCK;
-	d->expires = loop_now(o->sched->loop) + o->source->config->read_deadline;
-	err = loop_timer_set(o->sched->loop, &d->deadline, d->expires);
+	err = loop_timer_set(o->sched->loop, &d->deadline, waiting_first_look(&d->request));
 	if (err == 0)
 		err = demand_start(o, d);
 	if (err < 0 && !d->answered)

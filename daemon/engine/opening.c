@@ -30,11 +30,14 @@ static void opening_log(const struct opening *p, int err, const char *detail, co
 static void opening_answer(struct opening *p, int err, struct object *object)
 {
 	struct engine_open *open = p->open;
+	uint64_t now = loop_now(p->engine->config->loop);
 
 	loop_timer_cancel(&p->deadline);
 	p->open = NULL;
-	open->opening = NULL;
+	open->request.queued = (p->begun ? p->begun : now) - open->request.since;
+	open->request.origin = p->begun ? now - p->begun : 0;
 	engine_open_answer(open, err, object);
+	open->opening = NULL;
 }
 
 static void opening_free(struct opening *p)
@@ -224,7 +227,13 @@ static void opening_stop(struct opening *p)
 static void opening_expired(struct loop_timer *timer)
 {
 	struct opening *p = container_of(timer, struct opening, deadline);
+	struct sched *sched = &p->engine->sched;
+	uint64_t next;
 
+	if (waiting_look(&sched->waiting, &p->open->request, &next)) {
+		loop_timer_set(sched->loop, timer, next);
+		return;
+	}
 	if (!p->queued)
 		opening_observe(p, -ETIMEDOUT);
 	opening_fall_back(p, -ETIMEDOUT,
@@ -255,13 +264,13 @@ void opening_look(struct opening *p, void *head, size_t len)
 
 static int opening_arm(struct opening *p)
 {
-	struct loop *loop = p->engine->config->loop;
+	struct engine_request *request = &p->open->request;
 	uint64_t patience = p->source->config->open_deadline;
 
 	if (p->known)
 		patience = min_u64(patience, REVALIDATE_DEADLINE);
-	p->look.deadline = loop_now(loop) + patience;
-	return loop_timer_set(loop, &p->deadline, p->look.deadline);
+	request->due = p->look.deadline = request->since + patience;
+	return loop_timer_set(p->engine->config->loop, &p->deadline, waiting_first_look(request));
 }
 
 int opening_start(struct engine *engine, struct engine_open *open, struct source *source,

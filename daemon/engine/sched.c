@@ -124,6 +124,7 @@ int sched_init(struct sched *s, const struct engine_config *config)
 	TAILQ_INIT(&s->observers);
 	if (config->observer)
 		TAILQ_INSERT_TAIL(&s->observers, config->observer, link);
+	waiting_init(&s->waiting, config->loop, config->slow_request);
 	if (!s->sources)
 		return -ENOMEM;
 	TAILQ_INIT(&s->parked);
@@ -138,6 +139,7 @@ void sched_clear(struct sched *s)
 		return;
 	loop_defer_cancel(s->loop, &s->run);
 	loop_timer_cancel(&s->idle);
+	waiting_clear(&s->waiting);
 	s->pool = bufpool_free(s->pool);
 	free(s->sources);
 	s->sources = NULL;

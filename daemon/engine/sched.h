@@ -13,6 +13,7 @@
 #include "daemon/engine/bufpool.h"
 #include "daemon/engine/engine.h"
 #include "daemon/engine/observers.h"
+#include "daemon/engine/waiting.h"
 
 enum flight_class {
 	FLIGHT_DEMAND = ENGINE_DEMAND, /* a reader sleeps */
@@ -45,6 +46,7 @@ struct sched {
 	unsigned int flights;	     /* all that exist, in any state */
 	unsigned int opens, demands; /* that have no answer yet */
 	struct engine_stats stats;
+	struct waiting waiting; /* all requests that are not answered */
 };
 
 int sched_init(struct sched *sched, const struct engine_config *config);

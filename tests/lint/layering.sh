@@ -24,6 +24,7 @@ daemon/image-catalog.*	daemon/image-catalog.h daemon/engine/engine.h daemon/imag
 daemon/notify.*		daemon/notify.h
 daemon/handover.*	daemon/handover.h
 daemon/keeper.*		daemon/keeper.h daemon/handover.h daemon/notify.h
+daemon/watchdog.*	daemon/watchdog.h daemon/notify.h daemon/engine/engine.h daemon/loop/loop.h
 daemon/privileges.*	daemon/privileges.h
 daemon/util/*
 daemon/loop/*		daemon/loop/*

@@ -239,6 +239,7 @@ START_TEST(test_defaults)
 	ck_assert_uint_eq(config->buffers, 16 << 20);
 	ck_assert_uint_eq(config->readahead_max, 8 << 20);
 	ck_assert_uint_eq(config->names_max, 16 << 20);
+	ck_assert_uint_eq(config->slow_request_ms, 5000);
 	ck_assert_int_eq(config->log_level, LOG_INFO);
 	ck_assert_uint_eq(config->limits.brun, 7);
 	ck_assert_uint_eq(config->limits.fstop, 1);
@@ -312,7 +313,8 @@ START_TEST(test_every_other_key)
 {
 	good("state-dir = /s; device = /d; size-limit = 2TiB\n"
 	     "buffers = 32MiB\nreadahead-max = 5000\nlog-level = debug\n"
-	     "names-max = 0; negative-ttl = 0s; positive-ttl = 24h; open-deadline = "
+	     "names-max = 0; slow-request = 0s; negative-ttl = 0s; positive-ttl = 24h; "
+	     "open-deadline = "
 	     "10s\nread-deadline = 500ms\nmax-requests = 3\n"
 	     "revalidate = yes\ncompressed = refuse\n"
 	     "source plain { url = https://one/{cookie}; color = red }\n"
@@ -328,6 +330,7 @@ START_TEST(test_every_other_key)
 	ck_assert_uint_eq(config->buffers, 32 << 20);
 	ck_assert_uint_eq(config->readahead_max, 4096);
 	ck_assert_uint_eq(config->names_max, 0);
+	ck_assert_uint_eq(config->slow_request_ms, 0);
 	ck_assert_uint_eq(config->size_limit, (uint64_t)2 << 40);
 	ck_assert_int_eq(config->log_level, LOG_DEBUG);
 
@@ -398,6 +401,7 @@ START_TEST(test_errors_name_their_line)
 		{ "open-deadline 99ms", "F:1: open-deadline needs a time" },
 		{ "read-deadline 61min", "F:1: read-deadline needs a time" },
 		{ "names-max 2GiB", "F:1: names-max needs a size" },
+		{ "slow-request 2h", "F:1: slow-request needs a time" },
 		{ "positive-ttl 25h", "F:1: positive-ttl needs a time" },
 		{ "negative-ttl 61min", "F:1: negative-ttl needs a time" },
 		{ "max-requests 0", "F:1: max-requests needs a number" },

@@ -5,15 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 
 #include "daemon/config-source.h"
 #include "daemon/config-value.h"
 #include "daemon/util/checked.h"
+#include "daemon/util/log.h"
 
 enum kind {
 	KIND_TEXT,
 	KIND_PATH,	  /* absolute */
+	KIND_SOCKET,	  /* absolute, or none */
 	KIND_DOMAIN,	  /* a part of mount options, and of a key */
 	KIND_TEMPLATE,	  /* resolve_check_template() */
 	KIND_ALTERNATIVE, /* one more template */
@@ -63,6 +64,10 @@ static const struct key top_keys[] = {
 	{ "credential-helpers", KIND_BOOL, offsetof(struct config, credential_helpers), 0, 1,
 	  "yes or no" },
 	{ "trace", KIND_PATH, offsetof(struct config, trace), 0, 3072, "an absolute path" },
+	{ "control-socket", KIND_SOCKET, offsetof(struct config, control_socket), 0, 107,
+	  "an absolute path of up to 107 bytes, or none" },
+	{ "control-group", KIND_TEXT, offsetof(struct config, control_group), 0, 64,
+	  "the name of a group" },
 	{ "buffers", KIND_SIZE, offsetof(struct config, buffers), MIB, 64 * GIB,
 	  "a size from 1MiB to 64GiB" },
 	{ "readahead-max", KIND_SIZE, offsetof(struct config, readahead_max), CACHE_BLOCK, GIB,
@@ -152,10 +157,8 @@ static bool read_word(const char *text, const char *const *words, uint64_t *ret)
 static bool read_number(enum kind kind, const char *text, uint64_t *ret)
 {
 	static const char *const policies[] = { "whole", "refuse", NULL };
-	/* Places are syslog priorities; what is below LOG_ERR has no name. */
-	static const char *const levels[] = { "",	"",	"",	 "error", "warning",
-					      "notice", "info", "debug", NULL };
 	bool yes;
+	int level;
 
 	switch (kind) {
 	case KIND_SIZE:
@@ -172,7 +175,9 @@ static bool read_number(enum kind kind, const char *text, uint64_t *ret)
 		*ret = yes;
 		return true;
 	case KIND_LEVEL:
-		return *text && read_word(text, levels, ret);
+		level = log_level_of(text);
+		*ret = (uint64_t)level;
+		return level >= 0;
 	default:
 		return read_word(text, policies, ret);
 	}
@@ -225,6 +230,8 @@ static bool text_fits(const struct key *key, const char *value)
 		return false;
 	if (key->kind == KIND_DOMAIN)
 		return is_domain(value);
+	if (key->kind == KIND_SOCKET)
+		return *value == '/' || strcmp(value, "none") == 0;
 	return key->kind != KIND_PATH || *value == '/';
 }
 

@@ -28,6 +28,10 @@ int config_new(struct config **ret)
 	c->tag = strdup("CacheFiles");
 	c->device = strdup("/dev/cachefiles");
 	c->image_domain = strdup("cachefilld");
+	c->control_socket = strdup("/run/cachefilld/control.sock");
+	c->control_group = strdup("cachefilld");
+	if (!c->control_socket || !c->control_group)
+		return -ENOMEM;
 	if (!c->cache_dir || !c->state_dir || !c->tag || !c->device || !c->image_domain)
 		return -ENOMEM;
 	c->limits = CF_LIMITS_DEFAULT;
@@ -62,6 +66,8 @@ struct config *config_free(struct config *config)
 	free(config->secctx);
 	free(config->device);
 	free(config->image_domain);
+	free(config->control_socket);
+	free(config->control_group);
 	free(config->trace);
 	free(config);
 	return NULL;

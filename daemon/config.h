@@ -56,6 +56,8 @@ struct config {
 	bool credential_helpers; /* docker-credential-NAME may be run */
 	char *image_domain;	 /* where images are mounted: volume "erofs,DOMAIN" */
 	char *trace;		 /* absolute: record into it from the start; or NULL */
+	char *control_socket;	 /* absolute, or "none" */
+	char *control_group;	 /* may use it; a name that need not exist */
 	struct cf_limits limits;
 	uint64_t size_limit; /* bytes of all cache files; 0: none */
 	struct config_source *sources;

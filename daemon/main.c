@@ -2,6 +2,7 @@
 /*
  * The composition root: the one file that names every concrete type, and wires them together.
  */
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/config.h"
+#include "daemon/control/control.h"
 #include "daemon/engine/engine.h"
 #include "daemon/frontend/cachefiles.h"
 #include "daemon/handover.h"
@@ -42,7 +44,8 @@ struct daemon {
 	struct engine_source_config *sources; /* one per source of the configuration */
 	struct engine_config engine_config;
 	struct engine *engine;
-	struct recorder *recorder; /* NULL: no trace is configured */
+	struct recorder *recorder; /* NULL: nobody can ask for a trace */
+	struct control *control;
 	struct space *space;
 	struct port *port; /* the front end's, without a recorder around it */
 	struct frontend *frontend;
@@ -90,34 +93,91 @@ static void record_read(void *arg, uint32_t msg_id, uint32_t object_id, uint64_t
 	recorder_waiting_read(arg, msg_id, object_id, off, len);
 }
 
-/* Into the file that the configuration names, or the next to it. */
-static int daemon_record(struct daemon *d)
+/* Into this file, or the next to it. error: RECORDER_ERROR_MAX bytes. */
+static int daemon_record(struct daemon *d, const char *path, char *error)
 {
 	static const struct frontend_visitor visitor = { record_handle, record_open, record_read };
-	char error[RECORDER_ERROR_MAX];
-	int err = recorder_start(d->recorder, d->config->trace, error);
+	int err = recorder_start(d->recorder, path, error);
 
-	if (err < 0) {
-		log_error("cannot record into %s", error);
+	if (err < 0)
 		return err;
-	}
 	engine_each_source(d->engine, record_source, d->recorder);
 	if (d->frontend)
 		frontend_visit(d->frontend, &visitor, d->recorder);
 	return 0;
 }
 
+static int daemon_record_configured(struct daemon *d)
+{
+	char error[RECORDER_ERROR_MAX];
+	int err = daemon_record(d, d->config->trace, error);
+
+	if (err < 0)
+		log_error("cannot record into %s", error);
+	return err;
+}
+
 static void daemon_toggle_recording(struct daemon *d)
 {
 	if (d->stopping || d->replacing)
 		return;
-	if (!d->recorder)
+	if (!d->config->trace)
 		log_warning("SIGUSR1: nothing is recorded, since no file is configured: start with "
 			    "--trace FILE, or `trace = FILE` in the configuration");
 	else if (recorder_stats(d->recorder).recording)
 		recorder_stop(d->recorder, NULL, NULL);
 	else
-		daemon_record(d);
+		daemon_record_configured(d);
+}
+
+/* ---- control ------------------------------------------------------------------------------ */
+
+static int control_trace_start(void *arg, const char *path, char *error)
+{
+	struct daemon *d = arg;
+
+	static_assert(RECORDER_ERROR_MAX <= CONTROL_ERROR_MAX, "a sentence of one fits the other");
+	path = path ? path : d->config->trace;
+	return path ? daemon_record(d, path, error) : -ENOENT;
+}
+
+static void control_trace_stop(void *arg)
+{
+	struct daemon *d = arg;
+
+	recorder_stop(d->recorder, NULL, NULL);
+}
+
+static void control_trace(void *arg, struct control_trace *ret)
+{
+	struct daemon *d = arg;
+	struct recorder_stats s = recorder_stats(d->recorder);
+
+	*ret = (struct control_trace){ s.recording, s.path, s.records, s.lost, s.bytes };
+}
+
+/* Readers need no control socket: without one the daemon serves all the same. */
+static void daemon_control(struct daemon *d)
+{
+	static const struct control_ops ops = { control_trace_start, control_trace_stop,
+						control_trace };
+	const struct control_config config = {
+		.loop = d->loop,
+		.engine = d->engine,
+		.cache_dir = d->config->cache_dir,
+		.state_dir = d->config->state_dir,
+		.ops = &ops,
+		.arg = d,
+	};
+	char error[CONTROL_ERROR_MAX];
+
+	if (strcmp(d->config->control_socket, "none") == 0)
+		return;
+	if (control_new(&d->control, &config) < 0)
+		log_error("out of memory: there is no control socket");
+	else if (control_listen(d->control, d->config->control_socket, d->config->control_group,
+				error) < 0)
+		log_error("there is no control socket: %s", error);
 }
 
 /* ---- end ---------------------------------------------------------------------------------- */
@@ -261,6 +321,7 @@ static void daemon_report(const struct daemon *d)
 
 static void daemon_free(struct daemon *d)
 {
+	d->control = control_free(d->control);
 	frontend_free(d->frontend);
 	space_free(d->space);
 	engine_free(d->engine);
@@ -365,7 +426,8 @@ static int daemon_make_space(struct daemon *d)
 static int daemon_make_engine(struct daemon *d)
 {
 	const struct config *c = d->config;
-	int err = c->trace ? recorder_new(&d->recorder, d->loop) : 0;
+	bool may_record = c->trace || strcmp(c->control_socket, "none") != 0;
+	int err = may_record ? recorder_new(&d->recorder, d->loop) : 0;
 
 	if (err == 0)
 		err = daemon_make_sources(d);
@@ -397,8 +459,8 @@ static int daemon_tap(struct daemon *d, struct port **port)
 
 	if (err < 0)
 		log_error("cannot record: %s", strerror(-err));
-	else if (d->recorder)
-		err = daemon_record(d);
+	else if (d->config->trace)
+		err = daemon_record_configured(d);
 	return err;
 }
 
@@ -407,6 +469,7 @@ static int daemon_serve(struct daemon *d, struct frontend_config *config)
 	int err = d->cache_dir_fd < 0 ? -ENOENT : state_claim(d->state, d->cache_dir_fd);
 
 	config->cache_dir_fd = d->cache_dir_fd;
+	daemon_control(d); /* while it can still be given to a group */
 	if (err == 0)
 		err = privileges_drop();
 	if (err == 0)

@@ -21,7 +21,7 @@ char *image_time(int64_t unix_time, char *buf, size_t n)
 
 static int set_text(json_t *object, const char *name, const char *text)
 {
-	return *text ? ctl_json_text(object, name, bytes_str(text)) : 0;
+	return *text ? json_set_text(object, name, bytes_str(text)) : 0;
 }
 
 static int set_place(json_t *object, const char *name, const char *locator)

@@ -244,13 +244,13 @@ static void add_error(struct members *m, const char *name, int32_t error)
 	if (error == 0)
 		return;
 	snprintf(name_name, sizeof(name_name), "%s_name", name);
-	note(m, ctl_json_text(m->object, name_name, bytes_str(error_name(error))));
+	note(m, json_set_text(m->object, name_name, bytes_str(error_name(error))));
 }
 
 static void add_u32(struct members *m, const char *name, uint32_t value)
 {
 	if (strcmp(name, "class") == 0)
-		note(m, ctl_json_text(m->object, name, bytes_str(trace_class_name(value))));
+		note(m, json_set_text(m->object, name, bytes_str(trace_class_name(value))));
 	else
 		note(m, ctl_json_u64(m->object, name, value));
 }
@@ -267,9 +267,9 @@ static void add_field(void *arg, const char *name, enum trace_type type, const v
 	case TRACE_S32:
 		return add_error(m, name, *(const int32_t *)value);
 	case TRACE_TEXT:
-		return note(m, ctl_json_text(m->object, name, *(const struct bytes *)value));
+		return note(m, json_set_text(m->object, name, *(const struct bytes *)value));
 	case TRACE_KEY:
-		return note(m, ctl_json_key(m->object, name, *(const struct bytes *)value));
+		return note(m, json_set_key(m->object, name, *(const struct bytes *)value));
 	case TRACE_TYPES:
 		return;
 	}
@@ -283,13 +283,13 @@ int trace_line_json(const struct trace_line *line)
 	if (!m.object)
 		return -ENOMEM;
 	note(&m, ctl_json_u64(m.object, "offset", line->offset));
-	note(&m, ctl_json_text(m.object, "kind", bytes_str(r->name)));
+	note(&m, json_set_text(m.object, "kind", bytes_str(r->name)));
 	note(&m, ctl_json_u64(m.object, "time", r->time));
 	note(&m, ctl_json_s64(m.object, "since", line->since));
 	trace_each_field(r, add_field, &m);
 	if (line->has_object && !json_object_get(m.object, "cookie")) {
-		note(&m, ctl_json_key(m.object, "volume", line->volume));
-		note(&m, ctl_json_key(m.object, "cookie", line->cookie));
+		note(&m, json_set_key(m.object, "volume", line->volume));
+		note(&m, json_set_key(m.object, "cookie", line->cookie));
 	}
 	if (line->has_after)
 		note(&m, ctl_json_u64(m.object, "after", line->after));

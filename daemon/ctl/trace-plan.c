@@ -229,9 +229,9 @@ static int add_range(json_t *list, const struct trace_plan_range *range)
 	int r = object && json_array_append_new(list, object) == 0 ? 0 : -ENOMEM;
 
 	if (r == 0)
-		r = ctl_json_key(object, "volume", range->volume);
+		r = json_set_key(object, "volume", range->volume);
 	if (r == 0)
-		r = ctl_json_key(object, "cookie", range->cookie);
+		r = json_set_key(object, "cookie", range->cookie);
 	if (r == 0)
 		r = ctl_json_u64(object, "off", range->off);
 	if (r == 0)

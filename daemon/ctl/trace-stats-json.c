@@ -44,9 +44,9 @@ static void put_share(struct document *d, json_t *object, const char *name, doub
 static void put_keys(struct document *d, json_t *object, const struct trace_object *of)
 {
 	if (d->r == 0 && of)
-		d->r = ctl_json_key(object, "volume", of->volume);
+		d->r = json_set_key(object, "volume", of->volume);
 	if (d->r == 0 && of)
-		d->r = ctl_json_key(object, "cookie", of->cookie);
+		d->r = json_set_key(object, "cookie", of->cookie);
 }
 
 static void put_times(struct document *d, json_t *parent, const char *name,
@@ -191,7 +191,7 @@ int stats_print_json(const struct stats *s, const char *path)
 	struct document d = { .r = root ? 0 : -ENOMEM };
 
 	if (d.r == 0)
-		d.r = ctl_json_text(root, "file", bytes_str(path));
+		d.r = json_set_text(root, "file", bytes_str(path));
 	put(&d, root, "duration_ns", s->last);
 	put(&d, root, "records", of.records);
 	put(&d, root, "lost_records", of.lost);

@@ -175,7 +175,7 @@ struct engine_observer {
 			const struct engine_work *work, uint64_t got, enum engine_class class);
 	/* A write to the cache file has ended; work->len is what was stored. */
 	void (*stored)(struct engine_observer *observer, struct object *object,
-		       const struct engine_work *work);
+		       const struct engine_work *work, enum engine_class class);
 	/* private */
 	TAILQ_ENTRY(engine_observer) link;
 };

@@ -335,7 +335,7 @@ static void flight_stored(const struct flight *f, uint64_t stored, int err)
 		.err = err,
 	};
 
-	OBSERVE(f->object->sched, stored, f->object, &work);
+	OBSERVE(f->object->sched, stored, f->object, &work, (enum engine_class)f->class);
 }
 
 static void flight_count(struct flight *f, uint64_t stored)

@@ -159,7 +159,7 @@ static void recorder_fetched(struct engine_observer *observer, struct object *o,
 }
 
 static void recorder_stored(struct engine_observer *observer, struct object *o,
-			    const struct engine_work *work)
+			    const struct engine_work *work, enum engine_class class)
 {
 	struct trace_record record = { .kind = TRACE_STORE };
 

@@ -35,3 +35,7 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
  * with "..." where it does not fit. Always terminates (n >= 4). Returns buf.
  */
 char *bytes_print(struct bytes b, char *buf, size_t n);
+
+/* The other way: the bytes of a text that was not cut, at most n. -EINVAL: bytes_print() does not
+ * write such; -E2BIG. */
+int bytes_parse(const char *text, uint8_t *buf, size_t n, size_t *ret_len);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int max_level = LOG_INFO;
@@ -18,6 +19,24 @@ void log_set_level(int level)
 int log_level(void)
 {
 	return max_level;
+}
+
+static const char *const level_names[] = {
+	[LOG_ERR] = "error", [LOG_WARNING] = "warning", [LOG_NOTICE] = "notice",
+	[LOG_INFO] = "info", [LOG_DEBUG] = "debug",
+};
+
+const char *log_level_name(int level)
+{
+	return level < LOG_ERR ? "none" : level_names[level > LOG_DEBUG ? LOG_DEBUG : level];
+}
+
+int log_level_of(const char *name)
+{
+	for (int level = LOG_ERR; level <= LOG_DEBUG; level++)
+		if (strcmp(level_names[level], name) == 0)
+			return level;
+	return -1;
 }
 
 static const char *priority_word(int priority)

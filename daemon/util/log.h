@@ -13,6 +13,11 @@
 void log_set_level(int level);
 int log_level(void);
 
+/* "error", "warning", "notice", "info", "debug": as in the configuration; "none" below those. */
+const char *log_level_name(int level);
+/* -1: there is no such one. */
+int log_level_of(const char *name);
+
 void log_line(int priority, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...)	 log_line(LOG_ERR, __VA_ARGS__)

@@ -36,6 +36,7 @@ daemon/space/limits.*	daemon/space/limits.h proto/cachefiles.h
 daemon/space/owners.*	daemon/space/owners.h daemon/space/survey.h daemon/images/images.h
 daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
 daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
+daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/loop/loop.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h
@@ -73,6 +74,7 @@ externals='
 liburing.h	daemon/loop/loop-uring.c
 sqlite3.h	daemon/database.h
 libmount/*	daemon/ctl/mount-utab.c
+microhttpd.h	daemon/control/server*
 archive*	daemon/ctl/build-unpack.c
 curl/*		fetchers/http* fetchers/s3*
 openssl/*	fetchers/oci-digest.c daemon/util/sha256.c

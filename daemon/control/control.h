@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The control socket: HTTP/1.1 and JSON over AF_UNIX, for cachefillctl(1), curl(1) and whatever
+ * collects metrics. cachefilld-control(7) is its manual.
+ *
+ * It runs on the daemon's loop, which answers readers as well. So nothing here waits for a client:
+ * connections are few and have deadlines, an answer is made in one piece of bounded work, and no
+ * more than a part of the loop's time is spent here (see server.c).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/engine/engine.h"
+#include "daemon/loop/loop.h"
+
+struct control;
+
+#define CONTROL_ERROR_MAX 512
+
+struct control_trace {
+	bool recording;
+	const char *path; /* of this recording or the last; NULL: there was none. Borrowed. */
+	uint64_t records, lost, bytes;
+};
+
+/* What only the daemon as a whole can do. A member that is NULL: this daemon cannot. */
+struct control_ops {
+	/* path NULL: the configured one. error: CONTROL_ERROR_MAX bytes, a sentence on failure;
+	 * -EALREADY, -ENOENT: no path is configured; else the errno of making the file. */
+	int (*trace_start)(void *arg, const char *path, char *error);
+	void (*trace_stop)(void *arg);
+	void (*trace)(void *arg, struct control_trace *ret);
+};
+
+/* All borrowed, for the life of the control. */
+struct control_config {
+	struct loop *loop;
+	struct engine *engine;
+	const char *cache_dir, *state_dir;
+	const struct control_ops *ops;
+	void *arg;
+};
+
+/* Begins to count. -ENOMEM. */
+int control_new(struct control **ret, const struct control_config *config);
+
+/* Before the engine and the loop; takes its socket away. Takes NULL, returns NULL. */
+struct control *control_free(struct control *control);
+
+/*
+ * Listens at `path`, mode 0660, for root and the members of `group`; a group that does not exist
+ * leaves it to root, with a line in the log. A directory that is missing is made. What a dead
+ * daemon has left there is replaced; -EADDRINUSE: somebody answers there, or it is no socket. error
+ * (CONTROL_ERROR_MAX bytes): a sentence.
+ */
+int control_listen(struct control *control, const char *path, const char *group, char *error);
+
+/* A connected socket, which is consumed, as if it had come there. */
+int control_adopt(struct control *control, int fd);

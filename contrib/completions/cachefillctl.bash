@@ -4,10 +4,13 @@
 _cachefillctl_commands()
 {
 	case $1 in
-	'') echo image trace mount umount mounts als ;;
+	'')
+		echo image trace mount umount mounts als status objects flights origins top events \
+			metrics whois purge log-level
+		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
-	trace) echo verify show stats plot plan cut merge anonymise replay ;;
+	trace) echo verify show stats plot plan cut merge anonymise replay start stop ;;
 	esac
 }
 
@@ -40,6 +43,12 @@ _cachefillctl_options()
 	als-add) echo --name --no-referrers --dir --config --state-dir --run-dir --help ;;
 	als-ls) echo --json --dir --config --state-dir --run-dir --help ;;
 	als-rm) echo --all --lazy --dir --config --state-dir --run-dir --help ;;
+	status | objects | flights | origins | metrics | whois | purge | log-level)
+		echo --json --socket --help
+		;;
+	top) echo --interval --count --json --socket --help ;;
+	events) echo --slow --json --socket --help ;;
+	trace-start | trace-stop) echo --json --socket --help ;;
 	trace-verify) echo --lenient --help ;;
 	trace-show) echo --json --kind --from --to --object --help ;;
 	trace-stats) echo --json --top --from --to --object --help ;;
@@ -66,7 +75,7 @@ _cachefillctl_value()
 		mapfile -t COMPREPLY < <(compgen -W 'start source object handle open read close bad
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
-	-o | --output | --config | --script | --trace) _filedir ;;
+	-o | --output | --config | --script | --trace | --socket) _filedir ;;
 	--cache-dir | --dir | --tmp-dir | --state-dir | --run-dir | --writable) _filedir -d ;;
 	--compress) mapfile -t COMPREPLY < <(compgen -W 'lz4 lz4hc' -- "$2") ;;
 	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
@@ -77,6 +86,7 @@ _cachefillctl_value()
 			compgen -W 'synthetic recorded' -- "$2")
 		;;
 	--name | --from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
+	--interval | --count | --slow) ;;
 	--latency | --bandwidth | --buffers | --readahead-max) ;;
 	--chunk-size | --tag | --timestamp | --uuid) ;;
 	--open-deadline | --read-deadline | --max-requests | --read-ahead) ;;

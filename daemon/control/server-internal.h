@@ -41,7 +41,7 @@ struct server {
 	struct MHD_Daemon *daemon;
 	struct loop_watch watch; /* of its epoll descriptor */
 	struct loop_timer timer; /* its own next deadline, or the end of a rest */
-	bool resting;
+	bool resting, closing;
 	uint64_t spent; /* ns, on requests, in this run */
 	struct call_list waiting;
 	TAILQ_HEAD(, pull) pulls;

@@ -231,6 +231,8 @@ enum MHD_Result call_handle(void *arg, struct MHD_Connection *connection, const 
 		*data_len = 0;
 		return MHD_YES;
 	}
+	if (s->closing)
+		return MHD_NO;
 	if (s->spent >= WORK_MAX) {
 		call->waiting = true;
 		TAILQ_INSERT_TAIL(&s->waiting, call, link);

@@ -74,7 +74,7 @@ static void server_run(struct server *s)
 	if (!TAILQ_EMPTY(&s->waiting))
 		server_arm(s, 0);
 	else if (MHD_get_timeout(s->daemon, &wait_ms) == MHD_YES)
-		server_arm(s, wait_ms * NSEC_PER_MSEC);
+		server_arm(s, max_u64(wait_ms, 1) * NSEC_PER_MSEC); /* it may say 0 for long */
 }
 
 static void server_ready(struct loop_watch *watch, uint32_t events)
@@ -231,10 +231,10 @@ struct server *server_free(struct server *s)
 	server_unlisten(s);
 	loop_watch_remove(&s->watch);
 	if (s->daemon) {
-		/* Nobody may be suspended when it stops: streams have ended, calls go on. */
+		/* Nobody may be suspended when it stops: streams have ended, calls do. */
+		s->closing = true;
 		server_end_streams(s);
 		resume_waiting(s);
-		s->spent = 0;
 		MHD_run(s->daemon);
 		MHD_stop_daemon(s->daemon);
 	}

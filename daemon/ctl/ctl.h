@@ -4,7 +4,7 @@
  *
  * Each command parses its own options (getopt_long), prints results on stdout and trouble on
  * stderr as "cachefillctl: ...", and returns an exit status: CTL_OK, CTL_FAILED for trouble and
- * for a negative verdict, CTL_USAGE for a wrong command line. --json prints one JSON document, or
+ * for a negative verdict, CTL_USAGE for a wrong command line, others where a script has to know. --json prints one JSON document, or
  * one line each for a stream. Colours and redrawn lines only on a terminal, never with $NO_COLOR.
  */
 #pragma once
@@ -14,7 +14,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CTL_OK = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
+enum {
+	CTL_OK = 0,
+	CTL_FAILED = 1,
+	CTL_USAGE = 2,
+	CTL_ABSENT = 3, /* there is no daemon that could be asked */
+	CTL_DENIED = 4, /* it is not for who asks */
+};
 
 struct ctl_command {
 	const char *name;
@@ -76,6 +82,20 @@ int ctl_trace_verify(int argc, char *argv[]);
 int ctl_trace_plan(int argc, char *argv[]);
 int ctl_trace_anonymise(int argc, char *argv[]);
 int ctl_trace_replay(int argc, char *argv[]);
+
+/* Those that ask a running daemon. */
+int ctl_status(int argc, char *argv[]);
+int ctl_objects(int argc, char *argv[]);
+int ctl_flights(int argc, char *argv[]);
+int ctl_origins(int argc, char *argv[]);
+int ctl_whois(int argc, char *argv[]);
+int ctl_purge(int argc, char *argv[]);
+int ctl_log_level(int argc, char *argv[]);
+int ctl_trace_start(int argc, char *argv[]);
+int ctl_trace_stop(int argc, char *argv[]);
+int ctl_events(int argc, char *argv[]);
+int ctl_metrics(int argc, char *argv[]);
+int ctl_top(int argc, char *argv[]);
 
 /* Mounted images. */
 int ctl_mount(int argc, char *argv[]);

@@ -14,6 +14,19 @@ static const struct ctl_command commands[] = {
 	{ "umount", "[OPTION]... DIR...", "undo that", ctl_umount },
 	{ "mounts", "[--json]", "list the images that are mounted", ctl_mounts },
 	{ "als", "COMMAND ...", "let podman find the layers of images", ctl_als },
+#ifdef HAVE_DAEMON_COMMANDS
+	{ "status", "[OPTION]...", "say what the daemon is and has done", ctl_status },
+	{ "objects", "[OPTION]... [OBJECT]", "list what is open", ctl_objects },
+	{ "flights", "[OPTION]...", "list what is being fetched", ctl_flights },
+	{ "origins", "[OPTION]...", "say where bytes come from, and how that goes", ctl_origins },
+	{ "top", "[OPTION]...", "say over and over what the daemon does", ctl_top },
+	{ "events", "[OPTION]...", "say what happens, as it happens", ctl_events },
+	{ "metrics", "[OPTION]...", "print metrics for Prometheus", ctl_metrics },
+	{ "whois", "[OPTION]... WHAT", "say which objects are meant by something", ctl_whois },
+	{ "purge", "[OPTION]... VOLUME[/COOKIE]", "forget what keys mean", ctl_purge },
+	{ "log-level", "[OPTION]... [LEVEL]", "say how much is logged, or change it",
+	  ctl_log_level },
+#endif
 	{ NULL },
 };
 

@@ -18,6 +18,10 @@ static const struct ctl_command commands[] = {
 	  ctl_trace_anonymise },
 	{ "replay", "[OPTION]... FILE", "give the recorded requests to the engine once more",
 	  ctl_trace_replay },
+#ifdef HAVE_DAEMON_COMMANDS
+	{ "start", "[OPTION]... [FILE]", "have the daemon record", ctl_trace_start },
+	{ "stop", "[OPTION]...", "end that", ctl_trace_stop },
+#endif
 	{ NULL },
 };
 

@@ -45,6 +45,7 @@ daemon/replay/*		daemon/replay/* daemon/config*.h daemon/engine/*.h daemon/front
 daemon/ctl/mount-command.*	daemon/ctl/* daemon/config.h daemon/images/images.h
 daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
+daemon/ctl/daemon*	daemon/ctl/* daemon/config.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
 daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h
@@ -76,7 +77,7 @@ sqlite3.h	daemon/database.h
 libmount/*	daemon/ctl/mount-utab.c
 microhttpd.h	daemon/control/server*
 archive*	daemon/ctl/build-unpack.c
-curl/*		fetchers/http* fetchers/s3*
+curl/*		fetchers/http* fetchers/s3* daemon/ctl/daemon.c
 openssl/*	fetchers/oci-digest.c daemon/util/sha256.c
 '
 

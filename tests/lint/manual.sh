@@ -130,6 +130,16 @@ done <<-PAGES
 	cachefillctl-mount.1 mount
 	cachefillctl-mount.1 umount
 	cachefillctl-mount.1 mounts
+	cachefillctl-daemon.1 status
+	cachefillctl-daemon.1 objects
+	cachefillctl-daemon.1 flights
+	cachefillctl-daemon.1 origins
+	cachefillctl-daemon.1 top
+	cachefillctl-daemon.1 events
+	cachefillctl-daemon.1 metrics
+	cachefillctl-daemon.1 whois
+	cachefillctl-daemon.1 purge
+	cachefillctl-daemon.1 log-level
 PAGES
 
 # ---- keys

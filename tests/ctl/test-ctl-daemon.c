@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The commands that ask a daemon, against the engine and its real control socket in another
+ * process; below it is the emulated kernel.
+ */
+#include <check.h>
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "daemon/control/control.h"
+#include "daemon/util/log.h"
+#include "tests/ctl/ctl.h"
+#include "tests/lib/run-suite.h"
+#undef MS /* it is the same one */
+#include "tests/lib/rig.h"
+
+static pid_t daemon_pid;
+
+/* ---- the daemon ---------------------------------------------------------------------------- */
+
+static struct control_trace trace;
+
+static int trace_start(void *arg, const char *path, char *error)
+{
+	if (trace.recording)
+		return -EALREADY;
+	trace.recording = true;
+	trace.path = strdup(path ? path : "/configured");
+	return 0;
+}
+
+static void trace_stop(void *arg)
+{
+	trace.recording = false;
+}
+
+static void trace_look(void *arg, struct control_trace *ret)
+{
+	*ret = trace;
+}
+
+static const struct control_ops ops = { trace_start, trace_stop, trace_look };
+
+/* One object is open, and a read of it has failed; one is not there. */
+static void make_something(void)
+{
+	struct fake_origin *origin = rig_serve("blob", 4 * MIB);
+	struct emu_mount *mount = rig_mount(origin);
+
+	ck_assert_int_eq(rig_read(mount, 0, 64 * KIB), 0);
+	origin->fail_always = true;
+	origin->read_error = -EIO;
+	ck_assert_int_ne(rig_read(mount, 2 * MIB, 4 * KIB), 0);
+}
+
+static _Noreturn void serve(int ready)
+{
+	struct control_config config = { .cache_dir = "/cache",
+					 .state_dir = "/state",
+					 .ops = &ops };
+	struct control *control;
+	char error[CONTROL_ERROR_MAX];
+
+	rig_setup();
+	rig.backend = LOOP_POLL;
+	rig_begin();
+	config.loop = rig.loop;
+	config.engine = rig.engine;
+	ck_assert_int_eq(control_new(&control, &config), 0);
+	make_something();
+	ck_assert_int_eq(control_listen(control, "sock", "root", error), 0);
+	close(ready); /* all is there */
+	loop_run(rig.loop);
+	_exit(0);
+}
+
+static void enter(void)
+{
+	int fds[2];
+	char byte;
+
+	ctl_enter();
+	ck_assert_int_eq(pipe(fds), 0);
+	fflush(stdout);
+	daemon_pid = fork();
+	ck_assert_int_ge(daemon_pid, 0);
+	if (daemon_pid == 0) {
+		close(fds[0]);
+		serve(fds[1]);
+	}
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 0);
+	close(fds[0]);
+}
+
+static void end_daemon(void)
+{
+	if (daemon_pid <= 0)
+		return;
+	kill(daemon_pid, SIGKILL);
+	waitpid(daemon_pid, NULL, 0);
+	daemon_pid = 0;
+}
+
+static void leave(void)
+{
+	end_daemon();
+	ctl_leave();
+}
+
+#define ASK(...) RUN(__VA_ARGS__, "--socket", "sock")
+
+static const struct ctl_result *good(const struct ctl_result *r)
+{
+	ctl_assert_ok(r);
+	return r;
+}
+
+static void says(const struct ctl_result *r, const char *text)
+{
+	ck_assert_msg(strstr(r->out, text) != NULL, "no '%s' in:\n%s", text, r->out);
+}
+
+static void fails(const struct ctl_result *r, int status, const char *text)
+{
+	ck_assert_msg(r->status == status, "%d: %s", r->status, r->err);
+	ck_assert_msg(strstr(r->err, text) != NULL, "no '%s' in:\n%s", text, r->err);
+	ck_assert_str_eq(r->out, "");
+}
+
+static json_t *json_of(const struct ctl_result *r)
+{
+	json_t *value = json_loads(good(r)->out, 0, NULL);
+
+	ck_assert_msg(value != NULL, "no JSON: %s", r->out);
+	return value;
+}
+
+/* For people: on 80 columns. */
+static void is_narrow(const struct ctl_result *r)
+{
+	for (const char *line = r->out; *line; line = strchr(line, '\n') + 1)
+		ck_assert_msg(strcspn(line, "\n") <= 80, "%s", line);
+}
+
+/* ---- looking ------------------------------------------------------------------------------- */
+
+START_TEST(status_is_told)
+{
+	const struct ctl_result *r = good(ASK("status"));
+	json_t *status, *counters;
+
+	says(r, "cache      /cache\n");
+	says(r, "opens      1;");
+	says(r, " failed; ");
+	is_narrow(r);
+	status = json_of(ASK("status", "--json"));
+	counters = json_object_get(status, "counters");
+	ck_assert_int_ge(json_integer_value(json_object_get(counters, "reads_failed")), 1);
+	json_decref(status);
+}
+END_TEST
+
+START_TEST(objects_are_listed_and_shown)
+{
+	const struct ctl_result *r = good(ASK("objects"));
+
+	says(r, "! erofs,v/blob\n");
+	is_narrow(r);
+	r = good(ASK("objects", "1"));
+	says(r, "size       4 MiB, ");
+	says(r, "cannot fill");
+	says(good(ASK("objects", "erofs,v/blob")), "cookie     blob\n");
+	json_decref(json_of(ASK("objects", "--json")));
+	json_decref(json_of(ASK("objects", "--json", "1")));
+	fails(ASK("objects", "7"), 1, "no such object is open");
+	fails(ASK("objects", "blob"), 2, "neither a number nor");
+}
+END_TEST
+
+START_TEST(origins_and_flights_are_listed)
+{
+	const struct ctl_result *r = good(ASK("origins"));
+
+	says(r, "fetches");
+	says(r, "looks     1, 0 failed");
+	is_narrow(r);
+	r = good(ASK("flights"));
+	says(r, "STATE");
+	is_narrow(r);
+	json_decref(json_of(ASK("origins", "--json")));
+	json_decref(json_of(ASK("flights", "--json")));
+}
+END_TEST
+
+START_TEST(names_are_found)
+{
+	says(good(ASK("whois", "blob")), "erofs,v/blob\n");
+	fails(ASK("whois", "nobody"), 1, "nothing that is open or remembered");
+	json_decref(json_of(ASK("whois", "--json", "blob")));
+	fails(ASK("whois"), 2, "one thing");
+}
+END_TEST
+
+START_TEST(metrics_are_printed)
+{
+	json_t *samples;
+
+	says(good(ASK("metrics")), "cachefilld_requests_total{op=\"open\",result=\"ok\"} 1\n");
+	samples = json_of(ASK("metrics", "--json"));
+	ck_assert(json_real_value(json_object_get(samples, "cachefilld_objects")) == 1);
+	json_decref(samples);
+}
+END_TEST
+
+START_TEST(top_prints_lines_where_there_is_no_terminal)
+{
+	const struct ctl_result *r = good(ASK("top", "--interval", "10ms", "--count", "3"));
+
+	ck_assert_uint_eq(ctl_lines(r->out), 4);
+	is_narrow(r);
+	ck_assert_uint_eq(
+		ctl_lines(good(ASK("top", "--json", "--interval", "10ms", "--count", "2"))->out),
+		2);
+	fails(ASK("top", "--interval", "soon"), 2, "--interval needs");
+}
+END_TEST
+
+START_TEST(top_draws_on_a_terminal)
+{
+	static const char *const words[] = { "top", "--interval", "10ms", "--count",
+					     "2",   "--socket",	  "sock", NULL };
+
+	unsetenv("NO_COLOR");
+	ck_assert_int_eq(ctl_run_terminal(words)->status, 0);
+}
+END_TEST
+
+/* ---- changing ------------------------------------------------------------------------------ */
+
+START_TEST(names_are_forgotten)
+{
+	says(good(ASK("purge", "erofs,v/blob")), "1 forgotten\n");
+	says(good(ASK("purge", "erofs,v")), "0 forgotten\n");
+	json_decref(json_of(ASK("purge", "--json", "erofs,v")));
+	fails(ASK("purge"), 2, "one key");
+}
+END_TEST
+
+START_TEST(the_log_level_is_changed)
+{
+	says(good(ASK("log-level", "debug")), "debug\n");
+	says(good(ASK("log-level")), "debug\n");
+	fails(ASK("log-level", "loud"), 1, "no such log level. It is one of error");
+}
+END_TEST
+
+START_TEST(a_recording_is_begun_and_ended)
+{
+	char want[600], here[512];
+
+	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+	snprintf(want, sizeof(want), "recording into %s/t\n", here);
+	says(good(ASK("trace", "start", "t")), want);
+	fails(ASK("trace", "start"), 1, "under way. Stop it first");
+	says(good(ASK("trace", "stop")), "recorded into ");
+	fails(ASK("trace", "stop"), 1, "nothing is recorded");
+	says(good(ASK("trace", "start")), "recording into /configured\n");
+}
+END_TEST
+
+/* ---- no daemon ----------------------------------------------------------------------------- */
+
+START_TEST(a_daemon_that_is_not_there_is_no_riddle)
+{
+	fails(RUN("status", "--socket", "nowhere"), 3, "cachefilld does not run");
+	end_daemon();
+	fails(ASK("status"), 3, "nobody listens there");
+	fails(ASK("events"), 3, "nobody listens there");
+	fails(RUN("status", "--socket", "/tmp"), 3, "/tmp: ");
+	file_write("file", "", 0);
+	fails(RUN("status", "--socket", "file"), 3, "nobody listens there");
+}
+END_TEST
+
+/* Something else listens there. */
+START_TEST(what_is_no_daemon_is_no_riddle)
+{
+	struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "other" };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	ck_assert_int_eq(listen(fd, 8), 0);
+	pid = fork();
+	if (pid == 0) {
+		for (;;) {
+			int client = accept(fd, NULL, NULL);
+			char buf[4096];
+
+			if (read(client, buf, sizeof(buf)) > 0)
+				(void)!write(client, "220 hello\r\n", 11);
+			close(client);
+		}
+	}
+	fails(RUN("status", "--socket", "other"), 1, "does not answer");
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	close(fd);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("commands that ask a daemon");
+	TCase *look = tcase_create("looking"), *change = tcase_create("changing");
+
+	tcase_add_checked_fixture(look, enter, leave);
+	tcase_set_timeout(look, 60);
+	tcase_add_test(look, status_is_told);
+	tcase_add_test(look, objects_are_listed_and_shown);
+	tcase_add_test(look, origins_and_flights_are_listed);
+	tcase_add_test(look, names_are_found);
+	tcase_add_test(look, metrics_are_printed);
+	tcase_add_test(look, top_prints_lines_where_there_is_no_terminal);
+	tcase_add_test(look, top_draws_on_a_terminal);
+	tcase_add_test(look, a_daemon_that_is_not_there_is_no_riddle);
+	tcase_add_test(look, what_is_no_daemon_is_no_riddle);
+	suite_add_tcase(suite, look);
+	tcase_add_checked_fixture(change, enter, leave);
+	tcase_set_timeout(change, 60);
+	tcase_add_test(change, names_are_forgotten);
+	tcase_add_test(change, the_log_level_is_changed);
+	tcase_add_test(change, a_recording_is_begun_and_ended);
+	suite_add_tcase(suite, change);
+	return run_suite(suite);
+}

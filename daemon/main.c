@@ -261,8 +261,8 @@ static void daemon_exec(void *arg)
 	d->replacing = false;
 	if (d->stop_wanted)
 		daemon_stop(d);
-	else if (d->resume_recording)
-		daemon_record(d);
+	else if (d->resume_recording && d->config->trace)
+		daemon_record_configured(d);
 }
 
 static void daemon_replace(struct daemon *d)

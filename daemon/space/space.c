@@ -159,7 +159,7 @@ static bool room_wanted(struct engine_room *room)
 }
 
 static void space_stored(struct engine_observer *observer, struct object *object,
-			 const struct engine_work *work)
+			 const struct engine_work *work, enum engine_class class)
 {
 	struct space *s = container_of(observer, struct space, observer);
 	uint64_t limit = s->config.limits.size;

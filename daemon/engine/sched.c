@@ -102,6 +102,14 @@ static void sched_run(struct loop_deferred *run)
 	s->ran(s);
 }
 
+/* What the places are that no source has yet: objects are there whose origin nobody knows. */
+static const struct engine_source_config nowhere = {
+	.name = "none",
+	.open_deadline = NSEC_PER_SEC,
+	.read_deadline = NSEC_PER_SEC,
+	.max_requests = 1,
+};
+
 void sched_add_source(struct sched *s, const struct engine_source_config *config)
 {
 	struct source *source = &s->sources[s->n_sources++];
@@ -128,6 +136,8 @@ int sched_init(struct sched *s, const struct engine_config *config)
 	if (!s->sources)
 		return -ENOMEM;
 	TAILQ_INIT(&s->parked);
+	for (size_t i = 0; i <= config->n_sources + config->n_spare; i++)
+		s->sources[i].config = &nowhere;
 	for (size_t i = 0; i < config->n_sources; i++)
 		sched_add_source(s, &config->sources[i]);
 	return bufpool_new(&s->pool, config->buffers);

@@ -17,7 +17,7 @@ build="meson ninja-build pkg-config gcc libc6-dev liburing-dev libcurl4-openssl-
 
 # The other compiler with its sanitizers, valgrind, the manual checker, certificates, a registry.
 test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl time
-	docker-registry prometheus apache2-utils python3-botocore erofs-utils"
+	docker-registry apache2-utils python3-botocore erofs-utils fsverity"
 
 # The User-Mode Linux guest: its kernels, its images, its web server, and what runs containers (the
 # last three: 13 MB to download, 56 MB installed).

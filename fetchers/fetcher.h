@@ -54,6 +54,7 @@ struct fetch_identity {
  *   -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET    the network's word
  *   -EAGAIN        the origin itself is busy, or out of order for now
  *   -EPROTO        the answer contradicts itself or the request; none of its bytes are used
+ *   -EBADMSG       what came is not what the digest of the locator is of; none of it is used
  *   -EOPNOTSUPP    the origin cannot serve ranges
  *   -EIO           anything else
  *   -ECANCELED     cancel() came first
@@ -95,6 +96,11 @@ struct fetch_look {
  * undefined.
  */
 struct fetch_read {
+	/*
+	 * A hint: these bytes have come before, and were wrong although nobody below could see it.
+	 * Who knows several places for them asks another one first than that which had answered.
+	 */
+	bool elsewhere;
 	uint64_t off;
 	size_t len;
 	void *buf;

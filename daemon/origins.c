@@ -13,6 +13,7 @@
 #include "fetchers/gunzip.h"
 #include "fetchers/retry.h"
 #include "fetchers/tarmap.h"
+#include "fetchers/verify.h"
 
 #define DEPTH_MAX 3 /* decorators in front of each other */
 
@@ -26,6 +27,9 @@ static const struct decorator decorators[] = {
 #ifdef HAVE_TARMAP
 	{ "tarmap:", tarmap_new },
 	{ "gunzip:", gunzip_new },
+#endif
+#ifdef HAVE_VERIFY
+	{ LOCATOR_VERIFIED ":", verify_new },
 #endif
 	{ NULL },
 };
@@ -342,6 +346,16 @@ static const struct decorator *find_decorator(const char *locator)
 	return NULL;
 }
 
+/* What is behind a decorator. */
+static int split(const char *locator, const char **ret_inner)
+{
+	_cleanup_free_ char *first = NULL, *second = NULL;
+
+	return locator_is_verified(locator)
+		       ? locator_split_verified(locator, &first, &second, ret_inner)
+		       : locator_split_indexed(locator, &first, ret_inner);
+}
+
 /* What a decorated locator is of, and by which decorators: the first is in front of all. */
 static int undecorate(const char **locator, const struct decorator *ret[DEPTH_MAX], size_t *ret_n,
 		      char *error)
@@ -351,13 +365,12 @@ static int undecorate(const char **locator, const struct decorator *ret[DEPTH_MA
 	size_t n = 0;
 
 	while ((decorator = find_decorator(at))) {
-		_cleanup_free_ char *path = NULL;
-		int err = n < DEPTH_MAX ? locator_split_indexed(at, &path, &at) : -EINVAL;
+		int err = n < DEPTH_MAX ? split(at, &at) : -EINVAL;
 
 		if (err == -ENOMEM)
 			return no_memory(error);
 		if (err < 0)
-			return refuse(*locator, "not a locator: SCHEME:PATH;LOCATOR", error);
+			return refuse(*locator, "not a locator: SCHEME:ARGUMENT;LOCATOR", error);
 		ret[n++] = decorator;
 	}
 	*locator = at;

@@ -4,7 +4,8 @@
  * the objects of images have locators of their own.
  *
  *   1. "tarmap:PATH;LOCATOR" is the device of a tar layer: who fetches LOCATOR, and a tarmap
- *      fetcher in front of that; such decorators may stand in front of each other
+ *      fetcher in front of that; so is "gunzip:", and "fs-verity:" for what is verified. Such
+ *      decorators may stand in front of each other
  *   2. the source of the configuration whose fixed part, which is its template up to the first key,
  *      is the longest beginning of the locator
  *   3. an implicit source for scheme and host (or bucket, or all files), with the defaults of the

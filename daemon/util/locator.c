@@ -90,18 +90,13 @@ int locator_split_indexed(const char *locator, char **ret_path, const char **ret
 	return 0;
 }
 
-char *locator_join_indexed(const char *scheme, const char *path, const char *inner)
+/* Percent-encodes what is not plain. Returns the end. */
+static char *encode(char *to, const char *from, const char *plain)
 {
-	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-				    "0123456789/._-";
 	static const char digits[] = "0123456789ABCDEF";
-	char *whole = malloc(strlen(scheme) + 1 + 3 * strlen(path) + 1 + strlen(inner) + 1), *to;
 
-	if (!whole)
-		return NULL;
-	to = stpcpy(stpcpy(whole, scheme), ":");
-	for (; *path; path++) {
-		unsigned char c = (unsigned char)*path;
+	for (; *from; from++) {
+		unsigned char c = (unsigned char)*from;
 
 		if (strchr(plain, c)) {
 			*to++ = (char)c;
@@ -111,7 +106,81 @@ char *locator_join_indexed(const char *scheme, const char *path, const char *inn
 		*to++ = digits[c >> 4];
 		*to++ = digits[c & 15];
 	}
-	*to++ = ';';
-	strcpy(to, inner);
+	*to = '\0';
+	return to;
+}
+
+#define PLAIN "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-"
+
+char *locator_join_indexed(const char *scheme, const char *path, const char *inner)
+{
+	char *whole = malloc(strlen(scheme) + 1 + 3 * strlen(path) + 1 + strlen(inner) + 1), *to;
+
+	if (!whole)
+		return NULL;
+	to = encode(stpcpy(stpcpy(whole, scheme), ":"), path, PLAIN "/");
+	strcpy(stpcpy(to, ";"), inner);
+	return whole;
+}
+
+/* ---- verified objects --------------------------------------------------------------------- */
+
+#define BESIDE ".verity"
+
+/* What is behind a "?" belongs to the name of what a registry has, and to nobody's elsewhere. */
+static char *tree_beside(const char *inner)
+{
+	size_t n = strncmp(inner, "oci:", 4) == 0 ? strlen(inner) : strcspn(inner, "?#");
+	char *tree = malloc(strlen(inner) + sizeof(BESIDE)), *to;
+
+	if (!tree)
+		return NULL;
+	to = mempcpy(tree, inner, n);
+	strcpy(stpcpy(to, BESIDE), inner + n);
+	return tree;
+}
+
+bool locator_is_verified(const char *locator)
+{
+	return strncmp(locator, LOCATOR_VERIFIED ":", sizeof(LOCATOR_VERIFIED)) == 0;
+}
+
+int locator_split_verified(const char *locator, char **ret_digest, char **ret_tree,
+			   const char **ret_inner)
+{
+	_cleanup_free_ char *digest = NULL, *tree = NULL;
+	const char *text = locator + sizeof(LOCATOR_VERIFIED);
+	size_t len, digest_len;
+
+	if (!locator_is_verified(locator))
+		return -EINVAL;
+	len = strcspn(text, ";");
+	digest_len = strcspn(text, ",;");
+	if (text[len] != ';' || text[len + 1] == '\0')
+		return -EINVAL;
+	digest = strndup(text, digest_len);
+	tree = digest_len < len ? strndup(text + digest_len + 1, len - digest_len - 1)
+				: tree_beside(text + len + 1);
+	if (!digest || !tree)
+		return -ENOMEM;
+	if (!decode(digest) || (digest_len < len && (!decode(tree) || *tree == '\0')))
+		return -EINVAL;
+	*ret_digest = steal(&digest);
+	*ret_tree = steal(&tree);
+	*ret_inner = text + len + 1;
+	return 0;
+}
+
+char *locator_join_verified(const char *digest, const char *tree, const char *inner)
+{
+	size_t n = sizeof(LOCATOR_VERIFIED) + strlen(digest) + 3 * (tree ? strlen(tree) : 0) + 3;
+	char *whole = malloc(n + strlen(inner)), *to;
+
+	if (!whole)
+		return NULL;
+	to = stpcpy(stpcpy(whole, LOCATOR_VERIFIED ":"), digest);
+	if (tree)
+		to = encode(stpcpy(to, ","), tree, PLAIN);
+	strcpy(stpcpy(to, ";"), inner);
 	return whole;
 }

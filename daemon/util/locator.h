@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -21,3 +22,19 @@ int locator_split_indexed(const char *locator, char **ret_path, const char **ret
 
 /* The other way; owned by the caller, NULL: no memory. */
 char *locator_join_indexed(const char *scheme, const char *path, const char *inner);
+
+/*
+ * "fs-verity:sha256:DIGEST;LOCATOR": bytes that are checked against a digest. Their hash tree is at
+ * a locator of its own, which stands percent-encoded behind the digest, "DIGEST,TREE;", or beside
+ * them: ".verity" is added to their path (to the whole locator of a registry).
+ */
+#define LOCATOR_VERIFIED "fs-verity"
+bool locator_is_verified(const char *locator);
+
+/* *ret_digest ("sha256:...", not checked) and *ret_tree are the caller's, *ret_inner points into
+ * locator. -EINVAL, -ENOMEM. */
+int locator_split_verified(const char *locator, char **ret_digest, char **ret_tree,
+			   const char **ret_inner);
+
+/* The other way; tree NULL: beside it. Owned by the caller, NULL: no memory. */
+char *locator_join_verified(const char *digest, const char *tree, const char *inner);

@@ -103,6 +103,12 @@ static void fake_fill(const struct emu_origin *bytes, void *buf, uint64_t off, s
 		to[i] = fake_byte(bytes, off + i);
 }
 
+/* A test may have bytes of its own. */
+static void fill(const struct emu_origin *bytes, void *buf, uint64_t off, size_t len)
+{
+	bytes->fill(bytes, buf, off, len);
+}
+
 static void fake_arm(struct fake *fake, struct loop_timer *timer, uint64_t ns)
 {
 	ck_assert_int_eq(loop_timer_set(fake->loop, timer, loop_now(fake->loop) + ns), 0);
@@ -154,7 +160,8 @@ static void fake_look_fire(struct loop_timer *timer)
 		 origin->validator);
 	look->head_filled = (size_t)min_u64(look->head_len, origin->bytes.size);
 	if (look->head)
-		fake_fill(&origin->bytes, look->head, 0, look->head_filled);
+		fill(look->elsewhere && origin->elsewhere ? origin->elsewhere : &origin->bytes,
+		     look->head, 0, look->head_filled);
 	fake_look_end(l, 0);
 }
 
@@ -238,7 +245,8 @@ static void fake_read_fire(struct loop_timer *timer)
 	}
 	if (origin->step)
 		stop = min_u64(stop, at + origin->step);
-	fake_fill(&origin->bytes, (uint8_t *)read->buf + r->filled, at, (size_t)(stop - at));
+	fill(read->elsewhere && origin->elsewhere ? origin->elsewhere : &origin->bytes,
+	     (uint8_t *)read->buf + r->filled, at, (size_t)(stop - at));
 	r->filled += (size_t)(stop - at);
 	if (stop == end) {
 		fake_read_end(r, 0);
@@ -254,11 +262,12 @@ static void fake_read_fire(struct loop_timer *timer)
 		fake_arm(r->fake, timer, origin->step_time);
 }
 
-static void fake_note(struct fake_origin *origin, uint64_t off, uint64_t len)
+static void fake_note(struct fake_origin *origin, uint64_t off, uint64_t len, bool elsewhere)
 {
 	uint64_t block = off / CACHE_BLOCK, end = (off + len + CACHE_BLOCK - 1) / CACHE_BLOCK;
 
 	origin->reads++;
+	origin->reads_elsewhere += elsewhere;
 	origin->bytes_asked += len;
 	for (; origin->asked && block < end; block++) {
 		if (origin->asked[block / 8] & 1u << block % 8)
@@ -278,7 +287,7 @@ static void fake_read(struct fetch_object *object, struct fetch_read *read)
 	ck_assert_uint_le(read->off, o->identity.size);
 	ck_assert_uint_le(read->len, o->identity.size - read->off);
 	if (o->identity.size == o->origin->bytes.size)
-		fake_note(o->origin, read->off, read->len);
+		fake_note(o->origin, read->off, read->len, read->elsewhere);
 	r->fake = fake;
 	r->object = o;
 	r->read = read;

@@ -32,8 +32,9 @@ struct fake_origin {
 	uint64_t retry_after; /* ns: what an error says of it */
 	bool stall_always;    /* each read does not begin */
 	bool fail_always;     /* each read fails at its beginning, with read_error */
+	const struct emu_origin *elsewhere; /* who fills what is asked for again; NULL: this */
 
-	unsigned int looks, reads;
+	unsigned int looks, reads, reads_elsewhere;
 	uint64_t bytes_asked;
 	uint64_t blocks_asked_twice; /* 4 KiB blocks that were asked for again */
 	uint64_t attached;

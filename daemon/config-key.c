@@ -9,6 +9,7 @@
 #include "daemon/config-source.h"
 #include "daemon/config-value.h"
 #include "daemon/util/checked.h"
+#include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
 enum kind {
@@ -17,6 +18,7 @@ enum kind {
 	KIND_SOCKET,	  /* absolute, or none */
 	KIND_DOMAIN,	  /* a part of mount options, and of a key */
 	KIND_TEMPLATE,	  /* resolve_check_template() */
+	KIND_DIGEST,	  /* the same, of a digest to verify by */
 	KIND_ALTERNATIVE, /* one more template */
 	KIND_SIZE,
 	KIND_TIME,
@@ -105,6 +107,7 @@ enum {
 	SOURCE_RULE,
 	SOURCE_ALTERNATIVE,
 	SOURCE_TRUST_ALTERNATIVES,
+	SOURCE_VERIFY,
 	N_SOURCE_KEYS,
 };
 
@@ -139,6 +142,9 @@ static const struct key source_keys[] = {
 				 "a template" },
 	[SOURCE_TRUST_ALTERNATIVES] = { "trust-alternatives", KIND_BOOL, SOURCE(trust_alternatives),
 					0, 1, "yes or no" },
+	[SOURCE_VERIFY] = { "verify", KIND_DIGEST, SOURCE(verify), 0, 1024,
+			    "fs-verity:sha256:DIGEST, where DIGEST is 64 digits of lower case or "
+			    "{cookie}" },
 };
 
 /* ---- values ------------------------------------------------------------------------------ */
@@ -224,6 +230,19 @@ static bool is_domain(const char *value)
 	return true;
 }
 
+/* Its digits, where no key makes them, can be counted now. */
+static bool is_digest(const char *value)
+{
+	const char *digest = value + sizeof(LOCATOR_VERIFIED);
+
+	if (!locator_is_verified(value) || strpbrk(value, ",;"))
+		return false;
+	if (strchr(value, '{'))
+		return true;
+	return strncmp(digest, "sha256:", 7) == 0 && strlen(digest) == 7 + 64 &&
+	       strspn(digest + 7, "0123456789abcdef") == 64;
+}
+
 static bool text_fits(const struct key *key, const char *value)
 {
 	if (*value == '\0' || strlen(value) > key->max)
@@ -232,6 +251,8 @@ static bool text_fits(const struct key *key, const char *value)
 		return is_domain(value);
 	if (key->kind == KIND_SOCKET)
 		return *value == '/' || strcmp(value, "none") == 0;
+	if (key->kind == KIND_DIGEST)
+		return is_digest(value);
 	return key->kind != KIND_PATH || *value == '/';
 }
 

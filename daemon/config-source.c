@@ -114,6 +114,8 @@ void config_source_clear(struct config_source *source)
 	free((char *)source->rule.volume);
 	free((char *)source->rule.cookie);
 	free((char *)source->rule.locator);
+	free(source->verify);
+	free(source->verified);
 	free(source->name);
 	free(source->where);
 }

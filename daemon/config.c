@@ -119,6 +119,26 @@ int config_add_source(struct config *config, const char *spec, char *error)
 
 /* ---- the whole --------------------------------------------------------------------------- */
 
+/* Keys become locators of what is verified; images have such locators by themselves. */
+static int finish_verify(struct config_source *source, char *error)
+{
+#ifdef HAVE_VERIFY
+	if (source->verify &&
+	    asprintf(&source->verified, "%s;%s", source->verify, source->rule.locator) < 0) {
+		source->verified = NULL;
+		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+		return -ENOMEM;
+	}
+	return 0;
+#else
+	snprintf(error, CONFIG_ERROR_MAX,
+		 "%s: source '%s': nothing can be verified: it was built "
+		 "without libcrypto",
+		 source->where, source->name);
+	return source->verify ? -EINVAL : 0;
+#endif
+}
+
 /* From its first key on; a template without keys ends there. */
 static const char *tail_of(const char *template)
 {
@@ -181,7 +201,7 @@ static int finish_source(const struct config *config, struct config_source *sour
 	r = check_fetcher(source, source->rule.locator, source->params, error);
 	for (size_t i = 0; r == 0 && i < source->n_alternatives; i++)
 		r = check_alternative(config, source, source->alternatives[i], error);
-	return r;
+	return r < 0 ? r : finish_verify(source, error);
 }
 
 int config_finish(struct config *config, char *error)

@@ -33,6 +33,8 @@ struct config_source {
 	char **alternatives;	  /* templates, in their order; or NULL */
 	size_t n_alternatives;
 	bool trust_alternatives;      /* also with what is not named by its content */
+	char *verify;		      /* template of a digest, "fs-verity:sha256:...", or NULL */
+	char *verified;		      /* with it: what keys become, in front of the template */
 	struct fetcher_param *params; /* what the fetcher understands; ends with a NULL key */
 	uint32_t open_deadline_ms;    /* a request is answered by then, at the latest */
 	uint32_t read_deadline_ms;

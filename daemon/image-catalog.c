@@ -41,6 +41,8 @@ struct engine_source_config image_catalog_source(const struct origin *origin)
 
 	if (!c->for_keys)
 		source.rule.locator = NULL;
+	else if (c->verified)
+		source.rule.locator = c->verified;
 	return source;
 }
 

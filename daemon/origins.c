@@ -422,9 +422,16 @@ size_t origins_configured(const struct origins *o)
 int origins_get(struct origins *o, size_t number, struct origin *ret, char *error)
 {
 	struct place *place = &o->places[number];
+	const char *verified = place->source->verified;
+	struct fetcher *fetcher;
 	int err = make_fetcher(o, place, error);
 
+	if (err < 0)
+		return err;
+	fetcher = place->fetcher;
+	if (verified)
+		err = put_front(o, place, find_decorator(verified), &fetcher, error);
 	if (err == 0)
-		answer(o, place, place->fetcher, ret);
+		answer(o, place, fetcher, ret);
 	return err;
 }

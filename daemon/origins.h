@@ -36,7 +36,7 @@ enum {
 struct origin {
 	uint32_t number;		    /* first those of the configuration, in their order */
 	const struct config_source *source; /* name, template, limits */
-	struct fetcher *fetcher;	    /* for this locator; of origins_get(): for others */
+	struct fetcher *fetcher; /* for this locator; of origins_get(): for what keys become */
 };
 
 /* The configuration is finished, and borrowed. No fetcher is made yet. -ENOMEM. */

@@ -130,7 +130,7 @@ struct verify_look {
 	struct fetch_read head;
 	struct loop_deferred deferred;
 	bool looking, wanting, reading;
-	int err;
+	int err, tree_err;
 };
 
 static void look_end(struct verify_look *l)
@@ -160,7 +160,7 @@ static void look_stop(struct verify_look *l)
 		verify_read_cancel(&l->head);
 }
 
-/* The first error is the one that is told. */
+/* What is told is the first error of the bytes, or else that of their tree. */
 static void look_fail(struct verify_look *l, int err, const char *error)
 {
 	if (l->err < 0)
@@ -205,6 +205,8 @@ static void look_go_on(struct verify_look *l)
 
 	if (l->looking || l->wanting)
 		return;
+	if (l->tree_err < 0)
+		look_fail(l, l->tree_err, l->want.error);
 	d = verify_tree_descriptor(l->object->source.tree);
 	if (l->err == 0 && d->size != l->inner.identity.size) {
 		fetch_error(error, l->object->source.locator,
@@ -238,8 +240,7 @@ static void want_done(struct verify_want *want, int err)
 	struct verify_look *l = container_of(want, struct verify_look, want);
 
 	l->wanting = false;
-	if (err < 0)
-		look_fail(l, err, want->error);
+	l->tree_err = err;
 	look_go_on(l);
 }
 

@@ -105,20 +105,28 @@ static const struct fetcher_ops pair_ops = {
 	.free = pair_free,
 };
 
-static int pair_create(struct fetcher **ret, struct loop *loop, struct fetcher_param *params,
-		       int (*outer_new)(struct fetcher **, struct loop *, struct fetcher *))
+int pair_create(struct fetcher **ret, struct loop *loop, const char *inner,
+		int (*outer_new)(struct fetcher **, struct loop *, struct fetcher *))
 {
+	static const struct fetcher_param none[] = { { NULL, NULL } };
 	struct pair *pair = calloc(1, sizeof(*pair));
-	char template[TEMPORARY_MAX + 32], error[FETCH_ERROR_MAX];
+	char error[FETCH_ERROR_MAX];
 
-	snprintf(template, sizeof(template), "file:%s/{cookie}", file_dir());
-	ck_assert_int_eq(
-		fetcher_class_find("file:")->create(&pair->inner, loop, template, params, error),
-		0);
+	ck_assert_int_eq(fetcher_class_find(inner)->create(&pair->inner, loop, inner, none, error),
+			 0);
 	ck_assert_int_eq(outer_new(&pair->outer, loop, pair->inner), 0);
 	pair->base.ops = &pair_ops;
 	*ret = &pair->base;
 	return 0;
+}
+
+static int indexed_create(struct fetcher **ret, struct loop *loop,
+			  int (*outer_new)(struct fetcher **, struct loop *, struct fetcher *))
+{
+	char template[TEMPORARY_MAX + 32];
+
+	snprintf(template, sizeof(template), "file:%s/{cookie}", file_dir());
+	return pair_create(ret, loop, template, outer_new);
 }
 
 /* ---- files ------------------------------------------------------------------------------ */
@@ -170,7 +178,7 @@ static const char *locator_of(const char *scheme, const char *name)
 static int tarmap_create(struct fetcher **ret, struct loop *loop, const char *template,
 			 const struct fetcher_param *params, char *error)
 {
-	return pair_create(ret, loop, (struct fetcher_param *)params, tarmap_new);
+	return indexed_create(ret, loop, tarmap_new);
 }
 
 const struct fetcher_class tarmap_test_class = {
@@ -232,7 +240,7 @@ const char *tarmap_locator(const char *name)
 static int gunzip_create(struct fetcher **ret, struct loop *loop, const char *template,
 			 const struct fetcher_param *params, char *error)
 {
-	return pair_create(ret, loop, (struct fetcher_param *)params, gunzip_new);
+	return indexed_create(ret, loop, gunzip_new);
 }
 
 const struct fetcher_class gunzip_test_class = {

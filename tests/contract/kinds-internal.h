@@ -26,4 +26,20 @@ extern const struct fetcher_class gunzip_test_class;
 void gunzip_put(const char *name, uint64_t size);
 const char *gunzip_template(void);
 const char *gunzip_locator(const char *name);
+
+/* A decorator, and what it decorates: a fetcher of that template, without parameters. */
+int pair_create(struct fetcher **ret, struct loop *loop, const char *inner,
+		int (*outer_new)(struct fetcher **, struct loop *, struct fetcher *));
+#endif
+
+#ifdef HAVE_LIBFSVERITY
+extern const struct fetcher_class verify_file_class, verify_http_class;
+void verify_start(void);
+void verify_http_start(void);
+void verify_http_stop(void);
+void verify_put(const char *name, uint64_t size);
+void verify_remove(const char *name); /* bytes and tree */
+const char *verify_template(void);
+const char *verify_file_locator(const char *name);
+const char *verify_http_locator(const char *name);
 #endif

@@ -364,6 +364,13 @@ const struct kind kinds[] = {
 	{ "gunzip", file_start, file_stop, gunzip_put, indexed_remove, file_key, gunzip_template,
 	  .decorator = &gunzip_test_class, .locator = gunzip_locator },
 #endif
+#ifdef HAVE_LIBFSVERITY
+	{ "file", verify_start, file_stop, verify_put, verify_remove, file_key, verify_template,
+	  .decorator = &verify_file_class, .locator = verify_file_locator },
+	{ "http", verify_http_start, verify_http_stop, verify_put, verify_remove, file_key,
+	  verify_template, .decorator = &verify_http_class, .decorates = "http:",
+	  .locator = verify_http_locator },
+#endif
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);
 

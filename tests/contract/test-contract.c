@@ -55,6 +55,8 @@ FIXTURE(6)
 FIXTURE(7)
 FIXTURE(8)
 FIXTURE(9)
+FIXTURE(10)
+FIXTURE(11)
 
 static void (*const fixtures[][2])(void) = {
 	{ start_uring_0, start_poll_0 }, { start_uring_1, start_poll_1 },
@@ -62,6 +64,7 @@ static void (*const fixtures[][2])(void) = {
 	{ start_uring_4, start_poll_4 }, { start_uring_5, start_poll_5 },
 	{ start_uring_6, start_poll_6 }, { start_uring_7, start_poll_7 },
 	{ start_uring_8, start_poll_8 }, { start_uring_9, start_poll_9 },
+	{ start_uring_10, start_poll_10 }, { start_uring_11, start_poll_11 },
 };
 
 /* The locator of an object, from the template of its row. Static. */

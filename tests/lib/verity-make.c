@@ -2,65 +2,75 @@
 #include "tests/lib/verity-make.h"
 
 #include <check.h>
-#include <stdio.h>
+#include <libfsverity.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#include "tests/lib/shell.h"
-#include "tests/lib/temporary.h"
+struct making {
+	struct verity_made *made;
+	const uint8_t *from;
+};
 
-bool verity_installed(void)
+static int take_bytes(void *fd, void *buf, size_t n)
 {
-	return system("command -v fsverity > /dev/null") == 0;
+	struct making *m = fd;
+
+	memcpy(buf, m->from, n);
+	m->from += n;
+	return 0;
 }
 
-static void write_file(const char *path, const void *bytes, size_t len)
+static int take_size(void *ctx, uint64_t size)
 {
-	FILE *f = fopen(path, "we");
+	struct making *m = ctx;
 
-	ck_assert_ptr_nonnull(f);
-	ck_assert_uint_eq(fwrite(bytes, 1, len, f), len);
-	ck_assert_int_eq(fclose(f), 0);
+	m->made->len = FSVERITY_DESCRIPTOR + size;
+	m->made->bytes = calloc(1, m->made->len);
+	ck_assert_ptr_nonnull(m->made->bytes);
+	return 0;
 }
 
-/* Appends a file. */
-static void read_file(struct verity_made *made, const char *dir, const char *name)
+static int take_block(void *ctx, const void *block, size_t size, uint64_t off)
 {
-	char path[TEMPORARY_MAX + 16];
-	struct stat st;
-	FILE *f;
+	struct making *m = ctx;
 
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	f = fopen(path, "re");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_int_eq(fstat(fileno(f), &st), 0);
-	made->bytes = realloc(made->bytes, made->len + (size_t)st.st_size + 1);
-	ck_assert_ptr_nonnull(made->bytes);
-	ck_assert_uint_eq(fread(made->bytes + made->len, 1, (size_t)st.st_size, f),
-			  (size_t)st.st_size);
-	made->len += (size_t)st.st_size;
-	fclose(f);
+	ck_assert_uint_le(FSVERITY_DESCRIPTOR + off + size, m->made->len);
+	memcpy(m->made->bytes + FSVERITY_DESCRIPTOR + off, block, size);
+	return 0;
+}
+
+static int take_descriptor(void *ctx, const void *descriptor, size_t size)
+{
+	struct making *m = ctx;
+
+	ck_assert_uint_eq(size, FSVERITY_DESCRIPTOR);
+	memcpy(m->made->bytes, descriptor, size);
+	return 0;
 }
 
 void verity_make(struct verity_made *ret, const void *bytes, size_t len, const char *salt)
 {
-	char dir[TEMPORARY_MAX], path[TEMPORARY_MAX + 16];
+	struct making making = { .made = ret, .from = bytes };
+	struct libfsverity_metadata_callbacks callbacks = {
+		.ctx = &making,
+		.merkle_tree_size = take_size,
+		.merkle_tree_block = take_block,
+		.descriptor = take_descriptor,
+	};
+	struct libfsverity_merkle_tree_params params = {
+		.version = 1,
+		.file_size = len,
+		.salt_size = (uint32_t)strlen(salt),
+		.salt = *salt ? (const uint8_t *)salt : NULL,
+		.metadata_callbacks = &callbacks,
+	};
+	struct libfsverity_digest *digest;
 
 	*ret = (struct verity_made){ 0 };
-	temporary_dir(dir, TEMPORARY_ANY);
-	snprintf(path, sizeof(path), "%s/data", dir);
-	write_file(path, bytes, len);
-	sh("cd %s && fsverity digest --compact %s%s --out-merkle-tree=tree "
-	   "--out-descriptor=descriptor data > digest",
-	   dir, *salt ? "--salt=" : "", salt);
-	read_file(ret, dir, "digest");
-	ck_assert_uint_eq(ret->len, 65); /* and the end of the line */
-	snprintf(ret->digest, sizeof(ret->digest), "sha256:%.64s", (const char *)ret->bytes);
-	ret->len = 0;
-	read_file(ret, dir, "descriptor");
-	read_file(ret, dir, "tree");
-	temporary_remove(dir);
+	ck_assert_int_eq(libfsverity_compute_digest(&making, take_bytes, &params, &digest), 0);
+	ck_assert_uint_eq(digest->digest_size, FSVERITY_HASH);
+	fsverity_digest_print(digest->digest, ret->digest);
+	free(digest);
 }
 
 void verity_made_end(struct verity_made *made)

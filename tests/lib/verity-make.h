@@ -1,16 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hash trees of bytes, made by fsverity(1) of Debian: nothing of it is ours.
+ * Hash trees of bytes, made by libfsverity, on which fsverity(1) of Debian is built: nothing of
+ * them is ours.
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "proto/fsverity.h"
-
-bool verity_installed(void);
 
 /* A descriptor, and the tree behind it. */
 struct verity_made {
@@ -19,6 +17,6 @@ struct verity_made {
 	char digest[FSVERITY_DIGEST_TEXT];
 };
 
-/* salt: hexadecimal, or "" for none. Fails the test where the tool does. */
+/* salt: text of up to 32 bytes, or "" for none. Fails the test where the library does. */
 void verity_make(struct verity_made *ret, const void *bytes, size_t len, const char *salt);
 void verity_made_end(struct verity_made *made);

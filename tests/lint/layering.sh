@@ -19,7 +19,7 @@ daemon/database.*	daemon/database.h
 daemon/state*		daemon/state*.h daemon/database.h
 daemon/images/*		daemon/images/* daemon/database.h
 daemon/origins-name.*	daemon/origins-name.h daemon/engine/resolve.h
-daemon/origins.*	daemon/origins.h daemon/origins-name.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h fetchers/gunzip.h fetchers/retry.h fetchers/alternatives.h fetchers/health.h
+daemon/origins.*	daemon/origins.h daemon/origins-name.h daemon/config.h daemon/loop/loop.h fetchers/fetcher.h fetchers/tarmap.h fetchers/gunzip.h fetchers/retry.h fetchers/alternatives.h fetchers/health.h fetchers/verify.h
 daemon/image-catalog.*	daemon/image-catalog.h daemon/engine/engine.h daemon/images/follow.h daemon/origins.h
 daemon/notify.*		daemon/notify.h
 daemon/handover.*	daemon/handover.h
@@ -67,6 +67,7 @@ fetchers/front*		fetchers/front.h fetchers/fetcher.h
 fetchers/health*	fetchers/health.h fetchers/fetcher.h
 fetchers/alternatives*	fetchers/alternatives*.h fetchers/health.h fetchers/front.h fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/retry*		fetchers/retry.h fetchers/front.h fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/verify*	fetchers/verify* fetchers/fetcher.h fetchers/common.h daemon/loop/* proto/fsverity.h
 fetchers/index*		fetchers/index* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 '

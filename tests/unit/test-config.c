@@ -378,6 +378,29 @@ START_TEST(test_defaults_do_not_depend_on_the_order)
 }
 END_TEST
 
+#ifdef HAVE_VERIFY
+START_TEST(test_digests_stand_in_front_of_templates)
+{
+	static const char text[] =
+		"source a {\nurl https://h/{cookie}\n"
+		"verify fs-verity:{cookie}\n}\n"
+		"source b {\nurl https://h/x\nverify fs-verity:sha256:"
+		"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+		"\n}\nsource c {\nurl https://h/{cookie}\n}\n";
+
+	ck_assert_int_eq(config_parse(config, "F", text, strlen(text), error), 0);
+	ck_assert_int_eq(config_finish(config, error), 0);
+	ck_assert_str_eq(config->sources[0].verified, "fs-verity:{cookie};https://h/{cookie}");
+	ck_assert_str_eq(config->sources[0].rule.locator, "https://h/{cookie}");
+	ck_assert_str_eq(config->sources[1].verified,
+			 "fs-verity:sha256:"
+			 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+			 ";https://h/x");
+	ck_assert_ptr_null(config->sources[2].verified);
+}
+END_TEST
+#endif
+
 #define TEN	"0123456789"
 #define HUNDRED TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 
@@ -444,6 +467,11 @@ START_TEST(test_errors_name_their_line)
 		{ "source a { url https://h/x }\nsource a { url https://h/x }",
 		  "F:2: there is a source 'a' already (F:1)" },
 		{ "source \"\" { url https://h/x }", "F:1: the name of a source" },
+		{ "verify fs-verity:sha256:{cookie}", "F:1: verify belongs into a source" },
+		{ "source a {\nverify sha256:{cookie}\n}", "F:2: verify needs fs-verity:" },
+		{ "source a {\nverify fs-verity:sha256:12\n}", "F:2: verify needs fs-verity:" },
+		{ "source a {\nverify fs-verity:sha256:{cookies}\n}", "F:2: verify: a brace" },
+		{ "source a {\nverify 'fs-verity:sha256:{cookie};x'\n}", "F:2: verify needs fs-" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -629,6 +657,9 @@ int main(void)
 	tcase_add_test(tc, test_a_file_of_cachefilesd);
 	tcase_add_test(tc, test_every_other_key);
 	tcase_add_test(tc, test_defaults_do_not_depend_on_the_order);
+#ifdef HAVE_VERIFY
+	tcase_add_test(tc, test_digests_stand_in_front_of_templates);
+#endif
 	tcase_add_test(tc, test_errors_name_their_line);
 	tcase_add_test(tc, test_the_whole);
 	tcase_add_test(tc, test_window_fits_into_the_buffers);

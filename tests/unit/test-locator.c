@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/util/locator.h"
+#include "daemon/util/cleanup.h"
 
 #include <check.h>
 #include <errno.h>
@@ -44,6 +45,61 @@ START_TEST(test_cut)
 		ck_assert(strcmp(buf, "https://example.com/a/long/path/to/an/image") == 0 ||
 			  strcmp(buf + strlen(buf) - 3, "...") == 0);
 	}
+}
+END_TEST
+
+/* ---- what is verified ---------------------------------------------------------------------- */
+
+#define DIGEST "sha256:00"
+
+static const struct {
+	const char *locator, *tree, *inner;
+} verified[] = {
+	{ "fs-verity:" DIGEST ";https://h/a", "https://h/a.verity", "https://h/a" },
+	{ "fs-verity:" DIGEST ";https://h/a?token=b", "https://h/a.verity?token=b",
+	  "https://h/a?token=b" },
+	{ "fs-verity:sha256%3A00;file:/a;b", "file:/a;b.verity", "file:/a;b" },
+	{ "fs-verity:" DIGEST ";oci://h/a:v1?title=b", "oci://h/a:v1?title=b.verity",
+	  "oci://h/a:v1?title=b" },
+	{ "fs-verity:" DIGEST ",oci%3A%2F%2Fh%2Fa%40sha256%3A01%3Fblob;oci://h/a@sha256:02?blob",
+	  "oci://h/a@sha256:01?blob", "oci://h/a@sha256:02?blob" },
+};
+
+START_TEST(test_verified_objects)
+{
+	_cleanup_free_ char *digest = NULL, *tree = NULL, *whole = NULL;
+	const char *inner;
+
+	ck_assert(locator_is_verified(verified[_i].locator));
+	ck_assert_int_eq(locator_split_verified(verified[_i].locator, &digest, &tree, &inner), 0);
+	ck_assert_str_eq(digest, DIGEST);
+	ck_assert_str_eq(tree, verified[_i].tree);
+	ck_assert_str_eq(inner, verified[_i].inner);
+	whole = locator_join_verified(digest, strchr(verified[_i].locator, ',') ? tree : NULL,
+				      inner);
+	if (!strchr(verified[_i].locator, '%') || strchr(verified[_i].locator, ','))
+		ck_assert_str_eq(whole, verified[_i].locator);
+}
+END_TEST
+
+START_TEST(test_what_is_not_verified)
+{
+	static const char *const bad[] = {
+		"",
+		"fs-verity",
+		"fs-verity:",
+		"fs-verity:x",
+		"fs-verity:x;",
+		"fs-verity:x,;y",
+		"fs-verity:%0;y",
+		"fs-verity:x,%00;y",
+		"https://h/x;y",
+	};
+	char *digest, *tree;
+	const char *inner;
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		ck_assert_int_eq(locator_split_verified(bad[i], &digest, &tree, &inner), -EINVAL);
 }
 END_TEST
 
@@ -117,6 +173,8 @@ int main(void)
 	tcase_add_loop_test(t, test_what_people_read, 0, sizeof(cases) / sizeof(cases[0]));
 	tcase_add_test(t, test_cut);
 	tcase_add_loop_test(t, test_tar_layers, 0, sizeof(layers) / sizeof(layers[0]));
+	tcase_add_loop_test(t, test_verified_objects, 0, sizeof(verified) / sizeof(verified[0]));
+	tcase_add_test(t, test_what_is_not_verified);
 	tcase_add_loop_test(t, test_not_tar_layers, 0, sizeof(not_layers) / sizeof(not_layers[0]));
 	tcase_add_test(t, test_a_tar_layer_as_people_read_it);
 	return run_suite(s);

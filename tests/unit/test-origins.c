@@ -260,6 +260,38 @@ START_TEST(test_tar_layers_are_read_by_their_blob)
 END_TEST
 #endif
 
+#ifdef HAVE_VERIFY
+#define DIGEST "fs-verity:sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+START_TEST(test_what_is_verified_is_of_its_origin)
+{
+	struct origin blob = find("https://h/x"), verified = find(DIGEST ";https://h/x");
+	struct origin other = find(DIGEST ",https%3A%2F%2Fh%2Ft;https://h/x");
+	struct origin layer = find("tarmap:/m;" DIGEST ";https://h/x");
+
+	ck_assert_uint_eq(verified.number, blob.number);
+	ck_assert_ptr_ne(verified.fetcher, blob.fetcher);
+	ck_assert_ptr_eq(other.fetcher, verified.fetcher);
+	ck_assert_uint_eq(layer.number, blob.number);
+	ck_assert_ptr_ne(layer.fetcher, verified.fetcher);
+	ck_assert_uint_eq(made, 1);
+}
+END_TEST
+
+/* A source that verifies does so with what its keys become; an image at it has its own locators. */
+START_TEST(test_a_source_that_verifies)
+{
+	struct origin keys, image;
+
+	config->sources[0].verified = strdup(DIGEST ";x");
+	ck_assert_int_eq(origins_get(origins, 0, &keys, error), 0);
+	image = find(config->sources[0].rule.locator);
+	ck_assert_uint_eq(image.number, 0);
+	ck_assert_ptr_ne(keys.fetcher, image.fetcher);
+}
+END_TEST
+#endif
+
 /* ---- what cannot be ------------------------------------------------------------------------- */
 
 START_TEST(test_not_locators)
@@ -279,6 +311,9 @@ START_TEST(test_not_locators)
 					   "tarmap:/m",
 					   "tarmap:m;https://h/x",
 					   "tarmap:/m%00;https://h/x",
+					   "fs-verity:sha256:00",
+					   "fs-verity:sha256:00;",
+					   "fs-verity:sha256:00,;https://h/x",
 					   "tarmap:/m;tarmap:/m;tarmap:/m;tarmap:/m;https://h/x" };
 	struct origin origin;
 
@@ -347,6 +382,10 @@ int main(void)
 	tcase_add_test(tc, test_alternatives_of_another_form);
 #ifdef HAVE_TARMAP
 	tcase_add_test(tc, test_tar_layers_are_read_by_their_blob);
+#endif
+#ifdef HAVE_VERIFY
+	tcase_add_test(tc, test_what_is_verified_is_of_its_origin);
+	tcase_add_test(tc, test_a_source_that_verifies);
 #endif
 	tcase_add_test(tc, test_not_locators);
 	tcase_add_test(tc, test_longer_than_a_locator);

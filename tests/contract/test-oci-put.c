@@ -411,7 +411,7 @@ START_TEST(servers_that_lose_their_way)
 		  "to send" },
 		{ { NOT_THERE, ACCEPTED("Location: /up\r\n"), "" }, -ECONNRESET, "" },
 		{ { NOT_THERE, ACCEPTED("Location: up\r\n"), EMPTY("503 Full") },
-		  -EIO,
+		  -EAGAIN,
 		  "status 503" },
 		{ { NOT_THERE, ACCEPTED("Location: /up\r\n"),
 		    HEAD("400 No") "Content-Length: 60\r\n\r\n{\"errors\":[{\"code\":\"SIZE_"

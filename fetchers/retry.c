@@ -109,6 +109,12 @@ static bool attempt_again(struct attempt *a, int err, uint64_t retry_after, uint
 	return true;
 }
 
+/* Whoever cancels has not to hear of a failure that would have been tried again. */
+static int attempt_word(const struct attempt *a, int err)
+{
+	return a->canceled && fetch_may_pass(err) ? -ECANCELED : err;
+}
+
 static void attempt_init(struct attempt *a, struct retry *retry,
 			 void (*fire)(struct loop_timer *timer))
 {
@@ -163,6 +169,7 @@ static void look_done(struct fetch_look *inner, int err)
 
 	if (err < 0)
 		memcpy(l->look->error, inner->error, sizeof(inner->error));
+	err = attempt_word(&l->attempt, err);
 	if (err == 0 || !attempt_again(&l->attempt, err, inner->retry_after, l->look->deadline))
 		look_end(l, err);
 }
@@ -271,6 +278,7 @@ static void read_done(struct fetch_read *inner, int err)
 		if (r->got >= RETRY_ENOUGH)
 			r->attempt.retries = 0;
 	}
+	err = attempt_word(&r->attempt, err);
 	if (err == 0 || !attempt_again(&r->attempt, err, inner->retry_after, read->deadline))
 		read_end(r, err);
 }

@@ -26,7 +26,8 @@ static const struct ctl_syntax events_syntax = {
 	events_longs,
 	"Usage: cachefillctl events [OPTION]...\n"
 	"\n"
-	"Says what happens, from now on: what is opened and closed, what fails, what is slow.\n"
+	"Says what happens, from now on: what is opened and closed, what fails, what is\n"
+	"slow.\n"
 	"\n"
 	"      --slow TIME        answers are slow that take so long (1s)\n" DAEMON_HELP,
 };

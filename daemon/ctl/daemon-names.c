@@ -19,8 +19,8 @@ static const struct ctl_syntax whois_syntax = {
 	longs,
 	"Usage: cachefillctl whois [OPTION]... ID|IMAGE|VALIDATOR\n"
 	"\n"
-	"Says which objects are meant by an id of the kernel's, the name of an image as it is\n"
-	"mounted, or an ETag or a digest.\n"
+	"Says which objects are meant by an id of the kernel's, the name of an image as\n"
+	"it is mounted, or an ETag or a digest.\n"
 	"\n" DAEMON_HELP,
 };
 
@@ -101,8 +101,8 @@ static const struct ctl_syntax purge_syntax = {
 	longs,
 	"Usage: cachefillctl purge [OPTION]... VOLUME[/COOKIE]\n"
 	"\n"
-	"Forgets what a key means, or what all keys of a volume mean, so that the next open goes\n"
-	"by the rules and asks the origin. Cached bytes stay.\n"
+	"Forgets what a key means, or what all keys of a volume mean, so that the next\n"
+	"open goes by the rules and asks the origin. Cached bytes stay.\n"
 	"\n" DAEMON_HELP,
 };
 

@@ -58,8 +58,8 @@ static const struct ctl_syntax start_syntax = {
 	longs,
 	"Usage: cachefillctl trace start [OPTION]... [FILE]\n"
 	"\n"
-	"Has the daemon record into a new file, FILE or FILE.1, .2 ... where that exists; without\n"
-	"one where its configuration says.\n"
+	"Has the daemon record into a new file, FILE or FILE.1, .2 ... where that exists;\n"
+	"without one where its configuration says.\n"
 	"\n" DAEMON_HELP,
 };
 

@@ -28,8 +28,8 @@ static const struct ctl_syntax syntax = {
 	longs,
 	"Usage: cachefillctl top [OPTION]...\n"
 	"\n"
-	"Says over and over what the daemon does: on a terminal a picture that is drawn again,\n"
-	"else a line each time.\n"
+	"Says over and over what the daemon does: on a terminal a picture that is drawn\n"
+	"again, else a line each time.\n"
 	"\n"
 	"      --interval TIME    so often (1s)\n"
 	"      --count N          N times, then end\n" DAEMON_HELP,

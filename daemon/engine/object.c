@@ -414,15 +414,14 @@ static void demand_expired(struct loop_timer *timer)
 	uint64_t patience = o->source->config->read_deadline;
 	uint64_t next;
 
-	if (waiting_look(&o->sched->waiting, &d->request, &next)) {
-		loop_timer_set(o->sched->loop, timer, next);
+	/* Without memory for a timer nobody would look again: it ends now rather than never. */
+	if (waiting_look(&o->sched->waiting, &d->request, &next) &&
+	    loop_timer_set(o->sched->loop, timer, next) == 0)
 		return;
-	}
 	/* A whole image takes as long as it takes, while bytes come. */
-	if (o->whole && o->progress_at + patience > loop_now(o->sched->loop)) {
-		loop_timer_set(o->sched->loop, timer, o->progress_at + patience);
+	if (o->whole && o->progress_at + patience > loop_now(o->sched->loop) &&
+	    loop_timer_set(o->sched->loop, timer, o->progress_at + patience) == 0)
 		return;
-	}
 	object_log_failure(o, "no answer to a read within its deadline", -ETIMEDOUT,
 			   d->flight ? d->flight->read.error : "");
 	demand_answer(d, -ETIMEDOUT);

@@ -230,10 +230,10 @@ static void opening_expired(struct loop_timer *timer)
 	struct sched *sched = &p->engine->sched;
 	uint64_t next;
 
-	if (waiting_look(&sched->waiting, &p->open->request, &next)) {
-		loop_timer_set(sched->loop, timer, next);
+	/* Without memory for a timer nobody would look again: it ends now rather than never. */
+	if (waiting_look(&sched->waiting, &p->open->request, &next) &&
+	    loop_timer_set(sched->loop, timer, next) == 0)
 		return;
-	}
 	if (!p->queued)
 		opening_observe(p, -ETIMEDOUT);
 	opening_fall_back(p, -ETIMEDOUT,

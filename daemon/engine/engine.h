@@ -429,7 +429,7 @@ struct object_view {
 	bool attached;	      /* there is a sink, with this id */
 	uint32_t id;
 	bool filling;		/* a compressed image that is not complete */
-	uint64_t cached;	/* bytes that its file has, as its file system says; 0: no sink */
+	uint64_t cached;	/* bytes that are known to be in its file */
 	int last_err;		/* what failed last, since it was opened; 0: nothing */
 	const char *last_error; /* more about it, or "" */
 	uint64_t failed_at;	/* ns, of last_err */

@@ -3,8 +3,6 @@
  * What there is now, for people and for metrics. Everything is read where it is; nothing is kept
  * for this but the counts that would be slow to find.
  */
-#include <sys/stat.h>
-
 #include "daemon/engine/engine-internal.h"
 #include "daemon/engine/flight.h"
 #include "daemon/util/checked.h"
@@ -31,16 +29,6 @@ void engine_gauges(const struct engine *e, struct engine_gauges *ret)
 	};
 }
 
-/* The blocks that the file system has given to it: an inode in memory is asked, not the disk. */
-static uint64_t cached_bytes(const struct object *o)
-{
-	struct stat st;
-
-	if (!o->sink || fstat(o->sink->fd, &st) < 0)
-		return 0;
-	return min_u64((uint64_t)st.st_blocks * 512, o->residency.blocks * CACHE_BLOCK);
-}
-
 void object_look(const struct object *o, struct object_view *ret)
 {
 	const struct engine_demand *d;
@@ -51,7 +39,7 @@ void object_look(const struct object *o, struct object_view *ret)
 		.attached = o->sink != NULL,
 		.id = o->sink ? o->sink->id : 0,
 		.filling = o->whole,
-		.cached = cached_bytes(o),
+		.cached = min_u64(residency_count(&o->residency) * CACHE_BLOCK, o->size),
 		.last_err = o->last_err,
 		.last_error = o->last_error ? o->last_error : "",
 		.failed_at = o->failed_at,

@@ -48,6 +48,16 @@ static uint64_t segment_blocks(const struct residency *r, uint64_t index)
 	return min_u64(RESIDENCY_SEGMENT, r->blocks - index * RESIDENCY_SEGMENT);
 }
 
+uint64_t residency_count(const struct residency *r)
+{
+	uint64_t n = (r->blocks + RESIDENCY_SEGMENT - 1) / RESIDENCY_SEGMENT, count = 0;
+
+	for (uint64_t i = 0; i < n; i++)
+		if (r->segments[i])
+			count += segment_blocks(r, i) - r->segments[i]->missing;
+	return count;
+}
+
 /* Sets or clears the bits [from, to) of one segment; returns how many were changed. */
 static uint32_t bits_set(uint64_t *words, uint64_t from, uint64_t to, bool value)
 {

@@ -32,6 +32,9 @@ void residency_clear(struct residency *r);
  */
 int residency_learn(struct residency *r, int fd, uint64_t from, uint64_t to);
 
+/* Blocks that are resident, of the segments that have been learnt. */
+uint64_t residency_count(const struct residency *r);
+
 /* The segment of this block has been learnt. */
 bool residency_known(const struct residency *r, uint64_t block);
 

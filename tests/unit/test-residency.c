@@ -44,7 +44,9 @@ START_TEST(test_learns_what_the_file_holds)
 	ck_assert_int_eq(residency_learn(&r, fd, 0, 1), 0);
 	ck_assert(residency_known(&r, RESIDENCY_SEGMENT - 1));
 	ck_assert(!residency_known(&r, RESIDENCY_SEGMENT));
+	ck_assert_uint_eq(residency_count(&r), 3);
 	ck_assert_int_eq(residency_learn(&r, fd, 0, BLOCKS), 0);
+	ck_assert_uint_eq(residency_count(&r), 5);
 
 	ck_assert_uint_eq(residency_next_hole(&r, 3, 10), 5);
 	ck_assert_uint_eq(residency_next_busy(&r, 0, BLOCKS), 3);

@@ -13,6 +13,7 @@ has() { grep -qE "$1" "$RUN/answer" || fail "no '$1' in: $(head -c 2000 "$RUN/an
 as() { within 10 setpriv --reuid "$1" --regid "$2" --clear-groups "${@:3}"; }
 
 step "no daemon"
+rm -f "$socket"
 origin_start
 status=0
 tool status 2> "$RUN/answer" || status=$?

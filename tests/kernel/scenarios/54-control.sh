@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-#: kernels 6.12 6.1
+#: kernels 6.12
 #: sides file http
+#: seconds 180
 #: needs cachefilld
 #
 # The control socket of the real daemon: what curl(1) and cachefillctl(1) see while an image is read,

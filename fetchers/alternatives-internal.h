@@ -29,6 +29,7 @@ struct alternatives {
 /* One thing that is asked for, of one origin after the other. Zero at its beginning. */
 struct alt_tries {
 	uint32_t allowed, tried; /* bits: origins */
+	uint32_t last_of_all;	 /* bits: those that are asked only when nobody else is left */
 	size_t at;		 /* the one that is asked now */
 	bool desperate;		 /* one that is avoided has been asked all the same */
 	uint64_t begun;		 /* there, ns */

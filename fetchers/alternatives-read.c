@@ -15,6 +15,7 @@ struct alt_object {
 	/* What is pinned, with the validator of the origin where it was seen; "": nobody's. */
 	struct fetch_identity identity;
 	struct fetch_object *ways[ALTERNATIVES_MAX]; /* owned; NULL: not asked yet */
+	uint32_t answered;			     /* bit of the origin that was the last to give bytes */
 };
 
 /* One read, of one origin after the other. One where the object is not known is looked at first. */
@@ -165,6 +166,7 @@ static void note_answer(struct alt_read *r)
 {
 	struct alternatives *alt = r->object->alt;
 
+	r->object->answered = 1u << r->tries.at;
 	if (r->got == 0)
 		health_answered(&alt->origins[r->tries.at].health,
 				loop_now(alt->loop) - r->tries.begun);
@@ -294,6 +296,7 @@ void alternatives_read(struct fetch_object *base, struct fetch_read *read)
 	if (r) {
 		*r = (struct alt_read){ .object = object, .read = read };
 		r->tries.allowed = object->allowed;
+		r->tries.last_of_all = read->elsewhere ? object->answered : 0;
 		if (read_try(r))
 			return;
 		free(r);

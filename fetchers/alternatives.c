@@ -54,12 +54,15 @@ char *alternatives_locator(const struct alternatives *alt, size_t i, const char 
 static size_t choose(const struct alternatives *alt, const struct alt_tries *tries)
 {
 	uint64_t now = loop_now(alt->loop);
+	uint32_t left = tries->allowed & ~tries->tried;
 	size_t least = alt->n;
 
+	if (left & ~tries->last_of_all)
+		left &= ~tries->last_of_all;
 	for (size_t i = 0; i < alt->n; i++) {
 		const struct fetch_health *h = &alt->origins[i].health;
 
-		if (!(tries->allowed & ~tries->tried & 1u << i))
+		if (!(left & 1u << i))
 			continue;
 		if (health_usable(h, now))
 			return i;

@@ -297,6 +297,7 @@ static void read_try(struct loop_timer *timer)
 	r->attempt.tries++;
 	r->got = 0;
 	r->inner = (struct fetch_read){
+		.elsewhere = read->elsewhere,
 		.off = read->off + r->filled,
 		.len = read->len - r->filled,
 		.buf = (uint8_t *)read->buf + r->filled,

@@ -112,6 +112,7 @@ static void inner_done(struct fetch_read *inner, int err)
 		inner_start(r);
 	} else if (err < 0) {
 		memcpy(r->read->error, inner->error, sizeof(inner->error));
+		r->read->retry_after = inner->retry_after;
 		end(r, err);
 	} else {
 		r->avail = r->inner_at + inner->len;
@@ -130,6 +131,7 @@ static void inner_start(struct verify_read *r)
 		.off = r->from + r->avail,
 		.len = (size_t)(r->end - r->from) - r->avail,
 		.buf = r->buf + r->avail,
+		.deadline = r->read->deadline,
 		.progress = inner_progress,
 		.done = inner_done,
 	};

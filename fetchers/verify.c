@@ -189,6 +189,7 @@ static int check_head(struct verify_look *l)
 		l->head = (struct fetch_read){
 			.len = look->head_filled,
 			.buf = look->head,
+			.deadline = look->deadline,
 			.done = head_done,
 		};
 		r = verify_read_start(&l->object->source, &l->head, look->head_filled);
@@ -230,6 +231,7 @@ static void inner_done(struct fetch_look *inner, int err)
 	struct verify_look *l = container_of(inner, struct verify_look, inner);
 
 	l->looking = false;
+	l->look->retry_after = inner->retry_after;
 	if (err < 0)
 		look_fail(l, err, inner->error);
 	look_go_on(l);
@@ -248,13 +250,10 @@ static void look_start(struct verify_look *l)
 {
 	struct fetcher *next = l->verify->next;
 
-	l->inner = (struct fetch_look){
-		.locator = l->object->source.locator,
-		.elsewhere = l->look->elsewhere,
-		.head = l->look->head,
-		.head_len = l->look->head_len,
-		.done = inner_done,
-	};
+	l->inner = *l->look;
+	l->inner.locator = l->object->source.locator;
+	l->inner.done = inner_done;
+	l->inner.retry_after = 0;
 	l->want = (struct verify_want){ .done = want_done };
 	l->looking = l->wanting = true;
 	next->ops->look(next, &l->inner);

@@ -190,13 +190,24 @@ static int look_again(struct watched *w, const char *validator)
 	return wait_for(w);
 }
 
-static void start_read(struct watched *w, uint64_t off, size_t len)
+static void start(struct watched *w, uint64_t off, size_t len, bool elsewhere)
 {
 	*w = (struct watched){ .read = { .off = off, .len = len, .done = read_done } };
+	w->read.elsewhere = elsewhere;
 	w->read.progress = read_progress;
 	w->read.buf = malloc(len);
 	fetcher->ops->read(object, &w->read);
 	ck_assert_uint_eq(w->done, 0);
+}
+
+static void start_read(struct watched *w, uint64_t off, size_t len)
+{
+	start(w, off, len, false);
+}
+
+static void start_elsewhere(struct watched *w, uint64_t off, size_t len)
+{
+	start(w, off, len, true);
 }
 
 /* Waits; what has come is right, whoever sent it. */
@@ -305,6 +316,26 @@ START_TEST(a_read_goes_on_at_the_next_one)
 	ck_assert_int_eq(read_some(&w, 200000, 200000), 0);
 	ck_assert_uint_eq(origins[B]->looks, 1);
 	ck_assert_uint_eq(origins[B]->bytes_asked, 700000);
+}
+END_TEST
+
+START_TEST(what_was_wrong_comes_from_another)
+{
+	struct watched w;
+
+	ck_assert_int_eq(read_some(&w, 0, 4096), 0);
+	ck_assert_uint_eq(origins[A]->reads, 1);
+	start_elsewhere(&w, 0, 4096);
+	ck_assert_int_eq(end_read(&w), 0);
+	ck_assert_uint_eq(origins[A]->reads, 1);
+	ck_assert_uint_eq(origins[B]->reads, 1);
+	/* The same again where nobody else has it. */
+	break_down(B, -ECONNRESET);
+	break_down(C, -ECONNRESET);
+	ck_assert_int_eq(read_some(&w, 0, 4096), 0);
+	start_elsewhere(&w, 0, 4096);
+	ck_assert_int_eq(end_read(&w), 0);
+	ck_assert_uint_eq(origins[A]->reads, 3);
 }
 END_TEST
 
@@ -706,6 +737,7 @@ int main(void)
 	tcase_add_loop_test(tc, what_the_first_says_of_an_object_counts, 0, 3);
 	tcase_add_test(tc, what_others_do_not_have_says_nothing);
 	tcase_add_test(tc, a_read_goes_on_at_the_next_one);
+	tcase_add_test(tc, what_was_wrong_comes_from_another);
 	tcase_add_test(tc, nobody_is_asked_after_the_deadline);
 	tcase_add_test(tc, another_size_is_another_object);
 	tcase_add_test(tc, digests_have_to_be_equal);

@@ -6,12 +6,10 @@
  * what cannot be filled any more is opened all the same, and its demands fail.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "daemon/engine/engine-internal.h"
 #include "daemon/util/checked.h"
-#include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
 
 /* What is found out about one of them. */
@@ -98,34 +96,31 @@ static int live_orphan(struct engine *e, struct live *live, struct object **ret)
 
 int engine_open_live(struct engine *e, struct engine_open *open)
 {
-	_cleanup_free_ char *own = calloc(1, sizeof(struct live));
-	struct live *live = (struct live *)own;
+	struct live live = { .trouble = NULL };
 	struct object *o;
 	int err = 0;
 
-	if (!live)
-		return -ENOMEM;
 	e->sched.stats.inherited++;
-	live_find(e, open, live);
-	live->params.volume = open->volume;
-	live->params.cookie = open->cookie;
-	live->params.identity = &live->identity;
-	live->params.locator = live->locator;
-	live->params.whole = live->record.whole;
-	if (!live->trouble) {
-		err = engine_add_object(e, &o, live->source, &live->params);
+	live_find(e, open, &live);
+	live.params.volume = open->volume;
+	live.params.cookie = open->cookie;
+	live.params.identity = &live.identity;
+	live.params.locator = live.locator;
+	live.params.whole = live.record.whole;
+	if (!live.trouble) {
+		err = engine_add_object(e, &o, live.source, &live.params);
 		if (err == -EINVAL)
-			live->trouble = "what is on record of it means nothing to its fetcher";
+			live.trouble = "what is on record of it means nothing to its fetcher";
 	}
-	if (live->trouble)
-		err = live_orphan(e, live, &o);
+	if (live.trouble)
+		err = live_orphan(e, &live, &o);
 	if (err < 0)
 		return err;
-	if (live->trouble) {
+	if (live.trouble) {
 		e->sched.stats.orphans++;
 		log_error("%s: is mounted since before this start, but %s: what is not cached of "
 			  "it cannot be read until it has been unmounted and mounted again",
-			  object_name(o), live->trouble);
+			  object_name(o), live.trouble);
 	}
 	engine_open_answer(open, 0, o);
 	return 0;

@@ -243,13 +243,11 @@ static const struct fetcher_param mirrors_params[] = { { "plain-http", "yes" },
 
 static void mirrors_start(void)
 {
-	unsigned int mirror, dead;
+	unsigned int dead = server_free_port();
 	char path[256];
 	FILE *f;
 
 	oci_start();
-	mirror = registry_open("mirror", NULL, NULL, NULL);
-	dead = server_free_port();
 	snprintf(mirrors_dir, sizeof(mirrors_dir), "%s/hosts", registry_dir());
 	ck_assert_int_eq(mkdir(mirrors_dir, 0700), 0);
 	snprintf(path, sizeof(path), "%s/127.0.0.1:%u", mirrors_dir, registry_port());
@@ -258,7 +256,7 @@ static void mirrors_start(void)
 	f = fopen(path, "we");
 	ck_assert_ptr_nonnull(f);
 	fprintf(f, "[host.\"http://127.0.0.1:%u\"]\n[host.\"http://127.0.0.1:%u\"]\n", dead,
-		mirror);
+		registry_second_port());
 	fclose(f);
 }
 #endif
@@ -342,34 +340,38 @@ static const struct fetcher_class alternatives_class = {
 	.create = alternatives_create,
 };
 
+#define HTTP_OBJECTS http_stop, http_put, http_remove, http_key
+
 const struct kind kinds[] = {
-	{ "file", file_start, file_stop, file_put, file_remove, file_key, file_template },
-	{ "http", http_start, http_stop, http_put, http_remove, http_key, http_template },
-	{ "http", redirect_start, http_stop, http_put, http_remove, http_key, http_template },
+	{ "file", NULL, NULL, file_start, file_stop, file_put, file_remove, file_key,
+	  file_template },
+	{ "http", NULL, NULL, http_start, HTTP_OBJECTS, http_template },
+	{ "http", NULL, NULL, redirect_start, HTTP_OBJECTS, http_template },
 #ifdef HAVE_OCI
-	{ "oci", oci_start, registry_stop, oci_put, oci_remove, oci_key, oci_template, oci_params,
-	  .keeps_versions = true, .works = registry_installed },
-	{ "oci", mirrors_start, registry_stop, oci_put, oci_remove, oci_key, oci_template,
-	  mirrors_params, .keeps_versions = true, .works = registry_installed },
+	{ "oci", registry_begin, registry_end, oci_start, registry_stop, oci_put, oci_remove,
+	  oci_key, oci_template, oci_params, .keeps_versions = true, .works = registry_installed },
+	{ "oci", registry_begin_two, registry_end, mirrors_start, registry_stop, oci_put,
+	  oci_remove, oci_key, oci_template, mirrors_params, .keeps_versions = true,
+	  .works = registry_installed },
 #endif
-	{ "retry", retried_start, http_stop, http_put, http_remove, http_key, http_template,
+	{ "retry", NULL, NULL, retried_start, HTTP_OBJECTS, http_template,
 	  .decorator = &retried_class, .decorates = "http:" },
-	{ "alternatives", http_start, http_stop, http_put, http_remove, http_key, http_template,
+	{ "alternatives", NULL, NULL, http_start, HTTP_OBJECTS, http_template,
 	  .decorator = &alternatives_class, .decorates = "http:" },
-	{ "s3", s3_start, s3_stop, http_put, http_remove, http_key, s3_template, s3_params,
-	  .works = oracle_installed },
+	{ "s3", oracle_begin, oracle_end, s3_start, s3_stop, http_put, http_remove, http_key,
+	  s3_template, s3_params, .works = oracle_installed },
 #ifdef HAVE_TARMAP
-	{ "tarmap", file_start, file_stop, tarmap_put, indexed_remove, file_key, tarmap_template,
-	  .decorator = &tarmap_test_class, .locator = tarmap_locator },
-	{ "gunzip", file_start, file_stop, gunzip_put, indexed_remove, file_key, gunzip_template,
-	  .decorator = &gunzip_test_class, .locator = gunzip_locator },
+	{ "tarmap", NULL, NULL, file_start, file_stop, tarmap_put, indexed_remove, file_key,
+	  tarmap_template, .decorator = &tarmap_test_class, .locator = tarmap_locator },
+	{ "gunzip", NULL, NULL, file_start, file_stop, gunzip_put, indexed_remove, file_key,
+	  gunzip_template, .decorator = &gunzip_test_class, .locator = gunzip_locator },
 #endif
 #ifdef HAVE_LIBFSVERITY
-	{ "file", verify_start, file_stop, verify_put, verify_remove, file_key, verify_template,
-	  .decorator = &verify_file_class, .locator = verify_file_locator },
-	{ "http", verify_http_start, verify_http_stop, verify_put, verify_remove, file_key,
-	  verify_template, .decorator = &verify_http_class, .decorates = "http:",
-	  .locator = verify_http_locator },
+	{ "file", NULL, NULL, verify_start, file_stop, verify_put, verify_remove, file_key,
+	  verify_template, .decorator = &verify_file_class, .locator = verify_file_locator },
+	{ "http", NULL, NULL, verify_http_start, verify_http_stop, verify_put, verify_remove,
+	  file_key, verify_template, .decorator = &verify_http_class,
+	  .decorates = "http:", .locator = verify_http_locator },
 #endif
 };
 const unsigned int n_kinds = sizeof(kinds) / sizeof(kinds[0]);

@@ -12,6 +12,10 @@
 
 struct kind {
 	const char *class; /* name of the fetcher */
+	/* Starts what all tests of a case share, before any of them, and ends it; may be NULL. */
+	void (*begin)(void);
+	void (*end)(void);
+	/* Around each test. */
 	void (*start)(void);
 	void (*stop)(void);
 	/* Makes an object, or replaces one by another of the same name. */

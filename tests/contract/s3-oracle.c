@@ -3,6 +3,7 @@
 #include "tests/lib/temporary.h"
 
 #include <check.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static char dir[TEMPORARY_MAX], log_path[TEMPORARY_MAX + 16], keys_path[TEMPORARY_MAX + 16];
+/* Where a link leads to the directory of the present test. */
+static char top[TEMPORARY_MAX], now[TEMPORARY_MAX + 16];
+static char dir[TEMPORARY_MAX], log_path[TEMPORARY_MAX + 16];
 static pid_t pid;
 static unsigned int port;
 
@@ -41,32 +44,35 @@ const char *oracle_write(const char *name, const char *text)
 
 void oracle_keys(const char *line)
 {
-	snprintf(keys_path, sizeof(keys_path), "%s", oracle_write("keys", line));
+	oracle_write("keys", line);
 }
 
-void oracle_start(unsigned int upstream_port)
+static _Noreturn void serve(int out)
 {
-	char upstream[16];
+	char keys[TEMPORARY_MAX + 32], upstream[TEMPORARY_MAX + 32], log[TEMPORARY_MAX + 32];
+
+	/* Not to outlive a test that dies. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	snprintf(keys, sizeof(keys), "%s/keys", now);
+	snprintf(upstream, sizeof(upstream), "%s/upstream", now);
+	snprintf(log, sizeof(log), "%s/log", now);
+	dup2(out, STDOUT_FILENO);
+	execl(PYTHON, PYTHON, S3_ORACLE, keys, ORACLE_REGION, upstream, log, (char *)NULL);
+	_exit(127);
+}
+
+void oracle_begin(void)
+{
 	int out[2];
 	FILE *f;
 
-	temporary_dir(dir, TEMPORARY_ANY);
-	snprintf(log_path, sizeof(log_path), "%s", oracle_write("log", ""));
-	oracle_keys(ORACLE_ID " " ORACLE_SECRET);
-	snprintf(upstream, sizeof(upstream), "%u", upstream_port);
-	ck_assert_int_eq(pipe(out), 0);
+	temporary_dir(top, TEMPORARY_MEMORY);
+	snprintf(now, sizeof(now), "%s/now", top);
+	ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
 	pid = fork();
 	ck_assert_int_ge(pid, 0);
-	if (pid == 0) {
-		/* Not to outlive a test that dies. */
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		dup2(out[1], STDOUT_FILENO);
-		close(out[0]);
-		close(out[1]);
-		execl(PYTHON, PYTHON, S3_ORACLE, keys_path, ORACLE_REGION, upstream, log_path,
-		      (char *)NULL);
-		_exit(127);
-	}
+	if (pid == 0)
+		serve(out[1]);
 	close(out[1]);
 	f = fdopen(out[0], "re");
 	ck_assert_ptr_nonnull(f);
@@ -75,10 +81,30 @@ void oracle_start(unsigned int upstream_port)
 	ck_assert_uint_ne(port, 0);
 }
 
-void oracle_stop(void)
+void oracle_end(void)
 {
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
+	temporary_remove(top);
+}
+
+void oracle_start(unsigned int upstream_port)
+{
+	char upstream[16], fresh[TEMPORARY_MAX + 32];
+
+	ck_assert_msg(pid > 0, "without oracle_begin()");
+	temporary_dir(dir, TEMPORARY_MEMORY);
+	snprintf(log_path, sizeof(log_path), "%s", oracle_write("log", ""));
+	oracle_keys(ORACLE_ID " " ORACLE_SECRET);
+	snprintf(upstream, sizeof(upstream), "%u", upstream_port);
+	oracle_write("upstream", upstream);
+	snprintf(fresh, sizeof(fresh), "%s.new", now);
+	ck_assert_int_eq(symlink(dir, fresh), 0);
+	ck_assert_int_eq(rename(fresh, now), 0);
+}
+
+void oracle_stop(void)
+{
 	temporary_remove(dir);
 }
 

@@ -15,7 +15,12 @@
 /* python3 with botocore is there. */
 bool oracle_installed(void);
 
-/* In a new directory; knows ORACLE_ID and ORACLE_SECRET. Ends with the test. */
+/* The server is the same for all tests of a case, since python takes its time to start: an
+ * unchecked fixture. */
+void oracle_begin(void);
+void oracle_end(void);
+
+/* For one test, with a new directory; knows ORACLE_ID and ORACLE_SECRET. */
 void oracle_start(unsigned int upstream_port);
 void oracle_stop(void);
 

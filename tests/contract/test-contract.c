@@ -16,6 +16,7 @@
 #include "tests/lib/run-suite.h"
 
 #define SIZE	((size_t)300000)
+#define LARGE	((size_t)1500000) /* takes a few turns, and is more than a flight */
 #define MANY	32
 #define STRANGE "a%20b%2e%25c" /* "a b.%c" as resolve.c writes it */
 
@@ -59,11 +60,11 @@ FIXTURE(10)
 FIXTURE(11)
 
 static void (*const fixtures[][2])(void) = {
-	{ start_uring_0, start_poll_0 }, { start_uring_1, start_poll_1 },
-	{ start_uring_2, start_poll_2 }, { start_uring_3, start_poll_3 },
-	{ start_uring_4, start_poll_4 }, { start_uring_5, start_poll_5 },
-	{ start_uring_6, start_poll_6 }, { start_uring_7, start_poll_7 },
-	{ start_uring_8, start_poll_8 }, { start_uring_9, start_poll_9 },
+	{ start_uring_0, start_poll_0 },   { start_uring_1, start_poll_1 },
+	{ start_uring_2, start_poll_2 },   { start_uring_3, start_poll_3 },
+	{ start_uring_4, start_poll_4 },   { start_uring_5, start_poll_5 },
+	{ start_uring_6, start_poll_6 },   { start_uring_7, start_poll_7 },
+	{ start_uring_8, start_poll_8 },   { start_uring_9, start_poll_9 },
 	{ start_uring_10, start_poll_10 }, { start_uring_11, start_poll_11 },
 };
 
@@ -341,11 +342,11 @@ static void check_progress(struct host_read *read)
 
 START_TEST(progress_only_of_right_bytes)
 {
-	struct fetch_object *object = attach_new("blob", 4000000);
+	struct fetch_object *object = attach_new("blob", LARGE);
 	struct host_read read = { .on_progress = check_progress };
 
-	ck_assert_int_eq(host_read(&host, &read, object, 1, 3999999), 0);
-	check_bytes(&read, "blob", 3999999);
+	ck_assert_int_eq(host_read(&host, &read, object, 1, LARGE - 1), 0);
+	check_bytes(&read, "blob", LARGE - 1);
 	host_read_free(&read);
 	detach(object);
 }
@@ -367,13 +368,13 @@ END_TEST
 
 START_TEST(read_canceled)
 {
-	struct fetch_object *object = attach_new("blob", 4000000);
+	struct fetch_object *object = attach_new("blob", LARGE);
 
 	for (int turns = 0; turns < 12; turns++) {
 		struct host_read read = { 0 };
 		int err;
 
-		host_read_start(&host, &read, object, 0, 4000000);
+		host_read_start(&host, &read, object, 0, LARGE);
 		for (int i = 0; i < turns && read.n_done == 0; i++)
 			host_turn(&host);
 		if (read.n_done == 0) {
@@ -383,7 +384,7 @@ START_TEST(read_canceled)
 		err = host_read_wait(&read);
 		ck_assert(err == 0 || err == -ECANCELED);
 		if (err == 0)
-			check_bytes(&read, "blob", 4000000);
+			check_bytes(&read, "blob", LARGE);
 		else
 			check_bytes(&read, "blob", read.progress);
 		host_read_free(&read);
@@ -404,8 +405,8 @@ START_TEST(read_canceled_by_its_progress)
 	struct host_read read = { .on_progress = cancel_in_progress };
 	int err;
 
-	cancel_object = attach_new("blob", 4000000);
-	err = host_read(&host, &read, cancel_object, 0, 4000000);
+	cancel_object = attach_new("blob", LARGE);
+	err = host_read(&host, &read, cancel_object, 0, LARGE);
 	ck_assert(err == 0 || err == -ECANCELED);
 	host_read_free(&read);
 	detach(cancel_object);
@@ -711,6 +712,8 @@ static TCase *case_for(unsigned int row, int poll)
 		 poll ? "poll" : "uring");
 	tc = tcase_create(names[n++]);
 	tcase_set_timeout(tc, 120);
+	if (kinds[row].begin)
+		tcase_add_unchecked_fixture(tc, kinds[row].begin, kinds[row].end);
 	tcase_add_checked_fixture(tc, fixtures[row][poll], stop);
 	tcase_add_test(tc, look_learns_size_and_head);
 	tcase_add_test(tc, look_is_repeatable);

@@ -490,6 +490,7 @@ int main(void)
 	tcase_add_test(tc, process_that_is_gone);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(all, 120);
+	tcase_add_unchecked_fixture(all, registry_begin, registry_end);
 	tcase_add_checked_fixture(all, start_all, stop_all);
 	tcase_add_test(all, password_of_a_helper);
 	tcase_add_test(all, token_for_what_a_helper_has);

@@ -466,7 +466,9 @@ int main(void)
 	tokens = tcase_create("tokens");
 	tcase_set_timeout(tc, 120);
 	tcase_set_timeout(tokens, 120);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
+	tcase_add_unchecked_fixture(tokens, registry_begin, registry_end);
 	tcase_add_checked_fixture(tokens, start, stop);
 	tcase_add_test(tc, password_over_tls);
 	tcase_add_test(tc, password_that_is_wrong);

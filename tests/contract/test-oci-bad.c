@@ -319,6 +319,7 @@ int main(void)
 	tcase_add_test(tc, proxy_of_the_environment);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(tokens, 60);
+	tcase_add_unchecked_fixture(tokens, registry_begin, registry_end);
 	tcase_add_checked_fixture(tokens, start_registry, stop_registry);
 	tcase_add_test(tokens, token_of_a_mebibyte);
 	tcase_add_test(tokens, token_that_is_none);

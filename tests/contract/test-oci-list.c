@@ -482,6 +482,7 @@ int main(void)
 	s = suite_create("oci-list");
 	tc = tcase_create("oci-list");
 	tcase_set_timeout(tc, 60);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, image_of_layers);
 	tcase_add_test(tc, parts_before_the_configuration);

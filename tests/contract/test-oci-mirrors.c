@@ -556,6 +556,7 @@ int main(void)
 	if (!have("openssl") || !have("nginx") || !have("htpasswd") || !registry_installed())
 		return skip_all("openssl, nginx, htpasswd or docker-registry is missing");
 	tcase_set_timeout(tc, 120);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, mirror_comes_first);
 	tcase_add_test(tc, mirrors_are_asked_in_their_order);

@@ -378,6 +378,7 @@ int main(void)
 	s = suite_create("oci-notes");
 	tc = tcase_create("notes");
 	tcase_set_timeout(tc, 120);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, token_first);
 	tcase_add_test(tc, noted_once);

@@ -471,6 +471,7 @@ END_TEST
 
 static void add_real(TCase *t)
 {
+	tcase_add_unchecked_fixture(t, registry_begin, registry_end);
 	tcase_add_checked_fixture(t, start, stop);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, blobs_of_all_sizes);

@@ -431,6 +431,7 @@ int main(void)
 	TCase *other = tcase_create("no registry");
 
 	tcase_set_timeout(tc, 120);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, image_of_one_layer);
 	tcase_add_test(tc, image_of_several_layers);

@@ -656,6 +656,7 @@ int main(void)
 	s = suite_create("s3");
 	tc = tcase_create("s3");
 	tcase_set_timeout(tc, 120);
+	tcase_add_unchecked_fixture(tc, oracle_begin, oracle_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, right_signature);
 	tcase_add_test(tc, wrong_secret);

@@ -417,12 +417,11 @@ START_TEST(registry_that_is_down)
 	push("v1", blobs, 1, NULL);
 	configure(port, "");
 	image_expect(IMAGE("add", "app", ref(port, ":v1")), 0, "", "");
-	registry_stop();
+	registry_shut();
 	image_expect(IMAGE("add", "new", ref(port, ":v1")), 1, "is it up", "");
 	image_expect(IMAGE("refresh", "--yes", "app"), 1, "stays as it was", "");
 	image_expect(IMAGE("inspect", "app"), 0, "", blobs[0].digest);
 	ck_assert_uint_eq(image_count(), 1);
-	registry_start();
 }
 END_TEST
 
@@ -609,6 +608,7 @@ int main(void)
 	s = suite_create("ctl-image-oci");
 	tc = tcase_create("image-oci");
 	tcase_set_timeout(tc, 90);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, image_of_layers);
 	tcase_add_test(tc, images_of_several_references);

@@ -191,6 +191,7 @@ int main(void)
 
 	if (build_missing() || !registry_installed())
 		return skip_all(build_missing() ?: "docker-registry is not installed");
+	tcase_add_unchecked_fixture(t, registry_begin, registry_end);
 	tcase_add_checked_fixture(t, enter_registry, leave_registry);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, image_there_and_back);

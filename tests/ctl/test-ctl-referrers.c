@@ -273,10 +273,16 @@ START_TEST(nothing_to_push)
 	/* A tag that is somebody's image stays what it is. */
 	registry_put_manifest(REPOSITORY, index_tag(), REGISTRY_MANIFEST, manifest, NULL);
 	image_expect(IMAGE("push-index", "app"), 1, "no index", "");
-	registry_stop();
-	image_expect(IMAGE("push-index", "app"), 1, "127.0.0.1", "");
 	ck_assert_int_eq(IMAGE("push-index")->status, 2);
-	registry_start();
+}
+END_TEST
+
+START_TEST(pushed_where_nobody_listens)
+{
+	configure(registry_open("door", NULL, NULL, NULL));
+	image_expect(IMAGE("add", "app", ref), 0, "", "");
+	registry_shut();
+	image_expect(IMAGE("push-index", "app"), 1, "127.0.0.1", "");
 }
 END_TEST
 
@@ -460,10 +466,12 @@ int main(void)
 	if (!registry_installed())
 		return skip_all("no docker-registry here");
 	tcase_set_timeout(tc, 90);
+	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, index_there_and_back);
 	tcase_add_test(tc, index_of_others);
 	tcase_add_test(tc, nothing_to_push);
+	tcase_add_test(tc, pushed_where_nobody_listens);
 	tcase_add_test(tc, index_that_lies);
 	tcase_add_test(tc, registry_that_keeps_an_index);
 	suite_add_tcase(s, tc);

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,8 +22,12 @@
 
 #define DOORS_MAX 8
 
+/* Where the open door is: "data" there leads to that of the present test. */
+static char top[TEMPORARY_MAX];
+static pid_t open_door, second_door;
+static unsigned int open_port, second_port;
+
 static char dir[TEMPORARY_MAX];
-static unsigned int open_port;
 static pid_t doors[DOORS_MAX];
 static unsigned int n_doors;
 
@@ -41,10 +46,15 @@ unsigned int registry_port(void)
 	return open_port;
 }
 
+unsigned int registry_second_port(void)
+{
+	return second_port;
+}
+
 /* ---- processes -------------------------------------------------------------------------- */
 
-static void write_config(const char *path, unsigned int port, const char *http, const char *auth,
-			 const char *middleware)
+static void write_config(const char *path, const char *place, unsigned int port, const char *http,
+			 const char *auth, const char *middleware)
 {
 	FILE *f = fopen(path, "we");
 
@@ -54,7 +64,7 @@ static void write_config(const char *path, unsigned int port, const char *http, 
 		"log: {level: error, accesslog: {disabled: false}}\n"
 		"storage: {filesystem: {rootdirectory: %s/data}, delete: {enabled: true}}\n"
 		"http: {addr: \"127.0.0.1:%u\", secret: s%s%s}\n",
-		dir, port, http ? ", " : "", http ? http : "");
+		place, port, http ? ", " : "", http ? http : "");
 	if (auth)
 		fprintf(f, "auth: %s\n", auth);
 	if (middleware)
@@ -77,42 +87,114 @@ static pid_t run_door(const char *conf, const char *log)
 	_exit(127);
 }
 
+static pid_t open_at(const char *place, const char *name, unsigned int *ret_port, const char *http,
+		     const char *auth, const char *middleware)
+{
+	char conf[TEMPORARY_MAX + 64], log[TEMPORARY_MAX + 64];
+	pid_t pid;
+
+	snprintf(conf, sizeof(conf), "%s/%s.yml", place, name);
+	snprintf(log, sizeof(log), "%s/%s.log", place, name);
+	do {
+		*ret_port = server_free_port();
+		write_config(conf, place, *ret_port, http, auth, middleware);
+		pid = run_door(conf, log);
+	} while (!server_listens(pid, *ret_port));
+	return pid;
+}
+
+static void end_door(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+}
+
 unsigned int registry_open(const char *name, const char *http, const char *auth,
 			   const char *middleware)
 {
-	char conf[TEMPORARY_MAX + 64], log[TEMPORARY_MAX + 64];
 	unsigned int port;
 
 	ck_assert_uint_lt(n_doors, DOORS_MAX);
-	snprintf(conf, sizeof(conf), "%s/%s.yml", dir, name);
-	snprintf(log, sizeof(log), "%s/%s.log", dir, name);
-	do {
-		port = server_free_port();
-		write_config(conf, port, http, auth, middleware);
-		doors[n_doors] = run_door(conf, log);
-	} while (!server_listens(doors[n_doors], port));
+	doors[n_doors] = open_at(dir, name, &port, http, auth, middleware);
 	n_doors++;
 	return port;
 }
 
-void registry_start(void)
+void registry_shut(void)
+{
+	while (n_doors > 0)
+		end_door(doors[--n_doors]);
+}
+
+void registry_begin(void)
+{
+	temporary_dir(top, TEMPORARY_MEMORY);
+	open_door = open_at(top, "open", &open_port, NULL, NULL, NULL);
+}
+
+void registry_begin_two(void)
+{
+	registry_begin();
+	second_door = open_at(top, "second", &second_port, NULL, NULL, NULL);
+}
+
+void registry_end(void)
+{
+	end_door(open_door);
+	if (second_door > 0)
+		end_door(second_door);
+	second_door = 0;
+	temporary_remove(top);
+}
+
+/* ---- one test --------------------------------------------------------------------------- */
+
+static void no_proxies(void)
 {
 	unsetenv("http_proxy");
 	unsetenv("https_proxy");
 	unsetenv("all_proxy");
 	unsetenv("HTTPS_PROXY");
 	unsetenv("ALL_PROXY");
-	temporary_dir(dir, TEMPORARY_ANY);
+}
+
+/* What is put by the open door is in the directory of this test. */
+static void lead_to_data(void)
+{
+	char data[TEMPORARY_MAX + 16], link[TEMPORARY_MAX + 16], fresh[TEMPORARY_MAX + 32];
+
+	snprintf(data, sizeof(data), "%s/data", dir);
+	ck_assert_int_eq(mkdir(data, 0700), 0);
+	snprintf(link, sizeof(link), "%s/data", top);
+	snprintf(fresh, sizeof(fresh), "%s.new", link);
+	ck_assert_int_eq(symlink(data, fresh), 0);
+	ck_assert_int_eq(rename(fresh, link), 0);
+}
+
+/* The log of the open door, which begins anew. */
+static void lead_to_log(void)
+{
+	char log[TEMPORARY_MAX + 16], link[TEMPORARY_MAX + 16];
+
+	snprintf(log, sizeof(log), "%s/open.log", top);
+	ck_assert_int_eq(truncate(log, 0), 0);
+	snprintf(link, sizeof(link), "%s/open.log", dir);
+	ck_assert_int_eq(symlink(log, link), 0);
+}
+
+void registry_start(void)
+{
+	ck_assert_msg(open_door > 0, "without registry_begin()");
+	no_proxies();
+	temporary_dir(dir, TEMPORARY_MEMORY);
 	n_doors = 0;
-	open_port = registry_open("open", NULL, NULL, NULL);
+	lead_to_data();
+	lead_to_log();
 }
 
 void registry_stop(void)
 {
-	while (n_doors > 0) {
-		kill(doors[--n_doors], SIGKILL);
-		waitpid(doors[n_doors], NULL, 0);
-	}
+	registry_shut();
 	temporary_remove(dir);
 }
 

@@ -2,7 +2,8 @@
 /*
  * A real registry, docker-registry(1), for tests: a directory of blobs, a door to it without any
  * lock by which they are put there, and further doors that are shut in the ways to be tested. All
- * end with the process.
+ * end with the process. Since a server takes longer to start than most tests to run, the open door
+ * is the same for all tests of a case, whose directories are their own.
  */
 #pragma once
 
@@ -16,20 +17,27 @@
 
 bool registry_installed(void);
 
-/* Makes the directory and opens the door. Proxies are taken out of the environment. */
+/* Opens the door, for all tests of a case: an unchecked fixture. */
+void registry_begin(void);
+void registry_begin_two(void); /* and another one beside it */
+void registry_end(void);
+
+/* Makes the directory of one test. Proxies are taken out of the environment. */
 void registry_start(void);
 void registry_stop(void);
 
 const char *registry_dir(void);	  /* for more files of a test */
 unsigned int registry_port(void); /* of the open door */
+unsigned int registry_second_port(void);
 
 /*
- * One more door, until registry_stop(). http, auth, middleware: parts of its configuration, NULL
- * for none: what follows "addr" in http, the whole of auth, the whole of middleware. Its port, and
- * where it logs.
+ * One more door, until registry_shut() or registry_stop(). http, auth, middleware: parts of its
+ * configuration, NULL for none: what follows "addr" in http, the whole of auth, the whole of
+ * middleware. Its port, and where it logs.
  */
 unsigned int registry_open(const char *name, const char *http, const char *auth,
 			   const char *middleware);
+void registry_shut(void);
 
 /* "sha256:..." */
 void registry_digest(const void *bytes, size_t len, char digest[REGISTRY_DIGEST_MAX]);

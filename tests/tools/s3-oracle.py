@@ -3,11 +3,13 @@
 """
 A server for GET and HEAD that judges signatures by AWS's own code and has the bytes elsewhere:
 
-        s3-oracle.py KEYS REGION UPSTREAM_PORT LOG
+        s3-oracle.py KEYS REGION UPSTREAM LOG
 
 KEYS: a file with one line, "ID SECRET" or "ID SECRET TOKEN", read for each request. A request that
-is let in is sent on to 127.0.0.1:UPSTREAM_PORT, without its bucket. LOG: one line per request, with
-status, code, host and path. The port that is listened on is printed first.
+is let in is sent on to 127.0.0.1:UPSTREAM, a port or a file with one, without its bucket. LOG: one
+line per request, with status, code, host and path. The port that is listened on is printed first.
+Links to the files are followed when a connection begins: those of a request that is still on its
+way stay what they were.
 
 The bucket is the first part of the path, or of a host name below "localhost". Some have a meaning:
 
@@ -22,6 +24,7 @@ and so does the beginning of some keys:
 """
 import datetime
 import http.client
+import os
 import re
 import sys
 import threading
@@ -32,7 +35,7 @@ from botocore.auth import S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-KEYS, REGION, UPSTREAM, LOG = sys.argv[1], sys.argv[2], int(sys.argv[3]), sys.argv[4]
+KEYS, REGION, UPSTREAM, LOG = sys.argv[1:5]
 AUTHORIZATION = re.compile(
     r"AWS4-HMAC-SHA256 Credential=([^/]+)/(\d{8})/([^/]+)/s3/aws4_request, ?"
     r"SignedHeaders=([^,]+), ?Signature=([0-9a-f]{64})")
@@ -45,6 +48,13 @@ class Refused(Exception):
     def __init__(self, status, code):
         super().__init__(code)
         self.status, self.code = status, code
+
+
+def upstream_port():
+    if UPSTREAM.isdigit():
+        return int(UPSTREAM)
+    with open(UPSTREAM, encoding="utf-8") as file:
+        return int(file.read())
 
 
 class Received(S3SigV4Auth):
@@ -60,11 +70,15 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = 64 << 10
     upstream = None
 
+    def setup(self):
+        super().setup()
+        self.keys, self.log = os.path.realpath(KEYS), os.path.realpath(LOG)
+
     def log_message(self, *args):
         pass
 
     def note(self, status, code):
-        with log_lock, open(LOG, "a", encoding="utf-8") as log:
+        with log_lock, open(self.log, "a", encoding="utf-8") as log:
             print(status, code, self.headers.get("Host"), self.path, file=log)
 
     def bucket_and_key(self):
@@ -85,7 +99,7 @@ class Handler(BaseHTTPRequestHandler):
         if not match:
             raise Refused(400, "InvalidArgument")
         identity, day, region, names, signature = match.groups()
-        with open(KEYS, encoding="utf-8") as keys:
+        with open(self.keys, encoding="utf-8") as keys:
             known, secret, *token = keys.read().split()
         if identity != known:
             raise Refused(403, "InvalidAccessKeyId")
@@ -142,7 +156,7 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self, key):
         """Sends the request on, and the answer back."""
         if self.upstream is None:
-            self.upstream = http.client.HTTPConnection("127.0.0.1", UPSTREAM)
+            self.upstream = http.client.HTTPConnection("127.0.0.1", upstream_port())
         fields = {n: self.headers[n] for n in ("Range", "If-Match", "If-Unmodified-Since")
                   if n in self.headers}
         self.upstream.request(self.command, "/" + quote(unquote_to_bytes(key), safe="/=:@"), headers=fields)

@@ -14,6 +14,16 @@
 
 /* ---- locators --------------------------------------------------------------------------- */
 
+/* FNV-1a: names an origin in identities, whatever place in the order it has later. */
+static uint32_t hash(const char *text)
+{
+	uint32_t h = 0x811c9dc5;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x01000193;
+	return h;
+}
+
 static bool has_digest(const char *text)
 {
 	while (*text) {
@@ -174,6 +184,24 @@ struct alt_look {
 	bool canceled;
 };
 
+static struct alt_answer *answer_to(struct alternatives *alt, const char *locator)
+{
+	return &alt->answers[hash(locator) % ALTERNATIVES_ANSWERS];
+}
+
+static void note_answer(struct alternatives *alt, const char *locator, size_t i)
+{
+	*answer_to(alt, locator) = (struct alt_answer){ hash(locator), 1u << i };
+}
+
+/* Bits: who has answered a look that somebody else is to be asked for now. */
+static uint32_t who_answered(struct alternatives *alt, const struct fetch_look *look)
+{
+	const struct alt_answer *answer = answer_to(alt, look->locator);
+
+	return look->elsewhere && answer->locator == hash(look->locator) ? answer->origin : 0;
+}
+
 /* done() may free the fetcher. */
 static void look_end(struct alt_look *l, int err)
 {
@@ -211,6 +239,7 @@ static void look_done(struct fetch_look *inner, int err)
 	if (err == 0) {
 		health_answered(&l->alt->origins[l->tries.at].health,
 				loop_now(l->alt->loop) - l->tries.begun);
+		note_answer(l->alt, l->look->locator, l->tries.at);
 		if (!take_identity(l)) {
 			err = -EPROTO;
 			fetch_error(inner->error, inner->locator, "the validator is too long");
@@ -270,6 +299,7 @@ static void alternatives_look(struct fetcher *fetcher, struct fetch_look *look)
 		l->tries.allowed = alternatives_allowed(alt, look->locator);
 		if (look->known)
 			l->tries.allowed &= who_knows(alt, look->known);
+		l->tries.last_of_all = who_answered(alt, look);
 		if (look_try(l))
 			return;
 		free(l);
@@ -312,16 +342,6 @@ static const struct fetcher_ops alternatives_ops = {
 	.cancel_read = alternatives_cancel_read,
 	.free = alternatives_free,
 };
-
-/* FNV-1a: names an origin in identities, whatever place in the order it has later. */
-static uint32_t hash(const char *text)
-{
-	uint32_t h = 0x811c9dc5;
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x01000193;
-	return h;
-}
 
 static int origin_init(struct alt_origin *origin, const struct alternative *from, bool first)
 {

@@ -65,7 +65,7 @@ struct fetch_identity {
 /* Learns an object's identity, and its first bytes on the way. Owned by the caller until done(). */
 struct fetch_look {
 	const char *locator;
-	bool elsewhere;	 /* as that of a read */
+	bool elsewhere;	 /* as that of a read: what a look at this locator has brought */
 	void *head;	 /* the first bytes go here; NULL with head_len 0 where nobody wants them */
 	size_t head_len; /* room */
 	/*

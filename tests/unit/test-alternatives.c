@@ -166,18 +166,30 @@ static int wait_for(struct watched *w)
 	return w->err;
 }
 
-static void start_look(struct watched *w, const struct fetch_identity *known)
+static void begin_look(struct watched *w, const struct fetch_identity *known, bool elsewhere)
 {
 	*w = (struct watched){ .look = { .done = look_done, .known = known } };
+	w->look.elsewhere = elsewhere;
 	snprintf(w->locator, sizeof(w->locator), "a:/%s", name);
 	w->look.locator = w->locator;
 	fetcher->ops->look(fetcher, &w->look);
 	ck_assert_uint_eq(w->done, 0);
 }
 
+static void start_look(struct watched *w, const struct fetch_identity *known)
+{
+	begin_look(w, known, false);
+}
+
 static int look(struct watched *w)
 {
 	start_look(w, NULL);
+	return wait_for(w);
+}
+
+static int look_elsewhere(struct watched *w)
+{
+	begin_look(w, NULL, true);
 	return wait_for(w);
 }
 
@@ -336,6 +348,40 @@ START_TEST(what_was_wrong_comes_from_another)
 	start_elsewhere(&w, 0, 4096);
 	ck_assert_int_eq(end_read(&w), 0);
 	ck_assert_uint_eq(origins[A]->reads, 3);
+}
+END_TEST
+
+START_TEST(what_was_wrong_is_looked_at_elsewhere)
+{
+	struct watched w;
+
+	/* Nobody is known to have answered. */
+	ck_assert_int_eq(look_elsewhere(&w), 0);
+	ck_assert_uint_eq(origins[A]->looks, 1);
+	ck_assert_int_eq(look_elsewhere(&w), 0);
+	ck_assert_uint_eq(origins[A]->looks, 1);
+	ck_assert_uint_eq(origins[B]->looks, 1);
+	ck_assert_int_eq(strncmp(w.look.identity.validator, "via:", 4), 0);
+	/* The source itself again, unless that is not to be had. */
+	ck_assert_int_eq(look_elsewhere(&w), 0);
+	ck_assert_uint_eq(origins[A]->looks, 2);
+	break_down(B, -ECONNRESET);
+	break_down(C, -ECONNRESET);
+	ck_assert_int_eq(look_elsewhere(&w), 0);
+	ck_assert_uint_eq(origins[A]->looks, 3);
+	ck_assert_str_eq(w.look.identity.validator, "v1");
+}
+END_TEST
+
+/* What only one may be asked for has nobody else. */
+START_TEST(without_trust_nothing_is_elsewhere)
+{
+	struct watched w;
+
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(look_elsewhere(&w), 0);
+	ck_assert_uint_eq(origins[A]->looks, 2);
+	ck_assert_uint_eq(contacts(B) + contacts(C), 0);
 }
 END_TEST
 
@@ -738,6 +784,7 @@ int main(void)
 	tcase_add_test(tc, what_others_do_not_have_says_nothing);
 	tcase_add_test(tc, a_read_goes_on_at_the_next_one);
 	tcase_add_test(tc, what_was_wrong_comes_from_another);
+	tcase_add_test(tc, what_was_wrong_is_looked_at_elsewhere);
 	tcase_add_test(tc, nobody_is_asked_after_the_deadline);
 	tcase_add_test(tc, another_size_is_another_object);
 	tcase_add_test(tc, digests_have_to_be_equal);
@@ -756,6 +803,7 @@ int main(void)
 	tcase_add_loop_test(tc, chance_mixes_nothing, 0, 10);
 	tc = case_of(s, "untrusted", setup_untrusted);
 	tcase_add_test(tc, without_trust_nobody_else_is_asked);
+	tcase_add_test(tc, without_trust_nothing_is_elsewhere);
 	tc = case_of(s, "named", setup_named);
 	tcase_add_test(tc, what_is_named_by_its_content_needs_no_trust);
 	return run_suite(s);

@@ -5,8 +5,8 @@ _cachefillctl_commands()
 {
 	case $1 in
 	'')
-		echo image trace mount umount mounts als status objects flights origins top events \
-			metrics whois purge log-level
+		echo image trace mount umount mounts als du pin unpin status objects flights origins top \
+			events metrics whois purge log-level
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
@@ -39,6 +39,8 @@ _cachefillctl_options()
 		;;
 	umount) echo --all --lazy --run-dir --help ;;
 	mounts) echo --json --run-dir --help ;;
+	du) echo --objects --json --config --state-dir --run-dir --help ;;
+	pin | unpin) echo --config --state-dir --run-dir --help ;;
 	als) echo --help ;;
 	als-add) echo --name --no-referrers --dir --config --state-dir --run-dir --help ;;
 	als-ls) echo --json --dir --config --state-dir --run-dir --help ;;
@@ -103,7 +105,7 @@ _cachefillctl_value()
 _cachefillctl_images()
 {
 	case $1 in
-	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add) ;;
+	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | du | pin | unpin) ;;
 	*) return 1 ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")

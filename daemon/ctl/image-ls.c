@@ -26,6 +26,7 @@ static const struct option options[] = {
 static const struct ctl_syntax syntax = { "cachefillctl image ls", "h", options, help };
 
 struct listing {
+	struct images *images;
 	bool json, names;
 	int width; /* of the names; 0: not known yet */
 	size_t n;
@@ -45,30 +46,41 @@ static int print_line(const struct listing *l, const struct images_image *image)
 {
 	char name[256], size[32], added[32], from[256];
 
-	printf("%-*s  %6zu  %10s  %s  %s\n", l->width, image_name_print(image, name, sizeof(name)),
-	       image->n_layers, ctl_bytes(image_size(image), size, sizeof(size)),
+	printf("%-*s  %6zu  %10s  %s  %-6s  %s\n", l->width,
+	       image_name_print(image, name, sizeof(name)), image->n_layers,
+	       ctl_bytes(image_size(image), size, sizeof(size)),
 	       image_time(image->added, added, sizeof(added)),
+	       images_is_pinned(l->images, image->name) ? "pinned" : "-",
 	       image->n_refs > 0 ? image_ref_print(image->refs[0], from, sizeof(from)) : "");
 	return 0;
+}
+
+static int print_json(const struct listing *l, const struct images_image *image)
+{
+	json_t *object = image_json(image);
+
+	if (!object ||
+	    json_object_set_new(object, "pinned",
+				json_boolean(images_is_pinned(l->images, image->name))) < 0) {
+		json_decref(object);
+		return -ENOMEM;
+	}
+	return ctl_json_line(object);
 }
 
 static int print(void *arg, const struct images_image *image)
 {
 	struct listing *l = arg;
-	json_t *object;
 
 	/* Those that can be named. */
 	if (l->names)
 		return image->transient || puts(image->name) >= 0 ? 0 : -EIO;
-	if (!l->json)
-		return print_line(l, image);
-	object = image_json(image);
-	return object ? ctl_json_line(object) : -ENOMEM;
+	return l->json ? print_json(l, image) : print_line(l, image);
 }
 
 static int run(const struct context *c, bool names)
 {
-	struct listing l = { .json = c->json, .names = names, .width = 4 };
+	struct listing l = { .images = c->images, .json = c->json, .names = names, .width = 4 };
 	int r = 0;
 
 	if (!c->images)
@@ -76,7 +88,8 @@ static int run(const struct context *c, bool names)
 	if (!l.json && !names) {
 		r = images_each(c->images, measure, &l);
 		if (r == 0)
-			printf("%-*s  LAYERS        SIZE  %-16s  FROM\n", l.width, "NAME", "ADDED");
+			printf("%-*s  LAYERS        SIZE  %-16s  PINNED  FROM\n", l.width, "NAME",
+			       "ADDED");
 	}
 	if (r == 0)
 		r = images_each(c->images, print, &l);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl/cache.h"
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/image.h"
 
@@ -14,6 +15,9 @@ static const struct ctl_command commands[] = {
 	{ "umount", "[OPTION]... DIR...", "undo that", ctl_umount },
 	{ "mounts", "[--json]", "list the images that are mounted", ctl_mounts },
 	{ "als", "COMMAND ...", "let podman find the layers of images", ctl_als },
+	{ "du", "[OPTION]... [IMAGE|OBJECT]...", "list what is cached, by image", ctl_du },
+	{ "pin", "[OPTION]... IMAGE|OBJECT...", "keep what is cached of it", ctl_pin },
+	{ "unpin", "[OPTION]... IMAGE|OBJECT...", "take that back", ctl_unpin },
 #ifdef HAVE_DAEMON_COMMANDS
 	{ "status", "[OPTION]...", "say what the daemon is and has done", ctl_status },
 	{ "objects", "[OPTION]... [OBJECT]", "list what is open", ctl_objects },

@@ -122,6 +122,8 @@ static void run(struct ctl_result *result, const char *const *words, int out)
 	result->err = (char *)file_read("stderr", &len);
 }
 
+#define TERMINAL_MAX 4096 /* that a terminal takes before somebody reads */
+
 static struct ctl_result result;
 
 struct ctl_result *ctl_run(const char *const *words)
@@ -190,6 +192,18 @@ int ctl_run_killed(const char *const *words, const char *created, int signal_num
 	return status;
 }
 
+/* What somebody sees at a terminal whose other end is gone. */
+static void read_terminal(int terminal)
+{
+	ssize_t n;
+
+	free(result.out);
+	result.out = calloc(1, TERMINAL_MAX + 1);
+	result.out_len = 0;
+	while ((n = read(terminal, result.out + result.out_len, TERMINAL_MAX - result.out_len)) > 0)
+		result.out_len += (size_t)n;
+}
+
 struct ctl_result *ctl_run_terminal(const char *const *words)
 {
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), out;
@@ -201,6 +215,7 @@ struct ctl_result *ctl_run_terminal(const char *const *words)
 	ck_assert_int_ge(out, 0);
 	run(&result, words, out);
 	close(out);
+	read_terminal(terminal);
 	close(terminal);
 	return &result;
 }

@@ -29,7 +29,7 @@ struct ctl_result *ctl_run(const char *const *words);
 /* The same, and standard output is a pipe whose reader has gone. */
 struct ctl_result *ctl_run_unread(const char *const *words);
 
-/* Standard output is a terminal. */
+/* Standard output is a terminal, and has up to 4 KiB. */
 struct ctl_result *ctl_run_terminal(const char *const *words);
 
 /* It reads the FIFO "input", where nothing follows the sample, and gets a signal once it has

@@ -47,6 +47,10 @@ daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/daemon*	daemon/ctl/* daemon/config.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
+daemon/ctl/cache.*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/space/survey.h daemon/space/owners.h
+daemon/ctl/du.c		daemon/ctl/* daemon/images/images.h
+daemon/ctl/pin.c	daemon/ctl/*
+daemon/ctl/main.c	daemon/ctl/*
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
 daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h
 daemon/ctl/push*	daemon/ctl/* fetchers/oci-reference.h

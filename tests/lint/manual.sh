@@ -127,6 +127,9 @@ while read -r page name; do
 	sed -n "/^_cachefillctl_$name()/,/^}/p" "$zsh" | options_of_text > "$work/zsh"
 	for place in man bash zsh; do same "options of cachefillctl $name" help $place; done
 done <<-PAGES
+	cachefillctl-cache.1 du
+	cachefillctl-cache.1 pin
+	cachefillctl-cache.1 unpin
 	cachefillctl-mount.1 mount
 	cachefillctl-mount.1 umount
 	cachefillctl-mount.1 mounts

@@ -84,6 +84,7 @@ struct loop {
 	const struct loop_backend_ops *ops;
 	void *backend; /* owned by the back end */
 	bool virtual_time;
+	uint64_t patience; /* ns; of virtual time */
 	bool stopped;
 	uint64_t now;
 

@@ -129,10 +129,10 @@ static int poller_wait(struct loop *loop, uint64_t timeout)
 	poller_fill(loop, poller);
 	ts.tv_sec = (time_t)(timeout / NSEC_PER_SEC);
 	ts.tv_nsec = (long)(timeout % NSEC_PER_SEC);
-	/* Without waiting, "nothing was ready" has to be true: virtual time jumps then. */
+	/* "Nothing was ready" has to be true where virtual time jumps then. */
 	do
 		r = ppoll(poller->fds, n, timeout == LOOP_FOREVER ? NULL : &ts, NULL);
-	while (r < 0 && errno == EINTR && timeout == 0);
+	while (r < 0 && errno == EINTR && (timeout == 0 || loop->virtual_time));
 	if (r < 0)
 		return errno == EINTR ? 0 : -errno;
 	if (r > 0)

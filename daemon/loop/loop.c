@@ -64,6 +64,11 @@ struct loop *loop_free(struct loop *loop)
 	return NULL;
 }
 
+void loop_set_patience(struct loop *loop, uint64_t ns)
+{
+	loop->patience = ns;
+}
+
 void loop_set_host(struct loop *loop, const void *host)
 {
 	loop->host = host;
@@ -256,7 +261,7 @@ static int loop_wait(struct loop *loop)
 	if (timeout == LOOP_FOREVER && !loop_busy(loop))
 		return -EDEADLK;
 	if (loop->virtual_time && next != LOOP_FOREVER)
-		timeout = 0;
+		timeout = loop->patience;
 	r = loop->ops->wait(loop, timeout);
 	if (r < 0)
 		return r;

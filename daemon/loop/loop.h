@@ -64,6 +64,12 @@ void loop_stop(struct loop *loop);
 uint64_t loop_now(const struct loop *loop);
 bool loop_is_virtual(const struct loop *loop);
 
+/*
+ * Of virtual time beside a real world: before time jumps, nothing has happened for this long (ns).
+ * 0, as at first: whatever is not ready at once has not happened.
+ */
+void loop_set_patience(struct loop *loop, uint64_t ns);
+
 /* Something of whoever made the loop, for those who are given only that. NULL at first. */
 void loop_set_host(struct loop *loop, const void *host);
 const void *loop_host(const struct loop *loop);

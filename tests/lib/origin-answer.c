@@ -26,17 +26,14 @@ struct answer {
 	bool chunked;
 };
 
-static const struct origin_fault *fault(const struct answer *a, const char *kind)
+static const struct http_fault *fault(const struct answer *a, const char *kind)
 {
-	return origin_fault_find(a->req, kind);
+	return http_fault_find(&a->req->faults, kind);
 }
 
-/* The first argument of a fault; 0 without that fault. */
 static long amount(const struct answer *a, const char *kind, long otherwise)
 {
-	const struct origin_fault *f = fault(a, kind);
-
-	return !f ? 0 : f->n_args > 0 ? f->arg[0] : otherwise;
+	return http_fault_amount(&a->req->faults, kind, otherwise);
 }
 
 /* ---- the wire --------------------------------------------------------------------------- */
@@ -192,7 +189,7 @@ static size_t treated_piece(struct answer *a, uint64_t at, size_t n)
 /* The body, as far as its faults let it go. */
 static bool send_body(struct answer *a, uint64_t end)
 {
-	const struct origin_fault *slow = fault(a, "slow");
+	const struct http_fault *slow = fault(a, "slow");
 	size_t piece =
 		slow && slow->arg[0] > 0 && slow->arg[0] < PIECE ? (size_t)slow->arg[0] : PIECE;
 	char *buf = malloc(PIECE);
@@ -284,7 +281,8 @@ static void add_validators(struct answer *a)
 	if (a->file.etag[0] && !fault(a, "noetag"))
 		add(a, "ETag: %s%s\r\n", fault(a, "weak") ? "W/" : "", etag);
 	if (a->file.modified[0] && !fault(a, "nomtime"))
-		add(a, "Last-Modified: %s\r\n", a->file.modified);
+		add(a, "Last-Modified: %s\r\n",
+		    fault(a, "mtime") ? HTTP_FAULT_MODIFIED : a->file.modified);
 }
 
 /* RFC 9110, 13.2.2: conditions before ranges. */
@@ -371,17 +369,17 @@ static bool answer_object(struct answer *a)
 
 /* ---- faults instead of an answer -------------------------------------------------------- */
 
-static bool answer_status(struct answer *a, const struct origin_fault *f)
+static bool answer_status(struct answer *a, const struct http_fault *f)
 {
 	int status = f->n_args > 0 ? (int)f->arg[0] : 500;
 
 	start_head(a, status);
-	if (status == 429 || status == 503)
-		add(a, "Retry-After: %ld\r\n", f->n_args > 1 ? f->arg[1] : 1);
+	if ((status == 429 || status == 503) && http_fault_arg(f, 1, 1) >= 0)
+		add(a, "Retry-After: %ld\r\n", http_fault_arg(f, 1, 1));
 	return send_short(a);
 }
 
-static bool answer_redirect(struct answer *a, const struct origin_fault *f)
+static bool answer_redirect(struct answer *a, const struct http_fault *f)
 {
 	bool loop = strcmp(f->kind, "loop") == 0;
 	const char *rest = strchr(a->req->path, '/');
@@ -421,14 +419,14 @@ static bool admitted(struct answer *a, bool *ret_more)
 		*ret_more = reset(a->c->fd);
 	else if (t.status)
 		*ret_more =
-			answer_status(a, &(struct origin_fault){ .arg[0] = t.status, .n_args = 1 });
+			answer_status(a, &(struct http_fault){ .arg[0] = t.status, .n_args = 1 });
 	return !t.reset && !t.status;
 }
 
 bool origin_answer(struct origin_connection *c, const struct origin_request *req)
 {
 	struct answer a = { .c = c, .req = req };
-	const struct origin_fault *f;
+	const struct http_fault *f;
 	bool more;
 
 	if (!admitted(&a, &more))

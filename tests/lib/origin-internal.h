@@ -9,17 +9,11 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "tests/lib/http-fault.h"
 #include "tests/lib/origin.h"
 
 #define ORIGIN_HEAD_MAX	 16384
 #define ORIGIN_NAME_MAX	 1024
-#define ORIGIN_FAULT_MAX 8
-
-struct origin_fault {
-	char kind[16];
-	long arg[2];
-	int n_args;
-};
 
 struct origin_request {
 	bool head_only, close, has_range, open_ended, suffix;
@@ -28,8 +22,7 @@ struct origin_request {
 	char name[ORIGIN_NAME_MAX]; /* of the object: decoded, without faults and leading slash */
 	char host[256];
 	char if_match[256], if_range[256], if_unmodified[64];
-	struct origin_fault faults[ORIGIN_FAULT_MAX];
-	int n_faults;
+	struct http_faults faults;
 };
 
 /* An object as one request sees it. */
@@ -75,9 +68,6 @@ struct origin_connection {
 
 /* Parses the head (terminated); false: not a request that we know. */
 bool origin_request_parse(struct origin_request *ret, struct origin *origin, char *head);
-
-/* The fault of that kind, or NULL. */
-const struct origin_fault *origin_fault_find(const struct origin_request *req, const char *kind);
 
 /* How often that text was asked for, this time included. */
 unsigned int origin_count(struct origin *origin, const char *text);

@@ -24,21 +24,16 @@ static void decode(char *to, const char *from)
 	*to = '\0';
 }
 
-/* "KIND:ARG:ARG@N" */
+/* As in http-fault.h; what is none is no part of the name either. */
 static void take_fault(struct origin_request *req, struct origin *origin, const char *text)
 {
-	struct origin_fault fault = { 0 };
-	const char *limit = strchr(text, '@');
-	size_t len = strcspn(text, ":@");
+	struct http_fault fault;
 
-	if (limit && origin_count(origin, req->path) > (unsigned int)atoi(limit + 1))
+	if (!http_fault_parse(&fault, text, strlen(text)) || req->faults.n == HTTP_FAULT_MAX)
 		return;
-	if (len >= sizeof(fault.kind) || req->n_faults == ORIGIN_FAULT_MAX)
+	if (fault.times && origin_count(origin, req->path) > fault.times)
 		return;
-	memcpy(fault.kind, text, len);
-	for (text += len; *text == ':' && fault.n_args < 2; text += strcspn(text, ":@"))
-		fault.arg[fault.n_args++] = atol(++text);
-	req->faults[req->n_faults++] = fault;
+	req->faults.list[req->faults.n++] = fault;
 }
 
 /* /f=...//f=.../NAME */
@@ -123,12 +118,4 @@ bool origin_request_parse(struct origin_request *ret, struct origin *origin, cha
 	else
 		take_path(ret, origin, path);
 	return true;
-}
-
-const struct origin_fault *origin_fault_find(const struct origin_request *req, const char *kind)
-{
-	for (int i = 0; i < req->n_faults; i++)
-		if (strcmp(req->faults[i].kind, kind) == 0)
-			return &req->faults[i];
-	return NULL;
 }

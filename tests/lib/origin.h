@@ -4,35 +4,7 @@
  * tags, If-Match, If-Unmodified-Since, If-Range, persistent connections. It serves objects whose
  * bytes are computed (pattern.h), or the files of a directory, and breaks the rules on request:
  *
- *	/f=KIND:ARG:ARG@N/f=.../NAME	only the first N requests for that path are treated so
- *
- * Before there is an answer:
- *	status:CODE:S	an error answer; 429 and 503 with "Retry-After: S" (default 1)
- *	rst, close	the connection is reset or closed
- *	garbage		something that is no HTTP
- *	hang		nothing, for ever
- *	delay:MS	late
- *	loop		302 to the same path
- *	redir:CODE:PORT	to the same path without this part, at PORT of this host (default: here)
- * The head of the answer:
- *	norange		200 and everything
- *	chunked		without Content-Length
- *	shift:N		Content-Range N bytes (1) too far
- *	total:N		Content-Range with a total N (1) too large
- *	short:N		a legal 206 of N (1) bytes less
- *	nocr		206 without Content-Range
- *	multipart	206 with several parts
- *	gzip		says that the content is encoded
- *	etag		another ETag each time
- *	weak, noetag, nomtime	a weak ETag, none, no Last-Modified
- *	noif		conditions are ignored
- *	lie:N		Content-Length N (1) too large, then closed
- * Its body:
- *	stall:N		stops after N bytes, for ever
- *	trunc:N, midrst:N	closes or resets after N bytes
- *	more:N, less:N	N (1) bytes too many or too few, chunked
- *	slow:N:MS	N bytes each MS
- *	corrupt		one bit is wrong
+ *	/f=KIND:ARG:ARG@N/f=.../NAME	faults of http-fault.h
  */
 #pragma once
 

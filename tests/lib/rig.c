@@ -72,7 +72,10 @@ void rig_start(void)
 	};
 
 	rig.lost = rig.stopped = false;
-	rig.source.fetcher = fake_fetcher(rig.fake);
+	if (rig.source_begin)
+		rig.source_begin(&rig.source, rig.loop);
+	else
+		rig.source.fetcher = fake_fetcher(rig.fake);
 	if (rig.front)
 		rig.source.fetcher = rig.front(rig.source.fetcher);
 	memcpy(rig.sources, rig.others, rig.n_others * sizeof(rig.source));
@@ -114,7 +117,10 @@ void rig_stop(void)
 	rig.frontend = frontend_free(rig.frontend);
 	rig.space = space_free(rig.space);
 	rig.engine = engine_free(rig.engine);
-	rig.source.fetcher->ops->free(rig.source.fetcher);
+	if (rig.source_end)
+		rig.source_end();
+	else
+		rig.source.fetcher->ops->free(rig.source.fetcher);
 }
 
 void rig_kill(void)

@@ -38,6 +38,10 @@ struct rig {
 	void (*decorate)(struct port **port);
 	/* Puts a fetcher in front of the fake, for each daemon; NULL: none. */
 	struct fetcher *(*front)(struct fetcher *next);
+	/* An origin in place of the script: makes what `source` is, with its fetcher, for one daemon,
+	 * and ends that. NULL: the script. */
+	void (*source_begin)(struct engine_source_config *ret, struct loop *loop);
+	void (*source_end)(void);
 
 	struct engine_source_config sources[RIG_OTHERS + 1];
 	struct emu *emu;

@@ -12,7 +12,8 @@
 #	kernel 6.12	all scenarios on the real kernel feature in User-Mode Linux
 #	kernel 6.1	those that concern the older kernel
 #
-# Two lanes run side by side: the kernels and their scenarios in one, the compilers in the other.
+# Two lanes run side by side: the kernels and their scenarios in one, the compilers in the other,
+# which steps back for the first, the longer one.
 # Counted are test cases (each scenario, each case of a test binary that names its cases). Shows
 # each skip with its reason. The last line is "N passed, N failed, N skipped". Exit status 0 if
 # nothing failed. All that it makes on the way goes with it, unless --keep.
@@ -59,8 +60,8 @@ finish() {
 }
 trap finish EXIT
 trap 'exit 130' INT TERM HUP
-# libcheck's limits are for an idle machine and no instrumentation.
-export CK_TIMEOUT_MULTIPLIER=10
+# Limits are for an idle machine and no instrumentation: libcheck's, and those of scenarios.
+export CK_TIMEOUT_MULTIPLIER=10 CACHEFILLD_TEST_PATIENCE=4
 # A stage that never comes to its count has failed.
 for stage in gcc clang sanitizers valgrind kernel-6.12 kernel-6.1; do
 	echo '0 passed, 1 failed, 0 skipped' > "$work/tally/$stage"
@@ -102,7 +103,7 @@ run_tests() {
 	shift 2
 	say "$stage: testing"
 	# Limits for a busy machine: they only have to end what would never end.
-	meson test -C "$work/$build" --no-rebuild -t "$patience" "$@" > "$work/$stage.test" 2>&1 || true
+	nice meson test -C "$work/$build" --no-rebuild -t "$patience" "$@" > "$work/$stage.test" 2>&1 || true
 	case " $* " in *" --wrapper "*) log=${log%.json}-valgrind.json ;; esac
 	"$here/count-tests.py" "$stage" "$log" | tee "$work/$stage.count" | sed '$d'
 	tally "$stage" "$work/$stage.count"

@@ -6,7 +6,8 @@
 #	make-images.sh DIR
 #
 # DIR/tree, DIR/many (20,000 files) and DIR/files (1000) are sources, DIR/origin is what a server
-# serves. Seeded and dated, so two runs make the same bytes. Does nothing when DIR is already
+# serves. What a source holds stands in TREE.names, and what its files hold in TREE.sums, so that
+# nobody has to read it once more. Seeded and dated, so two runs make the same bytes. Does nothing when DIR is already
 # complete.
 
 set -euo pipefail
@@ -28,9 +29,20 @@ image() { # NAME TREE [OPTION]...: origin/NAME from TREE, each with its own UUID
 		"$@" "origin/$name" "$tree" > mkfs.log 2>&1 || { cat mkfs.log >&2; exit 1; }
 }
 
-perl "$here/emit-tree.pl" tree 1 400 20000 24
-perl "$here/emit-tree.pl" many 2 20000 6000 0
-perl "$here/emit-tree.pl" files 5 1000 12000 0
+# source TREE ARGUMENT...
+source_tree() {
+	local where=$PWD/$1
+	perl "$here/emit-tree.pl" "$@"
+	(
+		cd "$where"
+		find . ! -type d -printf '%P %y %m %s %n %l\n' | LC_ALL=C sort > "$where.names"
+		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > "$where.sums"
+	)
+}
+
+source_tree tree 1 400 20000 24
+source_tree many 2 20000 6000 0
+source_tree files 5 1000 12000 0
 
 image plain tree
 image chunked tree --chunksize=1048576
@@ -41,12 +53,11 @@ rm twin-blob
 image lz4 tree -zlz4 -C65536
 image many many
 image files files
-(cd many && find . -type f -exec sha256sum {} + | sort -k2) > many.sums
 
 # Ten images of one file each, all different.
 for i in 0 1 2 3 4 5 6 7 8 9; do
 	mkdir -p "ten/$i"
-	perl "$here/emit-tree.pl" "ten/$i" "10$i" 20 30000 0
+	source_tree "ten/$i" "10$i" 20 30000 0
 	image "ten-$i" "ten/$i"
 done
 

@@ -12,12 +12,13 @@
 # the reference daemon in its place, to test the scenarios themselves. --memcheck runs the daemon
 # under valgrind. --keep keeps the logs of a run in which all passed. Prints TAP and, last,
 # "N passed, N failed, N skipped". Needs no root. Variables CACHEFILLD_TEST_* are told to scenarios;
-# CACHEFILLD_TEST_PATIENCE multiplies their limits.
+# CACHEFILLD_TEST_PATIENCE multiplies their limits, and those of what they wait for.
 #
 # A shell scenario says about itself, in lines that begin with "#:":
 #
 #	kernels 6.12 6.1	where it makes sense; 6.12 alone if not said
-#	sides file http		origins it is run against, each one run; http alone if not said
+#	sides file http		origins it is run against, each one run, on 6.1 the first alone;
+#				http alone if not said
 #	seconds 60		its limit; 60 if not said
 #	guest own		it may leave the kernel unusable: gets a boot to itself
 #	needs cachefilld	pointless with the reference daemon
@@ -99,8 +100,10 @@ plan=$work/plan
 slower=$(((${memcheck:+4} + 1) * ${CACHEFILLD_TEST_PATIENCE:-1}))
 : > "$plan"
 plan_shell() { # FILE
-	local side name
-	for side in $(header "$1" sides http); do
+	local side sides name
+	read -ra sides <<< "$(header "$1" sides http)"
+	[ "$version" = 6.12 ] || sides=("${sides[0]}")
+	for side in "${sides[@]}"; do
 		name=$(basename "$1" .sh).$side
 		[[ $name =~ $only ]] || continue
 		[[ " $(header "$1" kernels 6.12) " == *" $version "* ]] || continue

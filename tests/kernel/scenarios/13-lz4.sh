@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-#: sides file http
 #
 # A compressed image, read as the kernel can bear it: front to back, then wholly cached. 6.1 refuses
 # these.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-#: sides file http
 #
 # Ten images at once, read by ten readers at once.
 

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-#: sides file http
 #: seconds 240
 #
 # 20,000 files, one after the other, cold and warm.

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-#: kernels 6.12 6.1
 #: sides file http
 #: needs cachefilld
 #

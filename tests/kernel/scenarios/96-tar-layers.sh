@@ -1,6 +1,4 @@
 # SPDX-License-Identifier: MIT
-#: kernels 6.12 6.1
-#: sides http file
 #: needs cachefilld
 #: seconds 240
 #

@@ -1,5 +1,4 @@
 # SPDX-License-Identifier: MIT
-#: kernels 6.12 6.1
 #: seconds 180
 #: needs cachefilld
 #

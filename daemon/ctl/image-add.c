@@ -16,6 +16,7 @@ static const char help[] =
 	"A REF is https://HOST/PATH, s3://BUCKET/KEY, file:/PATH or a path that begins with\n"
 	"'/' or './', or oci://REGISTRY/NAME:TAG, where oci:// may be left out. Several are\n"
 	"layers from bottom to top; device=REF is a further device of the layer before it.\n"
+	"What 'fs-verity:sha256:DIGEST;' stands in front of is verified block by block.\n"
 	"\n"
 	"      --replace          if NAME is another image already, put this in its "
 	"place\n" CONTEXT_HELP_REFERRERS CONTEXT_HELP "\n"

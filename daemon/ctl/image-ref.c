@@ -45,7 +45,7 @@ static bool has_bad_segment(const char *name)
 
 static bool is_locator(const char *text)
 {
-	return strstr(text, "://") || fetcher_class_find(text);
+	return strstr(text, "://") || fetcher_class_find(text) || locator_is_verified(text);
 }
 
 static const char *name_fault(const char *name)
@@ -153,22 +153,13 @@ static bool has_credentials(const char *ref)
 	return host && memchr(host + 3, '@', strcspn(host + 3, "/?#"));
 }
 
-int image_ref_locator(const char *ref, char **ret_locator, bool *ret_device, char *error)
+/* Of one that names a single thing: no digest in front of it any more. */
+static int plain_locator(const char *ref, char **ret, char *error)
 {
 	char printed[128];
 	char *locator = NULL;
-	int r;
+	int r = 0;
 
-	*ret_device = strncmp(ref, DEVICE, strlen(DEVICE)) == 0;
-	ref += *ret_device ? strlen(DEVICE) : 0;
-	r = check_bytes(ref, error);
-	if (r < 0)
-		return r;
-	if (has_credentials(ref))
-		return refuse(error,
-			      "%s: a user and a password cannot be part of a REF; a source section "
-			      "of the configuration has places for them",
-			      image_ref_print(ref, printed, sizeof(printed)));
 	if (is_path(ref))
 		r = path_locator(ref, &locator);
 	else if (is_locator(ref))
@@ -185,8 +176,55 @@ int image_ref_locator(const char *ref, char **ret_locator, bool *ret_device, cha
 		       strerror(r < 0 ? -r : ENOMEM));
 		return r < 0 ? r : -ENOMEM;
 	}
-	*ret_locator = locator;
+	*ret = locator;
 	return 0;
+}
+
+static bool is_digest(const char *text)
+{
+	return strncmp(text, "sha256:", 7) == 0 && strlen(text) == 7 + 64 &&
+	       strspn(text + 7, "0123456789abcdef") == 64;
+}
+
+/* "fs-verity:sha256:DIGEST;REF" */
+static int verified_locator(const char *ref, char **ret, char *error)
+{
+	_cleanup_free_ char *digest = NULL, *tree = NULL, *inner = NULL, *front = NULL;
+	const char *bytes;
+	int r = locator_split_verified(ref, &digest, &tree, &bytes);
+
+	if (r == -ENOMEM)
+		return refuse(error, "out of memory"), r;
+	if (r < 0 || !is_digest(digest) || locator_is_verified(bytes))
+		return refuse(error,
+			      "a REF to be verified is fs-verity:sha256:DIGEST;REF, with the 64 "
+			      "digits that 'fsverity digest' prints");
+	r = plain_locator(bytes, &inner, error);
+	if (r < 0)
+		return r;
+	front = strndup(ref, (size_t)(bytes - ref));
+	if (!front || asprintf(ret, "%s%s", front, inner) < 0)
+		return refuse(error, "out of memory"), -ENOMEM;
+	return 0;
+}
+
+int image_ref_locator(const char *ref, char **ret_locator, bool *ret_device, char *error)
+{
+	char printed[128];
+	int r;
+
+	*ret_device = strncmp(ref, DEVICE, strlen(DEVICE)) == 0;
+	ref += *ret_device ? strlen(DEVICE) : 0;
+	r = check_bytes(ref, error);
+	if (r < 0)
+		return r;
+	if (has_credentials(ref))
+		return refuse(error,
+			      "%s: a user and a password cannot be part of a REF; a source section "
+			      "of the configuration has places for them",
+			      image_ref_print(ref, printed, sizeof(printed)));
+	return locator_is_verified(ref) ? verified_locator(ref, ret_locator, error)
+					: plain_locator(ref, ret_locator, error);
 }
 
 char *image_ref_print(const char *ref, char *buf, size_t n)

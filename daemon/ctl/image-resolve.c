@@ -10,6 +10,7 @@
 #include "daemon/ctl/image.h"
 #include "daemon/engine/erofs.h"
 #include "daemon/util/cleanup.h"
+#include "daemon/util/locator.h"
 
 #define ITEMS_MAX 1024
 
@@ -59,9 +60,10 @@ static void resolve_end(struct resolve *r)
 
 static int keep_text(struct resolve *r, struct ref *ref, const char *text)
 {
-	bool is_file = strncmp(ref->locator, "file:", 5) == 0;
+	bool is_here = strncmp(ref->locator, "file:", 5) == 0 ||
+		       (locator_is_verified(ref->locator) && strstr(ref->locator, ";file:"));
 
-	if (!is_file)
+	if (!is_here)
 		ref->text = strdup(text);
 	else if (asprintf(&ref->text, "%s%s", ref->device ? "device=" : "", ref->locator) < 0)
 		ref->text = NULL;

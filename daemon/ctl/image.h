@@ -35,8 +35,9 @@ int image_name_check(const char *name, char *error);
 
 /*
  * What a person may write for a locator: itself, without credentials; a path that begins with "/",
- * "./" or "../"; a reference of a registry, "registry.example.org/app:tag". A device has "device="
- * in front, which is taken off. Owned by the caller. -EINVAL, -ENOMEM.
+ * "./" or "../"; a reference of a registry, "registry.example.org/app:tag". What is to be verified
+ * has "fs-verity:sha256:DIGEST;" in front, cachefill-verify(5). A device has "device=" in front of
+ * all, which is taken off. Owned by the caller. -EINVAL, -ENOMEM.
  */
 int image_ref_locator(const char *ref, char **ret_locator, bool *ret_device, char *error);
 

@@ -16,6 +16,8 @@
 #define GOLDEN	 "x:693ee2a8afff6396cfc8d2ea79f5622f"
 #define HEX64	 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
+#define VERIFY	 "fs-verity:sha256:" HEX64 ";"
+
 /* ---- references --------------------------------------------------------------------------- */
 
 static const struct {
@@ -34,6 +36,15 @@ static const struct {
 	{ "/dev/null", "file:/dev/null", "file:/dev/null" },
 	{ "/dev/../etc/./x y", "file:/etc/x%20y", "file:/etc/x%20y" },
 	{ "s3://b/k", "s3://b/k", "s3://b/k" },
+	{ VERIFY "https://h/x?t=s", VERIFY "https://h/x?t=s", VERIFY "https://h/x" },
+	{ "device=" VERIFY "/dev/null", VERIFY "file:/dev/null", NULL, true },
+	{ VERIFY "h.example/a?layer=1", VERIFY "oci://h.example/a?layer=1", NULL },
+	{ VERIFY "", "", NULL },
+	{ VERIFY "here", "", NULL },
+	{ VERIFY "https://u:p@h/x", "", NULL },
+	{ VERIFY VERIFY "https://h/x", "", NULL },
+	{ "fs-verity:sha256:12;https://h/x", "", NULL },
+	{ "fs-verity:https://h/x", "", NULL },
 };
 
 START_TEST(references)

@@ -164,6 +164,7 @@ static void daemon_control(struct daemon *d)
 	const struct control_config config = {
 		.loop = d->loop,
 		.engine = d->engine,
+		.space = d->space,
 		.cache_dir = d->config->cache_dir,
 		.state_dir = d->config->state_dir,
 		.ops = &ops,

@@ -6,7 +6,7 @@ _cachefillctl_commands()
 	case $1 in
 	'')
 		echo image trace mount umount mounts als du pin unpin status objects flights origins top \
-			events metrics whois purge log-level
+			events metrics whois purge evict gc log-level
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
@@ -40,6 +40,8 @@ _cachefillctl_options()
 	umount) echo --all --lazy --run-dir --help ;;
 	mounts) echo --json --run-dir --help ;;
 	du) echo --objects --json --config --state-dir --run-dir --help ;;
+	evict) echo --json --socket --config --state-dir --run-dir --help ;;
+	gc) echo --dry-run --json --socket --help ;;
 	pin | unpin) echo --config --state-dir --run-dir --help ;;
 	als) echo --help ;;
 	als-add) echo --name --no-referrers --dir --config --state-dir --run-dir --help ;;
@@ -105,7 +107,7 @@ _cachefillctl_value()
 _cachefillctl_images()
 {
 	case $1 in
-	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | du | pin | unpin) ;;
+	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | du | evict | pin | unpin) ;;
 	*) return 1 ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")

@@ -129,6 +129,21 @@ bool control_field_text(const struct control_request *r, struct control_answer *
 	return true;
 }
 
+bool control_field_bool(const struct control_request *r, struct control_answer *a, const char *name,
+			bool *ret)
+{
+	const json_t *value = json_object_get(r->fields, name);
+
+	if (value && !json_is_boolean(value)) {
+		control_fail(a, 400, "Give it without quotes.", "\"%s\" has to be true or false",
+			     name);
+		return false;
+	}
+	if (value)
+		*ret = json_is_true(value);
+	return true;
+}
+
 bool control_field_key(const struct control_request *r, struct control_answer *a, const char *name,
 		       struct control_key *ret)
 {

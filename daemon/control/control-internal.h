@@ -48,7 +48,18 @@ struct control_answer {
 	const char *allow;   /* static: the methods that there are, or NULL */
 	char *body;	     /* owned, from malloc() */
 	size_t len;
-	struct stream *stream; /* owned: in place of a body */
+	struct stream *stream;	   /* owned: in place of a body */
+	struct control_wait *wait; /* in place of all of this: it comes later */
+};
+
+/*
+ * An answer that something has to end for first. It belongs to the route that began it, which fills
+ * the answer, calls ready() once, from the loop and never from inside the route, and frees it.
+ */
+struct control_wait {
+	struct control_answer answer;
+	void (*ready)(void *arg); /* takes the answer; NULL: nobody wants it any more */
+	void *arg;
 };
 
 struct control_route {
@@ -96,6 +107,9 @@ bool control_field_key(const struct control_request *request, struct control_ans
 /* A text of the body, borrowed, or NULL. */
 bool control_field_text(const struct control_request *request, struct control_answer *answer,
 			const char *name, const char **ret);
+/* true or false; untouched when it is not there. */
+bool control_field_bool(const struct control_request *request, struct control_answer *answer,
+			const char *name, bool *ret);
 
 /* ---- JSON: 0 or -1 ------------------------------------------------------------------------- */
 
@@ -127,6 +141,10 @@ void control_get_names(struct control *control, const struct control_request *re
 		       struct control_answer *answer);
 void control_post_purge(struct control *control, const struct control_request *request,
 			struct control_answer *answer);
+void control_post_evict(struct control *control, const struct control_request *request,
+			struct control_answer *answer);
+void control_post_gc(struct control *control, const struct control_request *request,
+		     struct control_answer *answer);
 void control_get_log_level(struct control *control, const struct control_request *request,
 			   struct control_answer *answer);
 void control_put_log_level(struct control *control, const struct control_request *request,

@@ -17,6 +17,7 @@
 #include "daemon/loop/loop.h"
 
 struct control;
+struct space;
 
 #define CONTROL_ERROR_MAX 512
 
@@ -39,6 +40,7 @@ struct control_ops {
 struct control_config {
 	struct loop *loop;
 	struct engine *engine;
+	struct space *space; /* NULL: nothing can be culled */
 	const char *cache_dir, *state_dir;
 	const struct control_ops *ops;
 	void *arg;

@@ -28,7 +28,11 @@ struct call {
 	char *body;    /* owned, SERVER_BODY_MAX bytes, or NULL */
 	size_t body_len;
 	bool too_long, begun, waiting;
-	TAILQ_ENTRY(call) link; /* in server->waiting, while it is */
+	struct control_wait *wait;    /* its answer has not come yet */
+	bool ready;		      /* it has */
+	struct control_answer answer; /* owned, then */
+	LIST_ENTRY(call) pending;     /* in server->pending, with a wait */
+	TAILQ_ENTRY(call) link;	      /* in server->waiting, while it is */
 };
 
 TAILQ_HEAD(call_list, call);
@@ -44,6 +48,7 @@ struct server {
 	bool resting, closing;
 	uint64_t spent; /* ns, on requests, in this run */
 	struct call_list waiting;
+	LIST_HEAD(, call) pending;
 	TAILQ_HEAD(, pull) pulls;
 	TAILQ_HEAD(, client) clients;
 	unsigned int n_clients, n_users;
@@ -72,6 +77,9 @@ enum MHD_Result call_handle(void *arg, struct MHD_Connection *connection, const 
 			    size_t *data_len, void **con_cls);
 void call_end(void *arg, struct MHD_Connection *connection, void **con_cls,
 	      enum MHD_RequestTerminationCode why);
+
+/* No answer comes any more for those that wait for one. */
+void server_end_pending(struct server *server);
 
 /* All streams have said what they had to say. */
 void server_end_streams(struct server *server);

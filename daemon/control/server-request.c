@@ -26,6 +26,16 @@ void *call_begin(void *arg, const char *uri, struct MHD_Connection *connection)
 	return call;
 }
 
+/* Its answer is not wanted any more. */
+static void call_forget(struct call *call)
+{
+	if (!call->wait)
+		return;
+	call->wait->ready = NULL;
+	call->wait = NULL;
+	LIST_REMOVE(call, pending);
+}
+
 void call_end(void *arg, struct MHD_Connection *connection, void **con_cls,
 	      enum MHD_RequestTerminationCode why)
 {
@@ -36,6 +46,9 @@ void call_end(void *arg, struct MHD_Connection *connection, void **con_cls,
 		return;
 	if (call->waiting)
 		TAILQ_REMOVE(&call->server->waiting, call, link);
+	call_forget(call);
+	if (call->ready)
+		free(call->answer.body);
 	if (call->client)
 		client_wait(call->client); /* for the next one */
 	free(call->raw_uri);
@@ -166,6 +179,54 @@ static enum MHD_Result call_send(struct call *call, struct control_answer *a)
 	return sent;
 }
 
+/* ---- answers that come later --------------------------------------------------------------- */
+
+static void call_resume(struct call *call)
+{
+	MHD_resume_connection(call->connection);
+	server_kick(call->server);
+}
+
+static void call_ready(void *arg)
+{
+	struct call *call = arg;
+
+	call->answer = call->wait->answer;
+	call->ready = true;
+	call_forget(call);
+	call_resume(call);
+}
+
+/* A client that goes away meanwhile is only seen by the answer: libmicrohttpd does not look. */
+static enum MHD_Result call_suspend(struct call *call, struct control_wait *wait)
+{
+	call->wait = wait;
+	wait->ready = call_ready;
+	wait->arg = call;
+	LIST_INSERT_HEAD(&call->server->pending, call, pending);
+	loop_timer_cancel(&call->client->deadline);
+	MHD_suspend_connection(call->connection);
+	return MHD_YES;
+}
+
+static enum MHD_Result call_send_ready(struct call *call)
+{
+	call->ready = false;
+	return call_send(call, &call->answer);
+}
+
+void server_end_pending(struct server *s)
+{
+	struct call *call;
+
+	while ((call = LIST_FIRST(&s->pending))) {
+		call_forget(call);
+		MHD_resume_connection(call->connection);
+	}
+}
+
+/* ---- a request ----------------------------------------------------------------------------- */
+
 static void call_run(struct call *call, const char *method, struct control_answer *a)
 {
 	const char *accept =
@@ -207,7 +268,7 @@ static enum MHD_Result call_answer(struct call *call, const char *method)
 	clock_gettime(CLOCK_MONOTONIC, &ended);
 	call->server->spent += (uint64_t)(ended.tv_sec - begun.tv_sec) * NSEC_PER_SEC +
 			       (uint64_t)(ended.tv_nsec - begun.tv_nsec);
-	return call_send(call, &answer);
+	return answer.wait ? call_suspend(call, answer.wait) : call_send(call, &answer);
 }
 
 /* Called once at the head of a request, then for each piece of its body, then at its end. */
@@ -233,6 +294,8 @@ enum MHD_Result call_handle(void *arg, struct MHD_Connection *connection, const 
 	}
 	if (s->closing)
 		return MHD_NO;
+	if (call->ready)
+		return call_send_ready(call);
 	if (s->spent >= WORK_MAX) {
 		call->waiting = true;
 		TAILQ_INSERT_TAIL(&s->waiting, call, link);

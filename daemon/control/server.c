@@ -211,6 +211,7 @@ int server_new(struct server **ret, struct control *control)
 	s->watch.ready = server_ready;
 	s->timer.fire = server_due;
 	TAILQ_INIT(&s->waiting);
+	LIST_INIT(&s->pending);
 	TAILQ_INIT(&s->clients);
 	TAILQ_INIT(&s->pulls);
 	s->daemon = daemon_start(s);
@@ -234,6 +235,7 @@ struct server *server_free(struct server *s)
 		/* Nobody may be suspended when it stops: streams have ended, calls do. */
 		s->closing = true;
 		server_end_streams(s);
+		server_end_pending(s);
 		resume_waiting(s);
 		MHD_run(s->daemon);
 		MHD_stop_daemon(s->daemon);

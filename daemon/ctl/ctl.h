@@ -90,6 +90,8 @@ int ctl_flights(int argc, char *argv[]);
 int ctl_origins(int argc, char *argv[]);
 int ctl_whois(int argc, char *argv[]);
 int ctl_purge(int argc, char *argv[]);
+int ctl_evict(int argc, char *argv[]);
+int ctl_gc(int argc, char *argv[]);
 int ctl_log_level(int argc, char *argv[]);
 int ctl_trace_start(int argc, char *argv[]);
 int ctl_trace_stop(int argc, char *argv[]);

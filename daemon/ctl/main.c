@@ -28,6 +28,8 @@ static const struct ctl_command commands[] = {
 	{ "metrics", "[OPTION]...", "print metrics for Prometheus", ctl_metrics },
 	{ "whois", "[OPTION]... WHAT", "say which objects are meant by something", ctl_whois },
 	{ "purge", "[OPTION]... VOLUME[/COOKIE]", "forget what keys mean", ctl_purge },
+	{ "evict", "[OPTION]... IMAGE|OBJECT...", "drop what is cached of it", ctl_evict },
+	{ "gc", "[OPTION]...", "drop what is cached and nobody needs any more", ctl_gc },
 	{ "log-level", "[OPTION]... [LEVEL]", "say how much is logged, or change it",
 	  ctl_log_level },
 #endif

@@ -48,11 +48,12 @@ static bool split(char path[CACHENAME_PATH_MAX], char *parts[4])
 }
 
 /* In the directory, and back to where we were. */
-static int command_in(struct port *port, int dir, const char *name)
+static int command_in(struct port *port, int dir, int (*format)(char *buf, const char *name),
+		      const char *name)
 {
 	_cleanup_close_ int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char text[CF_COMMAND_MAX];
-	int n = cf_format_cull(text, name);
+	int n = format(text, name);
 	int err;
 
 	if (n < 0)
@@ -66,7 +67,8 @@ static int command_in(struct port *port, int dir, const char *name)
 	return err;
 }
 
-int cull_object(struct port *port, int dir_fd, const char *path, uint64_t *ret_bytes)
+static int command_on(struct port *port, int dir_fd, const char *path,
+		      int (*format)(char *buf, const char *name), uint64_t *ret_bytes)
 {
 	_cleanup_close_ int store = -1, volume = -1, fanout = -1, file = -1;
 	char copy[CACHENAME_PATH_MAX], *parts[4];
@@ -95,10 +97,20 @@ int cull_object(struct port *port, int dir_fd, const char *path, uint64_t *ret_b
 		return -errno;
 	if (!S_ISREG(st.st_mode))
 		return -EINVAL;
-	err = command_in(port, fanout, parts[3]);
+	err = command_in(port, fanout, format, parts[3]);
 	if (err == 0)
 		*ret_bytes = (uint64_t)st.st_blocks * BLOCK;
 	return err;
+}
+
+int cull_object(struct port *port, int dir_fd, const char *path, uint64_t *ret_bytes)
+{
+	return command_on(port, dir_fd, path, cf_format_cull, ret_bytes);
+}
+
+int cull_would(struct port *port, int dir_fd, const char *path, uint64_t *ret_bytes)
+{
+	return command_on(port, dir_fd, path, cf_format_inuse, ret_bytes);
 }
 
 int cull_volume(struct port *port, int dir_fd, const char *volume)
@@ -111,5 +123,5 @@ int cull_volume(struct port *port, int dir_fd, const char *volume)
 	err = step_down(dir_fd, "cache", &store);
 	if (err == 0)
 		err = step_down(store, volume, &there);
-	return err < 0 ? err : command_in(port, store, volume);
+	return err < 0 ? err : command_in(port, store, cf_format_cull, volume);
 }

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/kernel/port.h"
@@ -17,6 +19,15 @@
  * directory of this cache; -EIO: the kernel lost a race, or gave up the cache.
  */
 int cull_object(struct port *port, int dir_fd, const char *path, uint64_t *ret_bytes);
+
+/* Whether that would be refused, and what it would free: nothing is culled. */
+int cull_would(struct port *port, int dir_fd, const char *path, uint64_t *ret_bytes);
+
+/* An error that means: somebody has it open. */
+static inline bool cull_is_busy(int err)
+{
+	return err == -EBUSY || err == -ESTALE;
+}
 
 /* A volume ("I...") that nobody uses goes to the graveyard, with all that is in it. */
 int cull_volume(struct port *port, int dir_fd, const char *volume);

@@ -33,6 +33,7 @@ static void evict_done(struct worker_job *job)
 	}
 	s->stats.evictions++;
 	LIST_REMOVE(j, link);
+	j->eviction->done(j->eviction, cull_is_busy(j->err) ? -EBUSY : j->err, j->bytes);
 	free(j);
 }
 
@@ -49,7 +50,8 @@ static int evict_check(const struct space *s, struct bytes volume, struct bytes 
 	return fstatat(s->dir_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : 0;
 }
 
-int space_evict(struct space *s, struct bytes volume, struct bytes cookie)
+int space_evict(struct space *s, struct bytes volume, struct bytes cookie,
+		struct space_eviction *eviction)
 {
 	struct evict_job *j;
 	int err;
@@ -67,6 +69,7 @@ int space_evict(struct space *s, struct bytes volume, struct bytes cookie)
 	j->volume = bytes_of(j->keys, volume.len);
 	j->cookie = bytes_of(j->keys + volume.len, cookie.len);
 	j->space = s;
+	j->eviction = eviction;
 	j->job.work = evict_work;
 	j->job.done = evict_done;
 	LIST_INSERT_HEAD(&s->evictions, j, link);
@@ -80,6 +83,7 @@ void space_evict_end(struct space *s)
 
 	while ((j = LIST_FIRST(&s->evictions))) {
 		LIST_REMOVE(j, link);
+		j->eviction->done(j->eviction, -ECANCELED, 0);
 		free(j);
 	}
 }

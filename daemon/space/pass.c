@@ -20,12 +20,37 @@ void space_pass_free(struct space *s)
 	s->survey = survey_free(s->survey);
 }
 
+/* done() may ask for the next one. */
+static void collected(struct space *s, int err)
+{
+	struct space_collection *collection = s->collecting;
+
+	s->collecting = NULL;
+	if (collection)
+		collection->done(collection, err);
+}
+
+void space_collect_end(struct space *s)
+{
+	struct space_collection *collection;
+
+	collected(s, -ECANCELED);
+	while ((collection = STAILQ_FIRST(&s->collections))) {
+		STAILQ_REMOVE_HEAD(&s->collections, link);
+		collection->done(collection, -ECANCELED);
+	}
+}
+
 static void pass_end(struct space *s)
 {
+	collected(s, s->pass_err);
 	s->phase = SPACE_IDLE;
 	s->stats.passes++;
 	space_pass_free(s);
-	space_passed(s);
+	if (s->cull_job.dry && s->asked)
+		space_pass(s, true); /* for those who have waited for this one to end */
+	else
+		space_passed(s);
 }
 
 /* ---- directories that are empty now -------------------------------------------------------- */
@@ -52,7 +77,7 @@ static void sweep_done(struct worker_job *job)
 
 static void pass_sweep(struct space *s)
 {
-	bool wanted = s->pass_objects > 0 || s->survey->n_empty > 0;
+	bool wanted = !s->cull_job.dry && (s->pass_objects > 0 || s->survey->n_empty > 0);
 
 	if (!wanted) {
 		pass_end(s);
@@ -71,8 +96,8 @@ static void cull_work(struct worker_job *job)
 	struct cull_job *j = container_of(job, struct cull_job, job);
 
 	for (size_t i = 0; i < j->n; i++)
-		j->err[i] = cull_object(j->space->port, j->space->dir_fd, j->objects[i]->path,
-					&j->bytes[i]);
+		j->err[i] = (j->dry ? cull_would : cull_object)(j->space->port, j->space->dir_fd,
+								j->objects[i]->path, &j->bytes[i]);
 }
 
 static void culled(struct space *s, const struct survey_object *o, uint64_t bytes)
@@ -86,6 +111,26 @@ static void culled(struct space *s, const struct survey_object *o, uint64_t byte
 	log_debug("%s: culled, %llu bytes", o->path, (unsigned long long)bytes);
 }
 
+static bool is_garbage(const struct space *s, const struct survey_object *o)
+{
+	return s->collecting && o->value < SURVEY_CACHED;
+}
+
+static void say_found(struct space *s, const struct survey_object *o, int err, uint64_t bytes)
+{
+	struct space_garbage garbage = {
+		.volume = o->volume,
+		.cookie = o->cookie,
+		.bytes = bytes,
+		.used = o->used,
+		.unknown = o->value == SURVEY_UNKNOWN,
+		.err = cull_is_busy(err) ? -EBUSY : err,
+	};
+
+	if (is_garbage(s, o))
+		s->collecting->found(s->collecting, &garbage);
+}
+
 /* Forgetting a record waits for the disk: one a turn, so that requests come in between. */
 static void settle_next(struct space *s)
 {
@@ -94,6 +139,10 @@ static void settle_next(struct space *s)
 	while (j->settled < j->n) {
 		size_t i = j->settled++;
 
+		say_found(s, j->objects[i], j->err[i],
+			  j->err[i] < 0 ? j->objects[i]->bytes : j->bytes[i]);
+		if (j->dry)
+			continue;
 		if (j->err[i] < 0) {
 			/* In use: opened meanwhile, or by a mount that survived a daemon. */
 			log_debug("%s: not culled: %s", j->objects[i]->path, strerror(-j->err[i]));
@@ -118,7 +167,7 @@ static void cull_done(struct worker_job *job)
 	bool some = false;
 
 	for (size_t i = 0; i < j->n; i++)
-		some |= j->err[i] == 0;
+		some |= j->err[i] == 0 && !j->dry;
 	if (some && s->asked) {
 		s->asked = false;
 		engine_room_made(s->engine, true);
@@ -127,16 +176,10 @@ static void cull_done(struct worker_job *job)
 	settle_next(s);
 }
 
-static bool is_garbage(const struct space *s, const struct survey_object *o)
-{
-	return s->collecting && o->value < SURVEY_CACHED;
-}
-
 static bool may_go(const struct space *s, const struct survey_object *o,
 		   const struct space_need *need)
 {
-	return o->value != SURVEY_PINNED && (o->bytes > 0 || need->files > 0 || is_garbage(s, o)) &&
-	       !engine_is_open(s->engine, o->volume, o->cookie);
+	return o->value != SURVEY_PINNED && (o->bytes > 0 || need->files > 0 || is_garbage(s, o));
 }
 
 /* As many as are needed, as far as can be told before. */
@@ -152,6 +195,10 @@ static void cull_gather(struct space *s, const struct space_need *need)
 			break;
 		if (!may_go(s, o, need))
 			continue;
+		if (engine_is_open(s->engine, o->volume, o->cookie)) {
+			say_found(s, o, -EBUSY, o->bytes);
+			continue;
+		}
 		j->objects[j->n++] = o;
 		bytes += o->bytes;
 	}
@@ -164,6 +211,8 @@ static void cull_next(struct space *s)
 
 	(void)space_disk_read(&s->disk, s->dir_fd);
 	need = space_need(&s->config.limits, &s->disk, s->used, s->culling);
+	if (j->dry)
+		need = (struct space_need){ 0 };
 	s->culling |= space_needs(&need);
 	cull_gather(s, &need);
 	if (j->n == 0) {
@@ -249,6 +298,7 @@ static void survey_done(struct worker_job *job)
 	if (j->err < 0) {
 		log_warning("%s cannot be looked through (%s): nothing is culled",
 			    s->config.cache_dir, strerror(-j->err));
+		s->pass_err = j->err;
 		pass_end(s);
 		return;
 	}
@@ -257,6 +307,7 @@ static void survey_done(struct worker_job *job)
 	s->used = s->survey->bytes;
 	s->stats.objects = s->survey->n;
 	engine_each_object(s->engine, 0, count_unnamed, s);
+	s->pass_err = j->unmarked ? -EIO : 0;
 	if (j->unmarked)
 		log_warning("%s: the store of images cannot be read, so that nobody knows what is "
 			    "pinned: nothing is culled",
@@ -271,8 +322,11 @@ void space_pass(struct space *s, bool culling)
 {
 	s->phase = SPACE_SURVEY;
 	s->culling = culling;
-	s->collecting = s->collect;
-	s->collect = false;
+	s->pass_err = 0;
+	s->collecting = culling ? NULL : STAILQ_FIRST(&s->collections);
+	if (s->collecting)
+		STAILQ_REMOVE_HEAD(&s->collections, link);
+	s->cull_job.dry = s->collecting && s->collecting->dry;
 	s->pass_objects = s->pass_bytes = 0;
 	space_touch_now(s); /* before, and in this order */
 	s->survey_job.space = s;

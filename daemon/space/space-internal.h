@@ -50,12 +50,14 @@ struct cull_job {
 	int err[CULL_BATCH];
 	uint64_t bytes[CULL_BATCH];
 	size_t n, settled;
+	bool dry; /* it is only asked which are in use */
 };
 
 /* One object that somebody wants to go. */
 struct evict_job {
 	struct worker_job job;
 	struct space *space;
+	struct space_eviction *eviction; /* borrowed, until its done() */
 	int err;
 	uint64_t bytes;
 	struct bytes volume, cookie; /* its own keys */
@@ -92,8 +94,9 @@ struct space {
 	struct cull_job cull_job;
 	struct worker_job sweep_job;
 
-	bool collecting; /* this pass culls what nobody needs as well */
-	bool collect;	 /* the next one does */
+	struct space_collection *collecting;	     /* this pass is for it, or NULL */
+	STAILQ_HEAD(, space_collection) collections; /* those that wait */
+	int pass_err;
 	struct loop_deferred match;
 	LIST_HEAD(, evict_job) evictions; /* owned */
 
@@ -105,6 +108,8 @@ struct space {
 /* pass.c: from IDLE. */
 void space_pass(struct space *space, bool culling);
 void space_pass_free(struct space *space);
+/* All collections end: -ECANCELED. */
+void space_collect_end(struct space *space);
 void space_settle(struct loop_timer *timer);
 /* space.c: it is over. */
 void space_passed(struct space *space);

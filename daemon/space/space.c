@@ -112,17 +112,18 @@ void space_passed(struct space *s)
 		engine_room_made(s->engine, made);
 	}
 	space_check(s);
-	if (s->collect && s->phase == SPACE_IDLE)
+	if (!STAILQ_EMPTY(&s->collections) && s->phase == SPACE_IDLE)
 		space_pass(s, false);
 }
 
-void space_collect(struct space *s)
+int space_collect(struct space *s, struct space_collection *collection)
 {
 	if (!s->worker)
-		return;
-	s->collect = true;
+		return -EOPNOTSUPP;
+	STAILQ_INSERT_TAIL(&s->collections, collection, link);
 	if (s->phase == SPACE_IDLE)
 		space_pass(s, false);
+	return 0;
 }
 
 /* ---- what the engine asks ------------------------------------------------------------------ */
@@ -196,6 +197,7 @@ int space_new(struct space **ret, const struct space_config *config)
 	s->settle.fire = space_settle;
 	STAILQ_INIT(&s->touches);
 	LIST_INIT(&s->evictions);
+	STAILQ_INIT(&s->collections);
 	*ret = s;
 	return 0;
 }
@@ -239,6 +241,7 @@ void space_stop(struct space *s)
 	s->phase = SPACE_IDLE;
 	s->asked = false; /* the engine ends what waits */
 	space_pass_free(s);
+	space_collect_end(s);
 	space_evict_end(s);
 	space_touch_end(s);
 }
@@ -256,7 +259,7 @@ struct space_stats space_stats(const struct space *s)
 {
 	struct space_stats stats = s->stats;
 
-	stats.busy = s->phase != SPACE_IDLE || s->collect;
+	stats.busy = s->phase != SPACE_IDLE;
 	stats.used = s->used;
 	stats.disk = s->disk;
 	stats.scarce = s->room.scarce;

@@ -16,6 +16,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "daemon/engine/engine.h"
 #include "daemon/kernel/port.h"
@@ -51,16 +52,44 @@ void space_stop(struct space *space);
 /* Takes NULL, returns NULL. */
 struct space *space_free(struct space *space);
 
-/*
- * One object is culled as soon as may be, whatever the limits and pins. 0: it will be, unless
- * somebody opens it before; -EBUSY: it is in use; -ENOENT: nothing is cached of it; -EINVAL: no
- * such keys; -EOPNOTSUPP: nothing can be culled here; -ENOMEM.
- */
-int space_evict(struct space *space, struct bytes volume, struct bytes cookie);
+/* One object out of the cache; belongs to who asks, until done(). */
+struct space_eviction {
+	/* Once, from the loop. bytes: that it took on the disk. -EBUSY: it is in use, maybe by a
+	 * mount that an earlier daemon served; -ENOENT; -EIO; -ECANCELED: space_stop(). */
+	void (*done)(struct space_eviction *eviction, int err, uint64_t bytes);
+};
 
-/* A pass that also culls what nobody needs any more: objects that no image has, or of which nobody
- * knows the version. It begins when the one that is under way has ended. */
-void space_collect(struct space *space);
+/*
+ * It is culled as soon as may be, whatever the limits and pins. 0: done() comes; else it does not.
+ * -EBUSY: it is in use; -ENOENT: nothing is cached of it; -EINVAL: no such keys; -EOPNOTSUPP:
+ * nothing can be culled here; -ENOMEM.
+ */
+int space_evict(struct space *space, struct bytes volume, struct bytes cookie,
+		struct space_eviction *eviction);
+
+/* What nobody needs any more: no image has it, or nobody knows of which version it is. */
+struct space_garbage {
+	struct bytes volume, cookie; /* borrowed */
+	uint64_t bytes;		     /* on the disk */
+	int64_t used;		     /* ns, Unix time */
+	bool unknown;		     /* the version; else no image has it */
+	int err;		     /* 0: it has gone, or would; -EBUSY: it is in use; ... */
+};
+
+/* A pass that culls garbage; belongs to who asks, until done(). */
+struct space_collection {
+	bool dry; /* nothing is culled, it is only found */
+	void (*found)(struct space_collection *collection, const struct space_garbage *garbage);
+	/* Once, from the loop. -ECANCELED: space_stop(); -EIO: it is not known what is garbage
+	 * (which is in the log); or the errno of looking. */
+	void (*done)(struct space_collection *collection, int err);
+	/* private */
+	STAILQ_ENTRY(space_collection) link;
+};
+
+/* It begins when the pass that is under way has ended, and those that were asked for before. 0, or
+ * -EOPNOTSUPP: nothing can be culled here; then done() does not come. */
+int space_collect(struct space *space, struct space_collection *collection);
 
 struct space_stats {
 	uint64_t passes;    /* that have ended */

@@ -25,7 +25,7 @@ enum survey_value {
 
 struct survey_object {
 	enum survey_value value;
-	bool counted; /* for whoever counts */
+	bool counted;		     /* for whoever counts */
 	struct bytes volume, cookie; /* its own */
 	uint64_t size;		     /* bytes, rounded up to blocks */
 	uint64_t bytes;		     /* on the disk */

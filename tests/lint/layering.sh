@@ -36,7 +36,7 @@ daemon/space/limits.*	daemon/space/limits.h proto/cachefiles.h
 daemon/space/owners.*	daemon/space/owners.h daemon/space/survey.h daemon/images/images.h
 daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
 daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
-daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/loop/loop.h
+daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/space/space.h daemon/loop/loop.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h
@@ -50,6 +50,7 @@ daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/cache.*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/space/survey.h daemon/space/owners.h
 daemon/ctl/du.c		daemon/ctl/* daemon/images/images.h
 daemon/ctl/pin.c	daemon/ctl/*
+daemon/ctl/evict.c	daemon/ctl/*
 daemon/ctl/main.c	daemon/ctl/*
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
 daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h

@@ -128,6 +128,7 @@ while read -r page name; do
 	for place in man bash zsh; do same "options of cachefillctl $name" help $place; done
 done <<-PAGES
 	cachefillctl-cache.1 du
+	cachefillctl-cache.1 evict
 	cachefillctl-cache.1 pin
 	cachefillctl-cache.1 unpin
 	cachefillctl-mount.1 mount
@@ -142,6 +143,7 @@ done <<-PAGES
 	cachefillctl-daemon.1 metrics
 	cachefillctl-daemon.1 whois
 	cachefillctl-daemon.1 purge
+	cachefillctl-daemon.1 gc
 	cachefillctl-daemon.1 log-level
 PAGES
 

@@ -27,6 +27,7 @@ enum kind {
 	KIND_BOOL,
 	KIND_LEVEL,
 	KIND_COMPRESSED,
+	KIND_FILTER,
 	KIND_IGNORED,
 };
 
@@ -65,6 +66,8 @@ static const struct key top_keys[] = {
 	  "up to 100 printable characters but blanks, commas and slashes" },
 	{ "credential-helpers", KIND_BOOL, offsetof(struct config, credential_helpers), 0, 1,
 	  "yes or no" },
+	{ "seccomp", KIND_FILTER, offsetof(struct config, seccomp), 0, SYSCALL_FILTER_LOG,
+	  "yes, no or log" },
 	{ "trace", KIND_PATH, offsetof(struct config, trace), 0, 3072, "an absolute path" },
 	{ "control-socket", KIND_SOCKET, offsetof(struct config, control_socket), 0, 107,
 	  "an absolute path of up to 107 bytes, or none" },
@@ -163,6 +166,7 @@ static bool read_word(const char *text, const char *const *words, uint64_t *ret)
 static bool read_number(enum kind kind, const char *text, uint64_t *ret)
 {
 	static const char *const policies[] = { "whole", "refuse", NULL };
+	static const char *const filters[] = { "no", "yes", "log", NULL };
 	bool yes;
 	int level;
 
@@ -184,6 +188,8 @@ static bool read_number(enum kind kind, const char *text, uint64_t *ret)
 		level = log_level_of(text);
 		*ret = (uint64_t)level;
 		return level >= 0;
+	case KIND_FILTER:
+		return read_word(text, filters, ret);
 	default:
 		return read_word(text, policies, ret);
 	}
@@ -207,6 +213,9 @@ static void store_number(enum kind kind, void *field, uint64_t v)
 		break;
 	case KIND_LEVEL:
 		*(int *)field = (int)v;
+		break;
+	case KIND_FILTER:
+		*(enum syscall_filter *)field = (enum syscall_filter)v;
 		break;
 	default:
 		*(enum compressed_policy *)field = (enum compressed_policy)v;

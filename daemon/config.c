@@ -39,6 +39,7 @@ int config_new(struct config **ret)
 	c->readahead_max = 8 << 20;
 	c->names_max = 16 << 20;
 	c->slow_request_ms = 5000;
+	c->seccomp = SYSCALL_FILTER_YES;
 	c->log_level = LOG_INFO;
 	c->defaults.open_deadline_ms = 30000;
 	c->defaults.read_deadline_ms = 30000;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "daemon/engine/resolve.h"
+#include "daemon/syscall-filter.h"
 #include "fetchers/fetcher.h"
 #include "proto/cachefiles.h"
 
@@ -56,6 +57,7 @@ struct config {
 	char *secctx; /* or NULL */
 	char *device;
 	bool credential_helpers; /* docker-credential-NAME may be run */
+	enum syscall_filter seccomp;
 	char *image_domain;	 /* where images are mounted: volume "erofs,DOMAIN" */
 	char *trace;		 /* absolute: record into it from the start; or NULL */
 	char *control_socket;	 /* absolute, or "none" */

@@ -367,13 +367,21 @@ static int daemon_make_loop(struct daemon *d)
 	return err;
 }
 
-/* While there is nothing that a child could inherit. */
+/*
+ * While there is nothing that a child could inherit. A predecessor without helpers has left its
+ * filter of system calls: what is mounted is served all the same.
+ */
 static int daemon_start_helpers(struct daemon *d)
 {
 	int err = d->config->credential_helpers
 			  ? credential_agent_start(&d->host.credentials, privileges_drop)
 			  : 0;
 
+	if (err == -ENOSYS) {
+		log_error("credential helpers are not run, since the process before this one did "
+			  "not want any, and is confined (seccomp): restart the service");
+		return 0;
+	}
 	if (err < 0)
 		log_error("cannot start the process that runs credential helpers: %s",
 			  strerror(-err));
@@ -598,6 +606,15 @@ static _Noreturn void daemon_leave(struct daemon *d)
 	_exit(d->status);
 }
 
+/* Whoever goes on after us has the filter from the start, and has to fork for the helpers. */
+static void daemon_confine(const struct daemon *d)
+{
+	if (d->host.credentials && d->config->seccomp != SYSCALL_FILTER_NO)
+		log_info("no filter of system calls: credential helpers are run");
+	else
+		privileges_confine(d->config->seccomp);
+}
+
 static int daemon_run(struct daemon *d, const struct startup_config *startup)
 {
 	int err, status = daemon_start(d, startup);
@@ -607,6 +624,7 @@ static int daemon_run(struct daemon *d, const struct startup_config *startup)
 	log_info("serving %s from %zu source%s, and images in domain %s", startup->cache_dir,
 		 d->config->n_sources, d->config->n_sources == 1 ? "" : "s",
 		 d->config->image_domain);
+	daemon_confine(d);
 	notify_ready(d->options.notify_fd);
 	if (watchdog_start(&d->watchdog, d->loop, d->engine) < 0)
 		log_error("the watchdog cannot be told of: %s", strerror(ENOMEM));
@@ -660,6 +678,7 @@ int main(int argc, char *argv[])
 		return keeper_run(&d.program, d.options.notify_fd);
 	}
 	umask(077);
+	privileges_hide();
 	privileges_raise_nofile();
 	/* Not where somebody may mount, or unmount, what we serve. */
 	handover_leave();

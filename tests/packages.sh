@@ -13,7 +13,7 @@ set -euo pipefail
 # Compiler, build system, the libraries of the daemon and of its unit tests.
 build="meson ninja-build pkg-config gcc libc6-dev liburing-dev libcurl4-openssl-dev libxxhash-dev
 	libsqlite3-dev uthash-dev zlib1g-dev libjansson-dev libssl-dev libarchive-dev
-	libmount-dev libmicrohttpd-dev libfsverity-dev check"
+	libmount-dev libmicrohttpd-dev libfsverity-dev libseccomp-dev check"
 
 # The other compiler with its sanitizers, valgrind, the manual checker, certificates, a registry.
 test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl time
@@ -23,7 +23,7 @@ test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl time
 # last three: 13 MB to download, 56 MB installed).
 kernel="linux-source-6.12 linux-source-6.1 make flex bison bc xz-utils ccache
 	erofs-utils nginx-light e2fsprogs busybox-static iproute2 curl attr sqlite3
-	crun podman skopeo"
+	crun podman skopeo strace"
 
 wanted=
 for group in "${@:-build test kernel}"; do

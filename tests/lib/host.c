@@ -5,8 +5,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+
+#include "daemon/syscall-filter.h"
 
 #define PATIENCE (30 * NSEC_PER_SEC)
+
+/* What fetchers do afterwards is done under the filter that the daemon has. */
+static void confine(void)
+{
+	ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+	ck_assert_int_eq(syscall_filter_install(SYSCALL_FILTER_YES), 0);
+}
 
 void host_start(struct host *host, enum loop_backend backend, const char *template,
 		const struct fetcher_param *params)
@@ -25,6 +35,8 @@ void host_start_class(struct host *host, enum loop_backend backend,
 	char error[FETCH_ERROR_MAX] = "";
 
 	*host = (struct host){ 0 };
+	if (getenv("CACHEFILLD_TEST_CONFINED"))
+		confine();
 	ck_assert_int_eq(loop_new(&host->loop, backend), 0);
 	ck_assert_msg(class->create(&host->fetcher, host->loop, template, params ? params : none,
 				    error) == 0,

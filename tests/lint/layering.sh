@@ -13,7 +13,7 @@ cd "${1:-$(dirname "$0")/../..}"
 
 rows='
 daemon/main.c		*
-daemon/config*		daemon/config* daemon/engine/resolve.h fetchers/fetcher.h proto/cachefiles.h
+daemon/config*		daemon/config* daemon/syscall-filter.h daemon/engine/resolve.h fetchers/fetcher.h proto/cachefiles.h
 daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
 daemon/database.*	daemon/database.h
 daemon/state*		daemon/state*.h daemon/database.h
@@ -25,7 +25,8 @@ daemon/notify.*		daemon/notify.h
 daemon/handover.*	daemon/handover.h
 daemon/keeper.*		daemon/keeper.h daemon/handover.h daemon/notify.h
 daemon/watchdog.*	daemon/watchdog.h daemon/notify.h daemon/engine/engine.h daemon/loop/loop.h
-daemon/privileges.*	daemon/privileges.h
+daemon/privileges.*	daemon/privileges.h daemon/syscall-filter.h
+daemon/syscall-filter*	daemon/syscall-filter.h
 daemon/util/*
 daemon/loop/*		daemon/loop/*
 daemon/kernel/*		daemon/kernel/* proto/*
@@ -80,6 +81,7 @@ fetchers/*		fetchers/fetcher.h fetchers/common.h daemon/loop/*
 externals='
 liburing.h	daemon/loop/loop-uring.c
 sqlite3.h	daemon/database.h
+seccomp.h	daemon/syscall-filter.c
 libmount/*	daemon/ctl/mount-utab.c
 microhttpd.h	daemon/control/server*
 archive*	daemon/ctl/build-unpack.c

@@ -234,6 +234,7 @@ START_TEST(test_defaults)
 	ck_assert_str_eq(config->device, "/dev/cachefiles");
 	ck_assert_str_eq(config->image_domain, "cachefilld");
 	ck_assert(!config->credential_helpers);
+	ck_assert_int_eq(config->seccomp, SYSCALL_FILTER_YES);
 	ck_assert_ptr_null(config->trace);
 	ck_assert_ptr_null(config->secctx);
 	ck_assert_uint_eq(config->buffers, 16 << 20);
@@ -262,12 +263,13 @@ END_TEST
 START_TEST(test_images_only)
 {
 	ck_assert_int_eq(config_finish(config, error), 0);
-	good("credential-helpers yes\n"
+	good("credential-helpers yes\nseccomp log\n"
 	     "image-domain a.b-c\n"
 	     "source r { url https://h/; rule no; open-deadline 1s }\n");
 	ck_assert_int_eq(config_finish(config, error), 0);
 	ck_assert_str_eq(config->image_domain, "a.b-c");
 	ck_assert(config->credential_helpers);
+	ck_assert_int_eq(config->seccomp, SYSCALL_FILTER_LOG);
 	ck_assert(!config->sources[0].for_keys);
 	ck_assert_str_eq(config->sources[0].rule.locator, "https://h/");
 	ck_assert_uint_eq(config->sources[0].open_deadline_ms, 1000);
@@ -436,6 +438,7 @@ START_TEST(test_errors_name_their_line)
 		{ "compressed maybe", "F:1: compressed needs whole or refuse" },
 		{ "revalidate 2", "F:1: revalidate needs yes or no" },
 		{ "credential-helpers maybe", "F:1: credential-helpers needs yes or no" },
+		{ "seccomp maybe", "F:1: seccomp needs yes, no or log" },
 		{ "image-domain \"\"", "F:1: image-domain needs up to 100 printable" },
 		{ "image-domain a,b", "F:1: image-domain needs up to 100 printable" },
 		{ "image-domain a/b", "F:1: image-domain needs up to 100 printable" },

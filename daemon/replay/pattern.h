@@ -62,8 +62,12 @@ static inline size_t pattern_check(const void *buf, size_t len, uint64_t key, ui
 	size_t i = 0;
 
 	while (i < len) {
-		uint64_t word = pattern_word(key, (off + i) / 8);
+		uint64_t word = pattern_word(key, (off + i) / 8), whole = htole64(word);
 
+		if ((off + i) % 8 == 0 && len - i >= 8 && memcmp(from + i, &whole, 8) == 0) {
+			i += 8;
+			continue;
+		}
 		do
 			if (from[i] != (uint8_t)(word >> ((off + i) % 8 * 8)))
 				return i;

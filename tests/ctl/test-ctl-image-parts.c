@@ -3,6 +3,7 @@
  * What is pure of the commands for images: references, names of contents, differences.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,6 +66,26 @@ START_TEST(references)
 		ck_assert_str_eq(image_ref_print(locator, printed, sizeof(printed)),
 				 refs[_i].printed);
 	free(locator);
+}
+END_TEST
+
+/* ---- names -------------------------------------------------------------------------------- */
+
+START_TEST(every_odd_byte)
+{
+	char name[] = "a?b", error[CONTEXT_ERROR_MAX];
+
+	for (int c = 1; c < 256; c++) {
+		bool good = c > ' ' && c < 0x7f;
+
+		name[1] = (char)c;
+		error[0] = '\0';
+		ck_assert_int_eq(image_name_check(name, error), good ? 0 : -EINVAL);
+		ck_assert(good || strstr(error, "cannot be the name of an image"));
+		/* Nothing odd is printed. */
+		for (const char *at = error; *at; at++)
+			ck_assert(*at >= ' ' && *at < 0x7f);
+	}
 }
 END_TEST
 
@@ -197,6 +218,7 @@ int main(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, references, 0, N(refs));
+	tcase_add_test(tc, every_odd_byte);
 	tcase_add_test(tc, cookies);
 	tcase_add_loop_test(tc, differences_at_random, 0, 8);
 	tcase_add_test(tc, sizes);

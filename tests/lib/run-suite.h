@@ -41,3 +41,16 @@ static inline bool under_valgrind(void)
 
 	return preload && strstr(preload, "vgpreload");
 }
+
+/* What watches each access costs a multiple. */
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define BUILT_WITH_SANITIZERS true
+#endif
+#endif
+#if defined(__SANITIZE_ADDRESS__) && !defined(BUILT_WITH_SANITIZERS)
+#define BUILT_WITH_SANITIZERS true
+#endif
+#ifndef BUILT_WITH_SANITIZERS
+#define BUILT_WITH_SANITIZERS false
+#endif

@@ -17,6 +17,7 @@ ORIGIN=$RUN/origin
 PORT=8080
 DAEMON_PID=
 NGINX_PID=
+PROXY_PID=
 
 # Reports go where the scenario's output went at first, however a command's own is redirected.
 exec 5>&1
@@ -187,6 +188,33 @@ gone() { while grep -q '^State:.[^Z]' "/proc/$1/status" 2> /dev/null; do sleep 0
 
 fault() { touch "$RUN/fault/$1"; }
 fault_clear() { rm -f "$RUN/fault/"*; }
+
+# proxy_start [OPTION]...: a proxy in front of nginx, at $PROXY_PORT; what goes wrong there says faults().
+proxy_start() {
+	[ -x "$TOOLS/fault-proxy" ] || skip "fault-proxy was not built"
+	mkfifo "$RUN/faults" "$RUN/faults-set"
+	"$TOOLS/fault-proxy" --upstream "$PORT" --log "$LOGS/proxy.log" "$@" \
+		< "$RUN/faults" > "$RUN/faults-set" &
+	PROXY_PID=$!
+	exec 10> "$RUN/faults" 11< "$RUN/faults-set"
+	read -r -t 20 -u 11 PROXY_PORT || fail "the proxy does not start"
+}
+
+# faults LIST: from the next request on, in the words of tests/lib/http-fault.h; '' is none.
+faults() {
+	local answer=''
+	echo "$1" >&10
+	read -r -t 20 -u 11 answer || true
+	equal "$answer" ok "faults $1"
+}
+
+proxy_stop() {
+	kill -TERM "$PROXY_PID"
+	works 5 gone "$PROXY_PID"
+	PROXY_PID=
+	exec 10>&- 11<&-
+	rm "$RUN/faults" "$RUN/faults-set"
+}
 
 # requests [EXPRESSION]: how many of nginx's log lines match; bytes EXPRESSION: body bytes they
 # carried.
@@ -366,6 +394,7 @@ writable_root() {
 finish() {
 	unmount_images
 	if [ -n "$DAEMON_PID" ]; then daemon_stop; fi
+	if [ -n "$PROXY_PID" ]; then proxy_stop; fi
 	if [ -n "$NGINX_PID" ]; then nginx_stop; fi
 	if dmesg | grep -E 'BUG|WARNING:|Oops|Call Trace|blocked for more|decompress|corrupt'; then
 		fail "the kernel complained"

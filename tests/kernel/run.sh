@@ -69,9 +69,9 @@ if [ -n "$simple" ]; then
 	cp "$work/bin/simple-daemon" "$work/bin/cachefilld"
 else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
-	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/origin-server \
-		tests/tools/image-put tests/kernel/scenario-real tests/kernel/handover-soak \
-		tests/soak/soak-reader; do
+	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/fault-proxy \
+		tests/tools/image-put tests/kernel/scenario-real \
+		tests/kernel/handover-soak tests/soak/soak-reader; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
 	cp -t "$work/bin" "$build/contrib/cachefilld.service"

@@ -186,7 +186,10 @@ int config_parse(struct config *config, const char *name, const char *text, size
 		.reader = config_reader_of(text, len),
 	};
 
-	return take_all(&load);
+	int r = take_all(&load);
+
+	explicit_bzero(&load, sizeof(load));
+	return r;
 }
 
 /* ---- files ------------------------------------------------------------------------------- */
@@ -222,11 +225,14 @@ static int load_file(struct config *config, const char *file, char *error)
 		r = -errno;
 	if (r == 0)
 		r = read_all(fd, text, CONFIG_FILE_MAX, &len);
-	if (r < 0) {
+	if (r < 0)
 		snprintf(error, CONFIG_ERROR_MAX, "%.512s: %s", file, strerror(-r));
-		return r;
-	}
-	return config_parse(config, file, text, len, error);
+	else
+		r = config_parse(config, file, text, len, error);
+	/* Fields for a server, or a password in a URL. */
+	if (text)
+		explicit_bzero(text, len);
+	return r;
 }
 
 static int is_conf(const struct dirent *entry)

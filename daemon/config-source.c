@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "daemon/util/cleanup.h"
+#include "daemon/util/secret.h"
 
 static bool name_fits(const struct config *config, const char *name, char *error)
 {
@@ -68,7 +69,7 @@ int config_source_add_param(struct config_source *source, const char *key, const
 {
 	size_t n = count_params(source);
 	_cleanup_free_ char *own_key = strdup(key);
-	_cleanup_free_ char *own_value = strdup(value);
+	_cleanup_(secret_freep) char *own_value = strdup(value);
 	struct fetcher_param *params;
 
 	if (n == CONFIG_PARAMS_MAX)
@@ -105,17 +106,17 @@ void config_source_clear(struct config_source *source)
 {
 	for (size_t i = 0; source->params && source->params[i].key; i++) {
 		free((char *)source->params[i].key);
-		free((char *)source->params[i].value);
+		secret_free((char *)source->params[i].value);
 	}
 	free(source->params);
 	for (size_t i = 0; i < source->n_alternatives; i++)
-		free(source->alternatives[i]);
+		secret_free(source->alternatives[i]);
 	free(source->alternatives);
 	free((char *)source->rule.volume);
 	free((char *)source->rule.cookie);
-	free((char *)source->rule.locator);
+	secret_free((char *)source->rule.locator);
 	free(source->verify);
-	free(source->verified);
+	secret_free(source->verified);
 	free(source->name);
 	free(source->where);
 }

@@ -20,7 +20,7 @@ struct state;
 
 struct state_object {
 	uint64_t size;	     /* bytes, as given in copen */
-	char locator[4096];  /* where the bytes came from */
+	char locator[4096];  /* where the bytes came from, as by locator_record() */
 	char validator[256]; /* as the fetcher gave it, may be empty */
 	bool whole;	     /* compressed image: must be complete before its first block is */
 };

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
+#include "daemon/util/secret.h"
 
 #define AUTH_FILE_MAX (1u << 20)
 
@@ -27,18 +28,18 @@ __attribute__((format(printf, 3, 4))) static int verdict(int err, char *why, con
 	return err;
 }
 
-static void free_secret(char *text)
+/* What the parser copies is secret as well. */
+json_t *auth_json_load(const char *text, size_t len)
 {
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
+	json_set_alloc_funcs(malloc, secret_heap_free);
+	return json_loadb(text, len, 0, NULL);
 }
 
 void auth_credentials_end(struct auth_credentials *credentials)
 {
-	free_secret(credentials->user);
-	free_secret(credentials->password);
-	free_secret(credentials->identity_token);
+	secret_free(credentials->user);
+	secret_free(credentials->password);
+	secret_free(credentials->identity_token);
 	free(credentials->helper);
 	*credentials = (struct auth_credentials){ 0 };
 }
@@ -143,7 +144,7 @@ static char *base64_decode(const char *text)
 			ret[n++] = (char)(bits >> (6 - 2 * (i % 4)));
 		if (digit < 0 || (i % 4 != 0 && ret[n - 1] == '\0')) {
 			ret[n] = '\0';
-			free_secret(ret);
+			secret_free(ret);
 			return NULL;
 		}
 	}
@@ -173,7 +174,7 @@ static int take_pair(struct auth_credentials *ret, const char *encoded, char *wh
 		ret->password = copy_text(colon + 1);
 		*colon = ':';
 	}
-	free_secret(pair);
+	secret_free(pair);
 	if (ret->user && ret->password)
 		return 0;
 	auth_credentials_end(ret);
@@ -226,7 +227,7 @@ static int find_in(struct auth_credentials *ret, const json_t *file, const char 
 int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, const char *registry,
 		   const char *repository, char why[AUTH_WHY_MAX])
 {
-	json_auto_t *file = json_loadb(text, len, 0, NULL);
+	json_auto_t *file = auth_json_load(text, len);
 	struct auth_credentials found = { 0 };
 	int r;
 
@@ -248,7 +249,7 @@ const char *auth_helper_server(const char *registry)
 int auth_helper_parse(struct auth_credentials *ret, const char *text, size_t len,
 		      const char **ret_why)
 {
-	json_auto_t *answer = json_loadb(text, len, 0, NULL);
+	json_auto_t *answer = auth_json_load(text, len);
 	const char *user = json_string_value(json_object_get(answer, "Username"));
 	const char *secret = json_string_value(json_object_get(answer, "Secret"));
 	struct auth_credentials found = { 0 };

@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 #define AUTH_WHY_MAX 120
 
 /* All empty: nobody in particular. Secret. */
@@ -37,6 +39,12 @@ int auth_file_find(struct auth_credentials *ret, const char *text, size_t len, c
  */
 int auth_file_load(struct auth_credentials *ret, const char *path, const char *registry,
 		   const char *repository, char why[AUTH_WHY_MAX]);
+
+/*
+ * Parses JSON with secrets in it; NULL: it is none. From then on all memory of the parser is
+ * overwritten when it is freed, in the whole process.
+ */
+json_t *auth_json_load(const char *text, size_t len);
 
 /* What a helper calls a registry. */
 const char *auth_helper_server(const char *registry);

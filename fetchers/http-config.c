@@ -9,6 +9,8 @@
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
+#include "daemon/util/secret.h"
+#include "fetchers/http-auth.h"
 #include "fetchers/http-range.h"
 
 #define HEADER_LINE_MAX 8192
@@ -148,11 +150,12 @@ static int add_header(const struct setting *s, struct curl_slist **headers, cons
 static int add_header_file(const struct setting *s, struct curl_slist **headers)
 {
 	FILE *f = fopen(s->value, "re");
-	char line[HEADER_LINE_MAX];
+	char line[HEADER_LINE_MAX], buffer[HEADER_LINE_MAX];
 	int r = 0;
 
 	if (!f)
 		return refuse(s, -errno, strerror(errno));
+	setvbuf(f, buffer, _IOFBF, sizeof(buffer));
 	while (r == 0 && fgets(line, sizeof(line), f)) {
 		size_t len = strcspn(line, "\r\n");
 
@@ -164,8 +167,9 @@ static int add_header_file(const struct setting *s, struct curl_slist **headers)
 	}
 	if (r == 0 && ferror(f))
 		r = refuse(s, -EIO, "cannot be read");
-	explicit_bzero(line, sizeof(line));
 	fclose(f);
+	explicit_bzero(line, sizeof(line));
+	explicit_bzero(buffer, sizeof(buffer));
 	return r;
 }
 
@@ -355,15 +359,15 @@ struct http_config *http_config_free(struct http_config *config)
 {
 	if (!config)
 		return NULL;
-	free(config->origin);
+	secret_free(config->origin);
 	free(config->ca_file);
 	free(config->ca_path);
 	free(config->ca_pem);
 	free(config->client_cert);
 	free(config->client_key);
-	free(config->proxy);
+	secret_free(config->proxy);
 	free(config->user_agent);
-	curl_slist_free_all(config->headers);
+	http_fields_free(config->headers);
 	free(config);
 	return NULL;
 }

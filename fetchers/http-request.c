@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "daemon/util/secret.h"
+
 #define HTTP_SEND_SIZE	 (512L << 10) /* one call of a reader asks for up to this much */
 #define HTTP_STORE_STALL 300L	      /* s */
 
@@ -25,7 +27,9 @@ static void request_free(struct http_request *r)
 {
 	curl_easy_cleanup(r->easy);
 	http_request_forget_fields(r);
-	free(r->redirected);
+	secret_free(r->redirected);
+	/* It may be the complaint of a token server. */
+	explicit_bzero(r->complaint, sizeof(r->complaint));
 	free(r);
 }
 
@@ -288,6 +292,6 @@ struct http_request *http_request_document(struct http_client *client,
 
 void http_target_end(struct http_target *target)
 {
-	free(target->locator);
-	free(target->moved);
+	secret_free(target->locator);
+	secret_free(target->moved);
 }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/util/secret.h"
 #include "fetchers/auth-file.h"
 #include "fetchers/credential-agent.h"
 #include "fetchers/http-challenge.h"
@@ -49,19 +50,17 @@ struct oci_auth {
 	char why[FETCH_ERROR_MAX];
 };
 
-static void secret_free(char **text)
+static void secret_clear(char **text)
 {
-	if (*text)
-		explicit_bzero(*text, strlen(*text));
-	free(*text);
+	secret_free(*text);
 	*text = NULL;
 }
 
 static void answer_end(struct http_document *answer)
 {
 	free((char *)answer->url);
-	secret_free((char **)&answer->form);
-	secret_free((char **)&answer->fields[0]);
+	secret_clear((char **)&answer->form);
+	secret_clear((char **)&answer->fields[0]);
 	if (answer->body)
 		explicit_bzero(answer->body, answer->room);
 	free(answer->body);
@@ -100,7 +99,7 @@ static bool give_up_guess(struct oci_auth *a)
 		return false;
 	a->guessed = a->told = false;
 	a->challenge.scheme = HTTP_SCHEME_NONE;
-	secret_free(&a->field);
+	secret_clear(&a->field);
 	return true;
 }
 
@@ -121,7 +120,7 @@ static void token_take(struct oci_auth *a, char *field, uint64_t seconds)
 {
 	uint64_t life = seconds * NSEC_PER_SEC, now = loop_now(a->host->oci->loop);
 
-	secret_free(&a->field);
+	secret_clear(&a->field);
 	a->field = field;
 	a->expires = now + life;
 	a->refresh = a->expires - life / 10 - now / 1000 % 1000 * (life / 10000);
@@ -135,7 +134,7 @@ static int token_read(struct oci_auth *a)
 	int r = oci_token_parse(&token, &seconds, a->answer.body, a->answer.len, &why);
 
 	field = r == 0 ? oci_token_bearer(token) : NULL;
-	secret_free(&token);
+	secret_clear(&token);
 	if (field) {
 		token_take(a, field, seconds);
 		return 0;
@@ -320,7 +319,7 @@ static int auth_fields(struct http_auth *base, struct http_waiter *waiter, struc
 	if (a->challenge.scheme == HTTP_SCHEME_NONE)
 		return 0;
 	if (a->field && now >= a->expires)
-		secret_free(&a->field);
+		secret_clear(&a->field);
 	if (a->helping)
 		r = 0;
 	else if (a->challenge.scheme == HTTP_SCHEME_BASIC)
@@ -392,7 +391,7 @@ static bool auth_refused(struct http_auth *base, const struct curl_slist *sent,
 	/* Or the guess was given up. */
 	if (sent && before == HTTP_SCHEME_NONE)
 		return true;
-	secret_free(&a->field);
+	secret_clear(&a->field);
 	if (before != HTTP_SCHEME_NONE && (a->asking || a->helping))
 		return true;
 	widen_scope(a, challenge.scope, sizeof(challenge.scope));
@@ -479,7 +478,7 @@ static void auth_free(struct oci_auth *a)
 	if (a->asking)
 		http_request_drop(a->asking);
 	answer_end(&a->answer);
-	secret_free(&a->field);
+	secret_clear(&a->field);
 	free(a->repository);
 	free(a);
 }

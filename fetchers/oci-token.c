@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/util/cleanup.h"
+#include "daemon/util/secret.h"
 
 #define SECONDS_DEFAULT 60    /* of the protocol, where none are told */
 #define SECONDS_MAX	86400 /* whoever says more is asked again all the same */
@@ -128,28 +129,20 @@ static char *base64(const char *text)
 
 static char *authorization(const char *scheme, const char *text)
 {
-	char *ret = NULL;
-
-	return text && asprintf(&ret, "Authorization: %s %s", scheme, text) >= 0 ? ret : NULL;
-}
-
-static void free_secret(char *text)
-{
-	if (text)
-		explicit_bzero(text, strlen(text));
-	free(text);
+	return text ? secret_join("Authorization: ", scheme, " ", text) : NULL;
 }
 
 char *oci_token_basic(const struct auth_credentials *credentials)
 {
-	char *pair = NULL, *encoded, *ret;
+	char *pair = secret_join(credentials->user, ":", credentials->password, NULL);
+	char *encoded, *ret;
 
-	if (asprintf(&pair, "%s:%s", credentials->user, credentials->password) < 0)
+	if (!pair)
 		return NULL;
 	encoded = base64(pair);
 	ret = authorization("Basic", encoded);
-	free_secret(encoded);
-	free_secret(pair);
+	secret_free(encoded);
+	secret_free(pair);
 	return ret;
 }
 
@@ -168,7 +161,7 @@ static bool sendable(const char *token)
 int oci_token_parse(char **ret_token, uint64_t *ret_seconds, const char *text, size_t len,
 		    const char **ret_why)
 {
-	json_auto_t *answer = json_loadb(text, len, 0, NULL);
+	json_auto_t *answer = auth_json_load(text, len);
 	const char *token = json_string_value(json_object_get(answer, "token"));
 	const json_t *seconds = json_object_get(answer, "expires_in");
 	char *copy;

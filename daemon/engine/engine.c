@@ -210,7 +210,10 @@ void engine_open_log_known(const struct engine_open *open, const char *locator, 
 /* A record speaks for the cached bytes only while the key still means the same origin. */
 static bool record_is_current(const struct state_object *record, const char *locator)
 {
-	return strcmp(record->locator, locator) == 0;
+	char place[LOCATOR_MAX];
+
+	locator_record(locator, place, sizeof(place));
+	return strcmp(record->locator, place) == 0;
 }
 
 /* What the key means, and which bytes that are, is known. */

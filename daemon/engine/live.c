@@ -10,6 +10,7 @@
 
 #include "daemon/engine/engine-internal.h"
 #include "daemon/util/checked.h"
+#include "daemon/util/locator.h"
 #include "daemon/util/log.h"
 
 /* What is found out about one of them. */
@@ -57,6 +58,16 @@ static void live_find_content(struct engine *e, const struct engine_open *open, 
 	}
 }
 
+/* Earlier versions recorded the locator as it was, with its secrets. */
+static bool live_is_there(const struct live *live)
+{
+	char place[LOCATOR_MAX];
+
+	locator_record(live->locator, place, sizeof(place));
+	return strcmp(live->record.locator, place) == 0 ||
+	       strcmp(live->record.locator, live->locator) == 0;
+}
+
 static void live_find_origin(struct engine *e, const struct engine_open *open, struct live *live)
 {
 	enum resolve_verdict verdict;
@@ -70,7 +81,7 @@ static void live_find_origin(struct engine *e, const struct engine_open *open, s
 	}
 	live->source = &e->sched.sources[rule];
 	/* Each fetch asks for the version by its validator. */
-	if (strcmp(live->locator, live->record.locator) != 0 && !live->identity.validator[0])
+	if (!live_is_there(live) && !live->identity.validator[0])
 		live->trouble = "its source has moved, and nothing tells which version is there";
 }
 

@@ -58,7 +58,7 @@ static int opening_remember(struct opening *p, const struct fetch_identity *iden
 
 	if (strlen(p->locator) >= sizeof(record.locator))
 		return -ENAMETOOLONG;
-	strcpy(record.locator, p->locator);
+	locator_record(p->locator, record.locator, sizeof(record.locator));
 	memcpy(record.validator, identity->validator, sizeof(record.validator));
 	/* A failure costs a new look after the next start: the record is missing, the bytes go. */
 	(void)state_put(state, open->volume, open->cookie, &record);

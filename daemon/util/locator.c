@@ -2,37 +2,63 @@
 #include "daemon/util/locator.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include <xxhash.h>
+
 #include "daemon/util/cleanup.h"
+
+/* What follows the userinfo, and where that begins; the locator itself where there is none. */
+static const char *skip_user(const char *locator, const char *end, size_t *ret_at)
+{
+	const char *authority = strstr(locator, "//"), *slash, *user;
+
+	*ret_at = 0;
+	if (!authority || authority + 2 >= end)
+		return locator;
+	authority += 2;
+	slash = memchr(authority, '/', (size_t)(end - authority));
+	user = memrchr(authority, '@', (size_t)((slash ? slash : end) - authority));
+	if (!user)
+		return locator;
+	*ret_at = (size_t)(authority - locator);
+	return user + 1;
+}
 
 char *locator_print(const char *locator, char *buf, size_t n)
 {
-	const char *authority = strstr(locator, "//");
-	size_t len = strcspn(locator, "?#"), at = 0;
-	const char *end = locator + len;
-	const char *from = locator;
+	size_t at;
+	const char *end = locator + strcspn(locator, "?#");
+	const char *from = skip_user(locator, end, &at);
 
-	if (authority && authority + 2 < end) {
-		const char *slash = memchr(authority + 2, '/', (size_t)(end - authority - 2));
-		const char *stop = slash ? slash : end;
-		const char *user = memrchr(authority + 2, '@', (size_t)(stop - authority - 2));
-
-		at = (size_t)(authority + 2 - locator);
-		if (!user || at >= n)
-			at = 0;
-		else
-			from = user + 1;
-		memcpy(buf, locator, at);
+	if (at >= n) {
+		at = 0;
+		from = locator;
 	}
+	memcpy(buf, locator, at);
 	for (; from < end && at < n - 1; from++)
 		buf[at++] = (unsigned char)*from < ' ' || *from == 0x7f ? '?' : *from;
 	buf[at] = '\0';
 	if (from < end)
 		memcpy(buf + at - 3, "...", 3);
 	return buf;
+}
+
+#define HASH_LEN 17 /* "#" and digits */
+
+void locator_record(const char *locator, char *buf, size_t n)
+{
+	size_t at;
+	const char *rest = skip_user(locator, locator + strcspn(locator, "?#"), &at);
+	uint64_t hash = XXH3_64bits_withSeed(rest, strlen(rest), XXH3_64bits(locator, at));
+
+	locator_print(locator, buf, n - HASH_LEN);
+	if (strcmp(buf, locator) != 0)
+		sprintf(buf + strlen(buf), "#%016" PRIx64, hash);
 }
 
 /* ---- indexed objects ----------------------------------------------------------------------------

@@ -14,6 +14,12 @@
 char *locator_print(const char *locator, char *buf, size_t n);
 
 /*
+ * What is kept on disk to know the same place by: what locator_print() leaves, and where that is
+ * not all, a hash of all but the userinfo, since another password is no other place. n > 32.
+ */
+void locator_record(const char *locator, char *buf, size_t n);
+
+/*
  * "SCHEME:PATH;LOCATOR": bytes that come from another object by way of an index, such as the device
  * of a tar layer ("tarmap"). PATH is the absolute path of the index, percent-encoded. *ret_path is
  * the caller's, *ret_inner points into locator. -EINVAL, -ENOMEM.

@@ -31,6 +31,33 @@ START_TEST(test_what_people_read)
 }
 END_TEST
 
+/* Another password is the same place, another query another one. */
+START_TEST(test_what_is_kept)
+{
+	static const char plain[] = "https://example.com/a%2Fb", user[] = "//us:secret@example.com/a";
+	char one[80], other[80];
+
+	locator_record(plain, one, sizeof(one));
+	ck_assert_str_eq(one, plain);
+	locator_record(user, one, sizeof(one));
+	ck_assert_ptr_null(strstr(one, "secret"));
+	ck_assert_int_eq(strncmp(one, "//example.com/a#", 16), 0);
+	locator_record("//us:other@example.com/a", other, sizeof(other));
+	ck_assert_str_eq(one, other);
+	locator_record("//us@example.com/a?secret=1", one, sizeof(one));
+	ck_assert_ptr_null(strstr(one, "secret"));
+	locator_record("//us@example.com/a?secret=2", other, sizeof(other));
+	ck_assert_str_ne(one, other);
+	/* Cut, it is still known. */
+	for (size_t n = 33; n < sizeof(one); n++) {
+		locator_record("//example.com/a/long/path/to/an/image", one, n);
+		ck_assert_uint_lt(strlen(one), n);
+		locator_record("//example.com/a/long/path/to/an/imago", other, n);
+		ck_assert_str_ne(one, other);
+	}
+}
+END_TEST
+
 /* Whatever the room: terminated inside it, visibly cut, and no secret comes out of it. */
 START_TEST(test_cut)
 {
@@ -171,6 +198,7 @@ int main(void)
 
 	suite_add_tcase(s, t);
 	tcase_add_loop_test(t, test_what_people_read, 0, sizeof(cases) / sizeof(cases[0]));
+	tcase_add_test(t, test_what_is_kept);
 	tcase_add_test(t, test_cut);
 	tcase_add_loop_test(t, test_tar_layers, 0, sizeof(layers) / sizeof(layers[0]));
 	tcase_add_loop_test(t, test_verified_objects, 0, sizeof(verified) / sizeof(verified[0]));

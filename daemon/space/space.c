@@ -77,10 +77,10 @@ static void say_stuck(struct space *s)
 		return;
 	s->stuck = true;
 	log_error("%s: the disk is full (%llu of %llu MiB are free, bstop is %u%%) and nothing can "
-		  "be culled: all %llu cached objects are in use or pinned. Reads of what is not "
-		  "cached fail (EIO) until there is room: free some, or unmount images",
+		  "be culled: all that is cached is in use or pinned. Reads of what is not cached "
+		  "fail (EIO) until there is room: free some, or unmount images",
 		  s->config.cache_dir, mib(s->disk.bytes_free), mib(s->disk.bytes),
-		  s->config.limits.kernel.bstop, (unsigned long long)s->stats.objects);
+		  s->config.limits.kernel.bstop);
 }
 
 static void say_above(struct space *s)

@@ -27,6 +27,11 @@ void emu_violation(struct emu *emu, const char *fmt, ...)
 	emu->violations[emu->n_violations++] = text;
 }
 
+void emu_complain(struct emu *emu, const char *what, const char *of)
+{
+	emu_violation(emu, "%s%s", what, of);
+}
+
 bool emu_expect_violation(struct emu *emu, const char *text)
 {
 	for (size_t i = 0; i < emu->n_violations; i++) {

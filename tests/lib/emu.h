@@ -188,6 +188,10 @@ bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie);
 void emu_populate(struct emu *emu, struct bytes volume, struct bytes cookie,
 		  const struct emu_origin *origin, uint64_t off, uint64_t len);
 
+/* All cache files, of objects in use as well. */
+void emu_each_file(struct emu *emu,
+		   void (*visit)(void *arg, struct bytes volume, struct bytes cookie), void *arg);
+
 /* ---- what was seen ---------------------------------------------------------------------- */
 
 struct emu_counters {
@@ -220,6 +224,9 @@ uint64_t emu_present(struct emu *emu, struct bytes volume, struct bytes cookie);
  * blocks of its origin. Part of emu_free().
  */
 void emu_check(struct emu *emu);
+
+/* One more violation, that somebody else has found. */
+void emu_complain(struct emu *emu, const char *what, const char *of);
 
 /* Takes back the first violation whose text has `text` in it; false: there is none. */
 bool emu_expect_violation(struct emu *emu, const char *text);

@@ -55,6 +55,7 @@ struct scenario_emu {
 	TAILQ_HEAD(, stage_baseline) baselines; /* since `recount` */
 	struct emu_counters counters;		/* likewise */
 	bool begun, dead, forgotten;
+	bool nameless; /* the state was lost, or others filled the cache: files without record */
 };
 
 /* Turns the loop until cond(arg); false: that did not happen within an hour. */

@@ -29,19 +29,30 @@ static const char *skip_user(const char *locator, const char *end, size_t *ret_a
 	return user + 1;
 }
 
+/* ",TREE" of a verified object, which may have secrets of its own, encoded; or NULL. */
+static const char *find_tree(const char *locator)
+{
+	const char *tree = locator + strcspn(locator, ",;");
+
+	return locator_is_verified(locator) && *tree == ',' ? tree : NULL;
+}
+
 char *locator_print(const char *locator, char *buf, size_t n)
 {
-	size_t at;
-	const char *end = locator + strcspn(locator, "?#");
-	const char *from = skip_user(locator, end, &at);
+	const char *from = locator, *end = locator + strcspn(locator, "?#");
+	const char *tree = find_tree(locator);
+	size_t user, at = 0;
+	const char *rest = skip_user(locator, end, &user);
 
-	if (at >= n) {
-		at = 0;
-		from = locator;
-	}
-	memcpy(buf, locator, at);
-	for (; from < end && at < n - 1; from++)
+	for (;; from++) {
+		if (from == tree)
+			from += strcspn(from, ";");
+		if (from == locator + user && rest > from)
+			from = rest;
+		if (from >= end || at >= n - 1)
+			break;
 		buf[at++] = (unsigned char)*from < ' ' || *from == 0x7f ? '?' : *from;
+	}
 	buf[at] = '\0';
 	if (from < end)
 		memcpy(buf + at - 3, "...", 3);

@@ -8,8 +8,9 @@
 #include <stddef.h>
 
 /*
- * Writes a locator without what may be secret (userinfo, query, fragment) and without control
- * bytes; cut with "..." where it does not fit. Always terminates (n > 4). Returns buf.
+ * Writes a locator without what may be secret (userinfo, query, fragment, where a hash tree is) and
+ * without control bytes; cut with "..." where it does not fit. Always terminates (n > 4). Returns
+ * buf.
  */
 char *locator_print(const char *locator, char *buf, size_t n);
 

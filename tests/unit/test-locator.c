@@ -20,6 +20,9 @@ static const struct {
 	{ "https://example.com/a#secret", "https://example.com/a" },
 	{ "file:/srv/images/a", "file:/srv/images/a" },
 	{ "file:/srv/a\033[1m", "file:/srv/a?[1m" },
+	{ "fs-verity:sha256:1,https%3A%2F%2Fus%3Asecret%40h;https://us:secret@h/a",
+	  "fs-verity:sha256:1;https://h/a" },
+	{ "https://user:secret@", "https://" },
 	{ "", "" },
 };
 

@@ -172,7 +172,7 @@ void wire_put(unsigned int version, uint64_t size)
 static void write_source(char *buf, size_t n)
 {
 	static const char *const urls[] = { "http://127.0.0.1", "https://127.0.0.1",
-					    "http://" CLOCK_NAME };
+					    ("http://" CLOCK_NAME) };
 	char ca[TEMPORARY_MAX + 32] = "", alternative[128] = "";
 
 	if (wire.scheme == WIRE_HTTPS)

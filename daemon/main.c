@@ -640,10 +640,15 @@ static int daemon_run(struct daemon *d, const struct startup_config *startup)
 	return d->status;
 }
 
+static void daemon_forget_program(struct daemon *d)
+{
+	handover_program_clear(&d->program);
+}
+
 int main(int argc, char *argv[])
 {
 	_cleanup_(config_freep) struct config *config = NULL;
-	struct daemon d = { .cache_dir_fd = -1 };
+	_cleanup_(daemon_forget_program) struct daemon d = { .cache_dir_fd = -1 };
 	struct startup_config startup;
 	enum options_action action;
 	int status;
@@ -687,6 +692,5 @@ int main(int argc, char *argv[])
 	status = daemon_run(&d, &startup);
 	daemon_free(&d);
 	credential_agent_free(d.host.credentials);
-	handover_program_clear(&d.program);
 	return status;
 }

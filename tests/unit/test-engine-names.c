@@ -8,10 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include "daemon/util/log.h"
+#include "tests/lib/log-errors.h"
+#include "tests/lib/rig-client.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
 
@@ -112,112 +111,51 @@ END_TEST
 /* ---- two at once -------------------------------------------------------------------------- */
 
 /* The kernel asks twice after `restore` only; other clients of the engine may always. */
-struct client {
-	struct engine_open open;
-	struct engine_close close;
-	struct sink sink;
-	struct object *object;
-	int err;
-	bool done;
-};
-
-static int client_discard(struct engine_open *open)
-{
-	return 0;
-}
-
-static void client_opened(struct engine_open *open, int err, struct object *object)
-{
-	struct client *c = container_of(open, struct client, open);
-
-	c->err = err;
-	c->object = object;
-	c->done = true;
-}
-
-static void client_closed(struct engine_close *close)
-{
-	container_of(close, struct client, close)->done = true;
-}
-
-static void client_open(struct client *c, const char *cookie)
-{
-	*c = (struct client){ .open = { .volume = bytes_str(RIG_VOLUME),
-					.cookie = bytes_str(cookie),
-					.discard = client_discard,
-					.done = client_opened },
-			      .close = { .done = client_closed } };
-	engine_open(rig.engine, &c->open);
-}
-
-static void client_close(struct client *c)
-{
-	c->done = false;
-	engine_close(c->object, &c->sink, &c->close);
-	rig_wait(c->done);
-}
-
 START_TEST(absence_does_not_take_the_place_of_what_is_there)
 {
 	struct fake_origin *origin;
-	struct client slow, fast;
+	struct rig_client slow, fast;
 
 	rig.source.negative_ttl = 100 * SEC;
 	rig_begin();
 	origin = rig_serve("blob", MIB);
 	origin->look_delay = 2 * SEC;
-	client_open(&slow, "blob");
+	rig_client_open(&slow, RIG_VOLUME, "blob");
 	rig_run(MS);
 	origin->look_delay = 0;
-	client_open(&fast, "blob");
+	rig_client_open(&fast, RIG_VOLUME, "blob");
 	rig_wait(fast.done);
 	ck_assert_int_eq(fast.err, 0);
 	origin->look_error = -ENOENT;
 	rig_wait(slow.done);
 	ck_assert_int_eq(slow.err, -ENOENT);
-	client_close(&fast);
-	client_open(&fast, "blob");
+	rig_client_close(&fast);
+	rig_client_open(&fast, RIG_VOLUME, "blob");
 	rig_wait(fast.done);
 	ck_assert_int_eq(fast.err, 0);
-	client_close(&fast);
+	rig_client_close(&fast);
 	rig_end();
 }
 END_TEST
 
 /* ---- the log ------------------------------------------------------------------------------ */
 
-static unsigned int count_of(const char *text, const char *what)
-{
-	unsigned int n = 0;
-
-	for (; (text = strstr(text, what)); text++)
-		n++;
-	return n;
-}
-
 START_TEST(remembered_absence_is_said_once)
 {
-	int saved = dup(STDERR_FILENO), fd = memfd_create("log", MFD_CLOEXEC);
 	struct fake_origin *origin;
-	char text[4096] = "";
 
 	rig.source.negative_ttl = 10 * SEC;
 	rig_begin();
 	origin = rig_serve("blob", MIB);
 	origin->look_error = -ENOENT;
-	log_set_level(LOG_ERR);
-	dup2(fd, STDERR_FILENO);
+	listen_to_errors();
 	for (int i = 0; i < 4; i++)
 		mount_error(origin);
-	dup2(saved, STDERR_FILENO);
-	log_set_level(LOG_CRIT);
-	ck_assert_int_gt(pread(fd, text, sizeof(text) - 1, 0), 0);
-	ck_assert_uint_eq(count_of(text, "cannot open"), 2);
-	ck_assert_uint_eq(count_of(text, "negative-ttl"), 1);
+	end_listening();
+	ck_assert_uint_eq(heard("cannot open"), 2);
+	ck_assert_uint_eq(heard("negative-ttl"), 1);
 	ck_assert_uint_eq(engine_stats(rig.engine).remembered_absent, 3);
 	ck_assert_uint_eq(origin->looks, 1);
-	close(saved);
-	close(fd);
 	rig_end();
 }
 END_TEST

@@ -143,11 +143,3 @@ const char *make_certificates(void)
 		 registry_dir(), registry_dir());
 	return http;
 }
-
-bool have(const char *program)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "command -v %s > /dev/null", program);
-	return system(command) == 0;
-}

@@ -48,6 +48,3 @@ const char *put_file(const char *name, const char *text);
 /* Makes ca.pem, srv.pem and srv.key, for localhost, in registry_dir(): what a registry's
  * configuration says of them. Static. */
 const char *make_certificates(void);
-
-/* A program that the test cannot do without. */
-bool have(const char *program);

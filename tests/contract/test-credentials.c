@@ -18,6 +18,7 @@
 #include "fetchers/credential-agent.h"
 #include "tests/contract/oci.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/shell.h"
 #include "tests/lib/temporary.h"
 #include "tests/lib/token-server.h"
 

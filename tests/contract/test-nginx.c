@@ -4,22 +4,15 @@
  * HTTP/2, and what nginx really says about empty and changed files. Skipped where nginx or
  * openssl(1) is missing.
  */
-#include <arpa/inet.h>
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "tests/lib/host.h"
 #include "daemon/replay/pattern.h"
+#include "tests/lib/nginx.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
 #include "tests/lib/shell.h"
@@ -50,71 +43,26 @@ static void make_certificates(void)
 	snprintf(key, sizeof(key), "%s/client.key", dir);
 }
 
-static void write_config(void)
-{
-	char path[TEMPORARY_MAX + 32];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/nginx.conf", dir);
-	f = fopen(path, "we");
-	ck_assert_ptr_nonnull(f);
-	fprintf(f,
-		"daemon off; pid %1$s/pid; error_log %1$s/error.log; worker_processes 1;\n"
-		"%5$s"
-		"events { worker_connections 512; }\n"
-		"http {\n"
-		"log_format test '$connection $server_protocol $status $http_range';\n"
-		"access_log %1$s/access.log test; keepalive_requests 100000;\n"
-		"client_body_temp_path %1$s/t1; proxy_temp_path %1$s/t2;\n"
-		"fastcgi_temp_path %1$s/t3; uwsgi_temp_path %1$s/t4; scgi_temp_path %1$s/t5;\n"
-		"ssl_certificate %1$s/server.pem; ssl_certificate_key %1$s/server.key;\n"
-		"root %1$s/www;\n"
-		"server { listen 127.0.0.1:%2$u;\n"
-		" location /limited/ { max_ranges 0; alias %1$s/www/; } }\n"
-		"server { listen 127.0.0.1:%3$u ssl http2;\n"
-		" location = /down { return 302 http://127.0.0.1:%2$u/blob; }\n"
-		" location = /same { return 302 /blob; } }\n"
-		"server { listen 127.0.0.1:%4$u ssl;\n"
-		" ssl_client_certificate %1$s/ca.pem; ssl_verify_client on; } }\n",
-		dir, port_plain, port_tls, port_strict, geteuid() == 0 ? "user root;\n" : "");
-	fclose(f);
-}
-
-/* Bytes of that version, with a time of its own: nginx's ETag is time and size. */
-static void put(const char *name, size_t size, unsigned int version)
-{
-	char path[TEMPORARY_MAX + 64];
-	char *bytes = malloc(size + 1);
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/www/%s", dir, name);
-	pattern_fill(bytes, size, pattern_key(name) + version, 0);
-	f = fopen(path, "we");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
-	fclose(f);
-	free(bytes);
-	sh("touch -d @%u %s", 1700000000 + version, path);
-}
-
 static void start_nginx(void)
 {
-	char conf[TEMPORARY_MAX + 32];
-
-	snprintf(conf, sizeof(conf), "%s/nginx.conf", dir);
 	do {
 		port_plain = server_free_port();
 		port_tls = server_free_port();
 		port_strict = server_free_port();
-		write_config();
-		nginx = fork();
-		ck_assert_int_ge(nginx, 0);
-		if (nginx == 0) {
-			/* Not to outlive a test that dies. */
-			prctl(PR_SET_PDEATHSIG, SIGTERM);
-			execlp("nginx", "nginx", "-c", conf, "-e", "/dev/null", (char *)NULL);
-			_exit(127);
-		}
+		nginx = nginx_start(
+			dir, "nginx",
+			"log_format test '$connection $server_protocol $status $http_range';\n"
+			"access_log %1$s/access.log test; keepalive_requests 100000;\n"
+			"ssl_certificate %1$s/server.pem; ssl_certificate_key %1$s/server.key;\n"
+			"root %1$s/www;\n"
+			"server { listen 127.0.0.1:%2$u;\n"
+			" location /limited/ { max_ranges 0; alias %1$s/www/; } }\n"
+			"server { listen 127.0.0.1:%3$u ssl http2;\n"
+			" location = /down { return 302 http://127.0.0.1:%2$u/blob; }\n"
+			" location = /same { return 302 /blob; } }\n"
+			"server { listen 127.0.0.1:%4$u ssl;\n"
+			" ssl_client_certificate %1$s/ca.pem; ssl_verify_client on; }\n",
+			dir, port_plain, port_tls, port_strict);
 	} while (!server_listens(nginx, port_strict));
 }
 
@@ -123,16 +71,15 @@ static void start(void)
 	temporary_dir(dir, TEMPORARY_ANY);
 	sh("mkdir %s/www", dir);
 	make_certificates();
-	put("blob", SIZE, 1);
-	put("empty", 0, 1);
-	put("one", 1, 1);
+	nginx_put(dir, "blob", SIZE, 1);
+	nginx_put(dir, "empty", 0, 1);
+	nginx_put(dir, "one", 1, 1);
 	start_nginx();
 }
 
 static void stop(void)
 {
-	kill(nginx, SIGQUIT);
-	waitpid(nginx, NULL, 0);
+	nginx_stop(nginx);
 	temporary_remove(dir);
 }
 
@@ -247,7 +194,7 @@ START_TEST(changed_file)
 	host_for("http", port_plain, NULL);
 	ck_assert_int_eq(host_look(&host, &look, url("http", port_plain, "blob"), 0), 0);
 	object = host_attach(&host, url("http", port_plain, "blob"), &look.look.identity);
-	put("blob", SIZE, 2);
+	nginx_put(dir, "blob", SIZE, 2);
 	ck_assert_int_eq(host_read(&host, &read, object, 0, 4096), -ESTALE);
 	host_read_free(&read);
 	host.fetcher->ops->detach(object);
@@ -361,28 +308,14 @@ END_TEST
 
 /* ---- the suite -------------------------------------------------------------------------- */
 
-static bool have(const char *program)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "command -v %s > /dev/null", program);
-	return system(command) == 0;
-}
-
 int main(void)
 {
+	const char *why = nginx_missing();
 	Suite *s;
 	TCase *tc;
 
-	/* Where Debian has it, also for those who are not root. */
-	if (getenv("PATH")) {
-		char path[4096];
-
-		snprintf(path, sizeof(path), "%s:/usr/sbin", getenv("PATH"));
-		setenv("PATH", path, 1);
-	}
-	if (!have("nginx") || !have("openssl"))
-		return skip_all(have("nginx") ? "no openssl here" : "no nginx here");
+	if (why || !have("openssl"))
+		return skip_all(why ? why : "no openssl here");
 	s = suite_create("nginx");
 	tc = tcase_create("nginx");
 	tcase_set_timeout(tc, 120);

@@ -5,18 +5,16 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/replay/pattern.h"
 #include "tests/contract/oci.h"
+#include "tests/lib/nginx.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
@@ -55,8 +53,7 @@ static void stop(void)
  */
 static pid_t start_store(const char *name, unsigned int *ret_port, unsigned int status)
 {
-	char text[16 * TEMPORARY_MAX], conf[64], refusal[128] = "";
-	const char *path;
+	char refusal[128] = "";
 	pid_t pid;
 
 	if (status == 401)
@@ -65,38 +62,17 @@ static pid_t start_store(const char *name, unsigned int *ret_port, unsigned int 
 	else if (status)
 		snprintf(refusal, sizeof(refusal), "return %u;", status);
 	sh("mkdir -p %s/%s", registry_dir(), name);
-	snprintf(conf, sizeof(conf), "%s.conf", name);
 	do {
 		*ret_port = server_free_port();
-		snprintf(text, sizeof(text),
-			 "daemon off; pid %1$s/%2$s.pid; error_log %1$s/%2$s.err; %5$s\n"
-			 "events { worker_connections 64; }\n"
-			 "http { log_format t 'auth=[$http_authorization] x=[$http_x_secret] "
-			 "y=[$http_y_mirror] $status $request';\n"
-			 "access_log %1$s/%2$s.log t;\n"
-			 "client_body_temp_path %1$s/%2$s1; proxy_temp_path %1$s/%2$s2;\n"
-			 "fastcgi_temp_path %1$s/%2$s3; uwsgi_temp_path %1$s/%2$s4;\n"
-			 "scgi_temp_path %1$s/%2$s5; root %1$s/%2$s;\n"
-			 "default_type application/vnd.oci.image.manifest.v1+json;\n"
-			 "server { listen 127.0.0.1:%3$u; %4$s } }\n",
-			 registry_dir(), name, *ret_port, refusal,
-			 geteuid() == 0 ? "user root;" : "");
-		path = put_file(conf, text);
-		pid = fork();
-		ck_assert_int_ge(pid, 0);
-		if (pid == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGTERM);
-			execlp("nginx", "nginx", "-c", path, "-e", "/dev/null", (char *)NULL);
-			_exit(127);
-		}
+		pid = nginx_start(registry_dir(), name,
+				  "log_format t 'auth=[$http_authorization] x=[$http_x_secret] "
+				  "y=[$http_y_mirror] $status $request';\n"
+				  "access_log %1$s/%2$s.log t; root %1$s/%2$s;\n"
+				  "default_type application/vnd.oci.image.manifest.v1+json;\n"
+				  "server { listen 127.0.0.1:%3$u; %4$s }\n",
+				  registry_dir(), name, *ret_port, refusal);
 	} while (!server_listens(pid, *ret_port));
 	return pid;
-}
-
-static void stop_store(pid_t pid)
-{
-	kill(pid, SIGTERM);
-	waitpid(pid, NULL, 0);
 }
 
 /* "NAME/v2/team/image/KIND/WHAT" becomes a copy of what the registry has under that digest. */
@@ -219,7 +195,7 @@ START_TEST(mirrors_are_asked_in_their_order)
 	registry_expect_logged("second", "GET /v2/" REPOSITORY, "", 7);
 	registry_expect_logged("open", "\"GET ", "", 0);
 	host_stop(&host);
-	stop_store(nothing);
+	nginx_stop(nothing);
 }
 END_TEST
 
@@ -251,7 +227,7 @@ START_TEST(mirror_that_fails)
 	expect_look(at(":v1?title=small"), -ENOENT, "404");
 	registry_expect_logged("mirror", "503 GET", "", 2);
 	host_stop(&host);
-	stop_store(mirror);
+	nginx_stop(mirror);
 }
 END_TEST
 
@@ -290,7 +266,7 @@ START_TEST(mirror_that_may_only_pull)
 	registry_expect_logged("mirror", "206 GET", layers[0].digest, 21);
 	registry_expect_logged("mirror", "GET", "/manifests/", 0);
 	host_stop(&host);
-	stop_store(mirror);
+	nginx_stop(mirror);
 }
 END_TEST
 
@@ -321,7 +297,7 @@ START_TEST(mirror_with_wrong_bytes)
 	registry_expect_logged("mirror", "206 GET", layers[1].digest, 1);
 	registry_expect_logged("open", "\"GET ", layers[1].digest, 1);
 	host_stop(&host);
-	stop_store(mirror);
+	nginx_stop(mirror);
 }
 END_TEST
 
@@ -340,7 +316,7 @@ START_TEST(mirror_with_a_wrong_manifest)
 	registry_expect_logged("mirror", "200 GET", "/manifests/", 1);
 	registry_expect_logged("open", "\"GET ", "/manifests/", 1);
 	host_stop(&host);
-	stop_store(mirror);
+	nginx_stop(mirror);
 }
 END_TEST
 
@@ -456,7 +432,7 @@ START_TEST(credentials_are_of_one_host)
 	registry_expect_logged("mirror", "auth=[Basic " ALI "]", " 401 ", 2);
 	registry_expect_logged("mirror", ALADDIN, "", 0);
 	host_stop(&host);
-	stop_store(mirror);
+	nginx_stop(mirror);
 }
 END_TEST
 
@@ -553,7 +529,7 @@ int main(void)
 	Suite *s = suite_create("oci-mirrors");
 	TCase *tc = tcase_create("mirrors");
 
-	if (!have("openssl") || !have("nginx") || !have("htpasswd") || !registry_installed())
+	if (!have("openssl") || nginx_missing() || !have("htpasswd") || !registry_installed())
 		return skip_all("openssl, nginx, htpasswd or docker-registry is missing");
 	tcase_set_timeout(tc, 120);
 	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);

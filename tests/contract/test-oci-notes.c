@@ -14,6 +14,7 @@
 #include "tests/contract/oci.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/shell.h"
 #include "tests/lib/token-server.h"
 
 #define ALADDIN "QWxhZGRpbjpvcGVuIHNlc2FtZQ==" /* Aladdin:open sesame */

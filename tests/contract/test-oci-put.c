@@ -16,6 +16,7 @@
 #include "daemon/replay/pattern.h"
 #include "tests/contract/oci.h"
 #include "tests/lib/run-suite.h"
+#include "tests/lib/shell.h"
 #include "tests/lib/token-server.h"
 
 #define LARGE (5u << 20) /* more than a server has to take before it says yes */

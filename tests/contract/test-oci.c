@@ -5,17 +5,15 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/replay/pattern.h"
 #include "fetchers/http-request.h"
 #include "tests/contract/oci.h"
+#include "tests/lib/nginx.h"
 #include "tests/lib/origin.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
@@ -239,31 +237,16 @@ static unsigned int store_port;
 /* nginx over the registry's own files. */
 static pid_t start_store(void)
 {
-	char text[16 * TEMPORARY_MAX];
-	const char *conf;
 	pid_t pid;
 
 	do {
 		store_port = server_free_port();
-		snprintf(
-			text, sizeof(text),
-			"daemon off; pid %1$s/pid; error_log %1$s/error.log; %3$s\n"
-			"events { worker_connections 64; }\n"
-			"http { log_format t 'auth=[$http_authorization] $status $request';\n"
-			"access_log %1$s/store.log t;\n"
-			"client_body_temp_path %1$s/t1; proxy_temp_path %1$s/t2;\n"
-			"fastcgi_temp_path %1$s/t3; uwsgi_temp_path %1$s/t4;\n"
-			"scgi_temp_path %1$s/t5; root %1$s/data;\n"
-			"server { listen 127.0.0.1:%2$u; if (-f %1$s/closed) { return 403; } } }\n",
-			registry_dir(), store_port, geteuid() == 0 ? "user root;" : "");
-		conf = put_file("nginx.conf", text);
-		pid = fork();
-		ck_assert_int_ge(pid, 0);
-		if (pid == 0) {
-			prctl(PR_SET_PDEATHSIG, SIGTERM);
-			execlp("nginx", "nginx", "-c", conf, "-e", "/dev/null", (char *)NULL);
-			_exit(127);
-		}
+		pid = nginx_start(
+			registry_dir(), "nginx",
+			"log_format t 'auth=[$http_authorization] $status $request';\n"
+			"access_log %1$s/store.log t; root %1$s/data;\n"
+			"server { listen 127.0.0.1:%2$u; if (-f %1$s/closed) { return 403; } }\n",
+			registry_dir(), store_port);
 	} while (!server_listens(pid, store_port));
 	return pid;
 }
@@ -305,8 +288,7 @@ START_TEST(blobs_elsewhere)
 	expect_reads(object, "one", SIZE, 1);
 	host.fetcher->ops->detach(object);
 	host_stop(&host);
-	kill(store, SIGTERM);
-	waitpid(store, NULL, 0);
+	nginx_stop(store);
 }
 END_TEST
 
@@ -440,7 +422,7 @@ int main(void)
 	tcase_add_test(tc, tag_that_moves);
 	tcase_add_test(tc, manifest_with_another_digest);
 	tcase_add_test(tc, blob_with_another_digest);
-	if (have("nginx"))
+	if (!nginx_missing())
 		tcase_add_test(tc, blobs_elsewhere);
 	tcase_add_test(tc, without_tls_only_when_told);
 	tcase_add_loop_test(other, place_that_has_expired, 0, N(faults_of_places));

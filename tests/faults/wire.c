@@ -3,12 +3,10 @@
 
 #include <check.h>
 #include <dirent.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "daemon/config.h"
@@ -17,6 +15,7 @@
 #include "daemon/replay/pattern.h"
 #include "daemon/util/log.h"
 #include "tests/faults/clock.h"
+#include "tests/lib/nginx.h"
 #include "tests/lib/server.h"
 #include "tests/lib/shell.h"
 #include "tests/lib/temporary.h"
@@ -44,62 +43,22 @@ static struct {
 
 /* ---- nginx ---------------------------------------------------------------------------------- */
 
-static void write_config(void)
-{
-	char path[TEMPORARY_MAX + 32];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/nginx.conf", dir);
-	f = fopen(path, "we");
-	ck_assert_ptr_nonnull(f);
-	fprintf(f,
-		"daemon off; pid %1$s/pid; error_log %1$s/error.log; worker_processes 1;\n"
-		"%3$s"
-		"events { worker_connections 64; }\n"
-		"http {\n"
-		"access_log off; sendfile off;\n"
-		"client_body_temp_path %1$s/t1; proxy_temp_path %1$s/t2;\n"
-		"fastcgi_temp_path %1$s/t3; uwsgi_temp_path %1$s/t4; scgi_temp_path %1$s/t5;\n"
-		"server { listen 127.0.0.1:%2$u; root %1$s/www; } }\n",
-		dir, nginx_port, geteuid() == 0 ? "user root;\n" : "");
-	fclose(f);
-}
-
 static void start_nginx(void)
 {
-	char conf[TEMPORARY_MAX + 32];
-
-	snprintf(conf, sizeof(conf), "%s/nginx.conf", dir);
 	do {
 		nginx_port = (uint16_t)server_free_port();
-		write_config();
-		nginx = fork();
-		ck_assert_int_ge(nginx, 0);
-		if (nginx == 0) {
-			/* Not to outlive a test that dies. */
-			prctl(PR_SET_PDEATHSIG, SIGTERM);
-			execlp("nginx", "nginx", "-c", conf, "-e", "/dev/null", (char *)NULL);
-			_exit(127);
-		}
+		nginx = nginx_start(dir, "nginx",
+				    "access_log off; sendfile off;\n"
+				    "server { listen 127.0.0.1:%u; root %s/www; }\n",
+				    nginx_port, dir);
 	} while (!server_listens(nginx, nginx_port));
-}
-
-static bool have(const char *program)
-{
-	char command[64];
-
-	snprintf(command, sizeof(command), "command -v %s > /dev/null", program);
-	return system(command) == 0;
 }
 
 const char *wire_missing(void)
 {
-	char path[4096];
+	const char *why = nginx_missing();
 
-	/* Where Debian has it, also for those who are not root. */
-	snprintf(path, sizeof(path), "%s:/usr/sbin", getenv("PATH") ? getenv("PATH") : "/usr/bin");
-	setenv("PATH", path, 1);
-	return !have("nginx") ? "no nginx here" : !have("openssl") ? "no openssl here" : NULL;
+	return why || have("openssl") ? why : "no openssl here";
 }
 
 void wire_start(void)
@@ -118,8 +77,7 @@ void wire_start(void)
 
 void wire_stop(void)
 {
-	kill(nginx, SIGQUIT);
-	waitpid(nginx, NULL, 0);
+	nginx_stop(nginx);
 	temporary_remove(dir);
 }
 
@@ -150,21 +108,9 @@ const struct emu_origin *wire_origin(unsigned int version, uint64_t size)
 	return &v->origin;
 }
 
-/* In one moment, with a time of its own: nginx's ETag is time and size. */
 void wire_put(unsigned int version, uint64_t size)
 {
-	char *bytes = malloc(size);
-	char path[TEMPORARY_MAX + 32];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "%s/www/new", dir);
-	pattern_fill(bytes, size, pattern_key(WIRE_OBJECT) + version, 0);
-	f = fopen(path, "we");
-	ck_assert_ptr_nonnull(f);
-	ck_assert_uint_eq(fwrite(bytes, 1, size, f), size);
-	fclose(f);
-	free(bytes);
-	sh("touch -d @%u %s && mv %s %s/www/" WIRE_OBJECT, 1700000000 + version, path, path, dir);
+	nginx_put(dir, WIRE_OBJECT, size, version);
 }
 
 /* ---- the daemon ------------------------------------------------------------------------------ */

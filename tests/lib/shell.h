@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,4 +19,13 @@ __attribute__((format(printf, 1, 2))) static inline void sh(const char *fmt, ...
 	va_end(ap);
 	ck_assert_int_lt(n, (int)sizeof(command));
 	ck_assert_msg(system(command) == 0, "failed: %s", command);
+}
+
+/* Whether there is such a program. */
+static inline bool have(const char *program)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "command -v %s > /dev/null", program);
+	return system(command) == 0;
 }

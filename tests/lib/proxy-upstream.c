@@ -65,7 +65,7 @@ void proxy_field_set(char head[PROXY_HEAD_MAX], const char *name, const char *va
 long long proxy_field_number(const char *head, const char *name, int n, long long otherwise)
 {
 	size_t len;
-	const char *at = proxy_field(head, name, &len), *end = at + (at ? len : 0);
+	const char *at = proxy_field(head, name, &len), *end = at ? at + len : NULL;
 
 	for (; at && at < end; n--) {
 		char *rest;

@@ -45,6 +45,12 @@ static void start_with(const char *config)
 
 static void start(void)
 {
+	start_with("open-deadline = 60s\nread-deadline = 60s\n");
+}
+
+/* For what is never answered. */
+static void start_impatient(void)
+{
 	start_with("open-deadline = 1s\nread-deadline = 1s\n");
 }
 
@@ -278,13 +284,17 @@ int main(void)
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, store_that_is_not_there);
 	tcase_add_test(tc, many_looks);
-	tcase_add_test(tc, look_without_answer);
 	tcase_add_test(tc, interrupted);
 	tcase_add_test(tc, lists);
 	tcase_add_test(tc, whole_object);
-	tcase_add_test(tc, stream_that_stops);
 	tcase_add_test(tc, stream_that_is_interrupted);
 	tcase_add_test(tc, documents);
+	suite_add_tcase(s, tc);
+	tc = tcase_create("impatient");
+	tcase_set_timeout(tc, 60);
+	tcase_add_checked_fixture(tc, start_impatient, stop);
+	tcase_add_test(tc, look_without_answer);
+	tcase_add_test(tc, stream_that_stops);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

@@ -40,7 +40,6 @@ static struct catalog_object *object_free(struct catalog_object *object)
 struct catalog *catalog_free(struct catalog *catalog)
 {
 	struct catalog_failed *failed, *next_failed;
-	struct catalog_source *source, *next;
 
 	if (!catalog)
 		return NULL;
@@ -48,11 +47,6 @@ struct catalog *catalog_free(struct catalog *catalog)
 	for (size_t i = 0; i < catalog->n_objects; i++)
 		object_free(catalog->objects[i]);
 	free(catalog->objects);
-	HASH_ITER(hh, catalog->sources, source, next) {
-		HASH_DEL(catalog->sources, source);
-		free(source->locator);
-		free(source);
-	}
 	HASH_ITER(hh, catalog->failed, failed, next_failed) {
 		HASH_DEL(catalog->failed, failed);
 		free(failed);
@@ -65,37 +59,6 @@ struct catalog *catalog_free(struct catalog *catalog)
 static void catalog_freep(struct catalog **catalog)
 {
 	catalog_free(*catalog);
-}
-
-/* ---- sources ----------------------------------------------------------------------------- */
-
-const char *catalog_source(const struct catalog *catalog, uint32_t number)
-{
-	struct catalog_source *source;
-
-	HASH_FIND(hh, catalog->sources, &number, sizeof(number), source);
-	return source ? source->locator : NULL;
-}
-
-static int note_source(struct catalog *catalog, const struct trace_record *record)
-{
-	struct catalog_source *source;
-
-	/* A number is given once; the join bounds how many there are. */
-	if (record->locator.len == 0 || catalog_source(catalog, record->source))
-		return 0;
-	source = calloc(1, sizeof(*source));
-	if (!source)
-		return -ENOMEM;
-	source->number = record->source;
-	source->locator = strndup((const char *)record->locator.data, record->locator.len);
-	if (source->locator)
-		HASH_ADD(hh, catalog->sources, number, sizeof(source->number), source);
-	if (source->locator && table_has(source))
-		return 0;
-	free(source->locator);
-	free(source);
-	return -ENOMEM;
 }
 
 /* ---- objects and versions ---------------------------------------------------------------- */
@@ -288,7 +251,7 @@ static int pass_judged(void *arg, const struct trace_judged *judged)
 	return note_failed(arg, request);
 }
 
-/* What the join does not tell: sources, flags, and opens that are older than the recording. */
+/* What the join does not tell: flags, and opens that are older than the recording. */
 static int pass_note(struct catalog *catalog, const struct trace_record *record)
 {
 	struct trace_requests *requests = trace_outcomes_requests(catalog->outcomes);
@@ -296,8 +259,6 @@ static int pass_note(struct catalog *catalog, const struct trace_record *record)
 	struct trace_object *from;
 	int r;
 
-	if (record->kind == TRACE_SOURCE)
-		return note_source(catalog, record);
 	if (record->kind != TRACE_OBJECT && record->kind != TRACE_HANDLE)
 		return 0;
 	from = trace_requests_by_number(requests, record->object);
@@ -308,7 +269,6 @@ static int pass_note(struct catalog *catalog, const struct trace_record *record)
 		return r;
 	if (record->kind == TRACE_HANDLE)
 		return note_version(catalog, object, from, object->begun++, 0);
-	object->source = record->source;
 	object->compressed = record->flags & TRACE_OBJECT_COMPRESSED;
 	return 0;
 }

@@ -35,7 +35,6 @@ struct catalog_object {
 	uint32_t index;			  /* the same as in struct trace_object */
 	struct bytes volume, cookie;	  /* borrowed from the join of the first pass */
 	const char *recorded;		  /* its locator in the trace, borrowed; NULL: not known */
-	uint32_t source;		  /* number of its source in the trace */
 	bool compressed;		  /* by its last object record */
 	struct catalog_version *versions; /* owned, by `open` */
 	size_t n_versions, room;
@@ -55,17 +54,9 @@ struct catalog_object {
 	UT_hash_handle hh; /* by locator */
 };
 
-/* A `source` of the trace. */
-struct catalog_source {
-	uint32_t number;
-	char *locator; /* template without secrets, owned */
-	UT_hash_handle hh;
-};
-
 struct catalog {
 	struct catalog_object **objects; /* owned */
 	size_t n_objects;
-	struct catalog_source *sources;	   /* by number */
 	struct catalog_object *by_locator; /* after catalog_resolve() */
 	uint64_t requests;		   /* opens and reads, for a progress bar */
 	uint64_t lost;			   /* records that are missing in the trace */
@@ -93,9 +84,6 @@ int catalog_resolve(struct catalog *catalog, const struct resolve_rule *rules, s
 
 /* NULL: no object of the trace. Where keys share a locator, the first of them. */
 struct catalog_object *catalog_find(const struct catalog *catalog, const char *locator);
-
-/* Template of a source of the trace; NULL: not known. */
-const char *catalog_source(const struct catalog *catalog, uint32_t number);
 
 /* What its n-th open finds. */
 const struct catalog_version *catalog_version(const struct catalog_object *object, uint64_t n);

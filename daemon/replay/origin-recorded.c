@@ -1,29 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The locators of the trace, each through the fetcher of its scheme. One fetcher for each source
- * of the trace, since some confine themselves to the fixed part of their template; where the trace
- * does not tell the source of an object, its locator is the template.
+ * The locators of the trace, each through the fetchers that a daemon without a configuration would
+ * use for it, decorators of tar layers and of verified objects included. Nothing is tried again:
+ * what fails is part of the report.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/origins.h"
 #include "daemon/replay/origin.h"
 #include "fetchers/common.h"
-
-/* A fetcher that was made, by its template. */
-struct recorded_inner {
-	char *template;		 /* owned */
-	struct fetcher *fetcher; /* owned */
-	UT_hash_handle hh;
-};
 
 struct recorded {
 	struct fetcher base;
 	struct loop *loop;
-	struct catalog *catalog;
+	struct catalog *catalog; /* borrowed */
 	struct fetch_refusals refusals;
-	struct recorded_inner *inners;
+	struct config *config;	 /* owned: without a source */
+	struct origins *origins; /* owned */
 };
 
 struct recorded_look {
@@ -42,64 +38,26 @@ static struct recorded *recorded_of(struct fetcher *fetcher)
 
 /* ---- which fetcher ------------------------------------------------------------------------ */
 
-static struct recorded_inner *inner_free(struct recorded_inner *inner)
-{
-	if (inner->fetcher)
-		inner->fetcher->ops->free(inner->fetcher);
-	free(inner->template);
-	free(inner);
-	return NULL;
-}
-
-static int inner_make(struct recorded *r, const char *template, struct fetcher **ret, char *error)
-{
-	static const struct fetcher_param none[] = { { NULL, NULL } };
-	const struct fetcher_class *class = fetcher_class_find(template);
-	struct recorded_inner *inner;
-	int err;
-
-	if (!class) {
-		fetch_error(error, template, "no fetcher for it was built in");
-		return -EIO;
-	}
-	inner = calloc(1, sizeof(*inner));
-	if (!inner)
-		return -ENOMEM;
-	inner->template = strdup(template);
-	err = inner->template ? class->create(&inner->fetcher, r->loop, template, none, error)
-			      : -ENOMEM;
-	if (err == 0) {
-		HASH_ADD_KEYPTR(hh, r->inners, inner->template, strlen(inner->template), inner);
-		err = table_has(inner) ? 0 : -ENOMEM;
-	}
-	if (err < 0) {
-		inner_free(inner);
-		return err == -ENOMEM ? err : -EIO;
-	}
-	*ret = inner->fetcher;
-	return 0;
-}
-
 /* error: FETCH_ERROR_MAX bytes. */
-static int inner_find(struct recorded *r, const char *locator, const char **ret_locator,
-		      struct fetcher **ret, char *error)
+static int find_fetcher(struct recorded *r, const char *locator, const char **ret_locator,
+			struct fetcher **ret, char *error)
 {
 	const struct catalog_object *object = catalog_find(r->catalog, locator);
-	struct recorded_inner *inner;
-	const char *template;
+	char why[ORIGINS_ERROR_MAX] = "";
+	struct origin origin;
+	int err;
 
 	if (!object || !object->recorded) {
 		fetch_error(error, locator, "the trace does not tell its locator");
 		return -ENOENT;
 	}
+	err = origins_find(r->origins, object->recorded, &origin, why);
+	if (err < 0) {
+		snprintf(error, FETCH_ERROR_MAX, "%.*s", FETCH_ERROR_MAX - 1, why);
+		return err == -ENOMEM ? err : -EIO;
+	}
 	*ret_locator = object->recorded;
-	template = catalog_source(r->catalog, object->source);
-	if (!template)
-		template = object->recorded;
-	HASH_FIND(hh, r->inners, template, strlen(template), inner);
-	if (!inner)
-		return inner_make(r, template, ret, error);
-	*ret = inner->fetcher;
+	*ret = origin.fetcher;
 	return 0;
 }
 
@@ -145,7 +103,7 @@ static void recorded_look(struct fetcher *fetcher, struct fetch_look *look)
 	l->inner.done = look_done;
 	l->refused.run = look_refused;
 	look->fetcher_private = l;
-	l->err = inner_find(r, look->locator, &l->inner.locator, &l->fetcher, l->inner.error);
+	l->err = find_fetcher(r, look->locator, &l->inner.locator, &l->fetcher, l->inner.error);
 	if (l->err < 0)
 		loop_defer(r->loop, &l->refused);
 	else
@@ -168,7 +126,7 @@ static int recorded_attach(struct fetcher *fetcher, struct fetch_object **ret, c
 	char error[FETCH_ERROR_MAX];
 	struct fetcher *inner;
 	const char *real;
-	int err = inner_find(recorded_of(fetcher), locator, &real, &inner, error);
+	int err = find_fetcher(recorded_of(fetcher), locator, &real, &inner, error);
 
 	if (err < 0)
 		return err == -ENOMEM ? err : -EINVAL;
@@ -193,12 +151,9 @@ static void recorded_cancel_read(struct fetch_object *object, struct fetch_read 
 static void recorded_free(struct fetcher *fetcher)
 {
 	struct recorded *r = recorded_of(fetcher);
-	struct recorded_inner *inner, *next;
 
-	HASH_ITER(hh, r->inners, inner, next) {
-		HASH_DEL(r->inners, inner);
-		inner_free(inner);
-	}
+	origins_free(r->origins);
+	config_free(r->config);
 	free(r);
 }
 
@@ -215,9 +170,17 @@ static const struct fetcher_ops recorded_ops = {
 int recorded_fetcher_new(struct fetcher **ret, struct loop *loop, struct catalog *catalog)
 {
 	struct recorded *r = calloc(1, sizeof(*r));
+	int err = r ? config_new(&r->config) : -ENOMEM;
 
-	if (!r)
-		return -ENOMEM;
+	if (err == 0) {
+		r->config->defaults.retries = 0;
+		err = origins_new(&r->origins, loop, r->config);
+	}
+	if (err < 0) {
+		config_free(r ? r->config : NULL);
+		free(r);
+		return err;
+	}
 	r->base.ops = &recorded_ops;
 	r->loop = loop;
 	r->catalog = catalog;
@@ -226,12 +189,20 @@ int recorded_fetcher_new(struct fetcher **ret, struct loop *loop, struct catalog
 	return 0;
 }
 
+/* What stands in front of a locator has the place of its index, and then the locator. */
+static bool is_local(const char *locator)
+{
+	const char *last = strrchr(locator, ';');
+
+	return strncmp(last ? last + 1 : locator, "file:", 5) == 0;
+}
+
 bool recorded_is_local(const struct catalog *catalog)
 {
 	for (size_t i = 0; i < catalog->n_objects; i++) {
 		const char *locator = catalog->objects[i]->recorded;
 
-		if (locator && strncmp(locator, "file:", 5) != 0)
+		if (locator && !is_local(locator))
 			return false;
 	}
 	return true;

@@ -42,7 +42,7 @@ daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h dae
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h
 daemon/frontend/*	daemon/frontend/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
-daemon/replay/*		daemon/replay/* daemon/config*.h daemon/engine/*.h daemon/frontend/* daemon/kernel/port.h daemon/loop/loop.h daemon/record/recorder.h daemon/state.h daemon/trace/* fetchers/fetcher.h fetchers/common.h proto/*
+daemon/replay/*		daemon/replay/* daemon/config*.h daemon/engine/*.h daemon/frontend/* daemon/kernel/port.h daemon/loop/loop.h daemon/origins.h daemon/record/recorder.h daemon/state.h daemon/trace/* fetchers/fetcher.h fetchers/common.h proto/*
 daemon/ctl/mount-command.*	daemon/ctl/* daemon/config.h daemon/images/images.h
 daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h

@@ -19,6 +19,7 @@
 #include "daemon/trace/requests.h"
 #include "daemon/util/checked.h"
 #include "daemon/util/cleanup.h"
+#include "proto/plan.h"
 
 #define VERSION 1
 
@@ -191,30 +192,13 @@ static int sum_up(const struct planning *p, struct total *ret)
 	return 0;
 }
 
-/* The first slash of a line divides the keys, so those inside them are written like that too. */
-static void write_key(struct bytes key, FILE *out)
-{
-	for (size_t i = 0; i < key.len; i++) {
-		uint8_t c = key.data[i];
-
-		if (c > ' ' && c < 0x7f && c != '%' && c != '/')
-			fputc(c, out);
-		else
-			fprintf(out, "%%%02X", c);
-	}
-}
-
 static int write_text(const struct planning *p, const struct total *total, FILE *out)
 {
-	fprintf(out, "cachefill-plan %d\n", VERSION);
+	fputs(PLAN_FIRST_LINE "\n", out);
 	for (size_t i = 0; i < p->n_ranges; i++) {
 		const struct trace_plan_range *range = &p->ranges[i];
 
-		fprintf(out, "%" PRIu64 "+%" PRIu64 " ", range->off, range->len);
-		write_key(range->volume, out);
-		fputc('/', out);
-		write_key(range->cookie, out);
-		fputc('\n', out);
+		plan_write_range(out, range->off, range->len, range->volume, range->cookie);
 	}
 	fprintf(out, "# total: %" PRIu64 " bytes, %zu ranges, %zu objects, from %zu traces\n",
 		total->bytes, p->n_ranges, total->objects, trace_plan_traces(p->plan));

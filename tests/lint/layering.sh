@@ -37,6 +37,7 @@ daemon/space/limits.*	daemon/space/limits.h proto/cachefiles.h
 daemon/space/owners.*	daemon/space/owners.h daemon/space/survey.h daemon/images/images.h
 daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
 daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
+daemon/prefetch/*	daemon/prefetch/* daemon/engine/engine.h daemon/loop/loop.h proto/plan.h
 daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/space/space.h daemon/loop/loop.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
@@ -58,7 +59,7 @@ daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers
 daemon/ctl/push*	daemon/ctl/* fetchers/oci-reference.h
 daemon/ctl/image-tar*	daemon/ctl/* daemon/images/images.h daemon/tarindex/layer*.h daemon/engine/erofs.h
 daemon/ctl/image*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/engine/erofs.h daemon/loop/loop.h fetchers/fetcher.h
-daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/cachefiles-abi.h
+daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/plan.h proto/cachefiles-abi.h
 proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*

@@ -60,7 +60,7 @@ const char *trace_kind_name(enum trace_kind kind)
 
 const char *trace_class_name(uint32_t class)
 {
-	static const char *const names[] = { "demand", "read-ahead", "background" };
+	static const char *const names[] = { "demand", "read-ahead", "prefetch" };
 
 	return class < sizeof(names) / sizeof(names[0]) ? names[class] : "unknown";
 }

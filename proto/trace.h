@@ -72,7 +72,7 @@ struct trace_record {
 	uint32_t flags;
 	uint32_t opcode;
 	uint32_t source;
-	uint32_t class;	 /* of a fetch: 0 demand, 1 read-ahead, 2 background */
+	uint32_t class;	 /* of a fetch: 0 demand, 1 read-ahead, 2 prefetch */
 	uint64_t object; /* the engine's number of an object, never reused while a daemon runs */
 	uint64_t off, len, got, size;
 	uint64_t queued; /* from the wish to fetch to the request at the origin */

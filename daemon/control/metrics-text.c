@@ -228,6 +228,8 @@ static void source_queued(const struct writer *w, const struct control *c, uint3
 	    view.demands);
 	put(w, P "origin_requests_queued", "", LABELS("source", s->name, "class", "ahead"),
 	    view.ahead);
+	put(w, P "origin_requests_queued", "", LABELS("source", s->name, "class", "prefetch"),
+	    view.prefetches);
 }
 
 static void put_sources(const struct writer *w, const struct control *c)

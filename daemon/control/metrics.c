@@ -60,7 +60,9 @@ const char *result_name(enum result result)
 
 const char *metrics_class_name(enum engine_class class)
 {
-	return class == ENGINE_DEMAND ? "demand" : "ahead";
+	static const char *const names[] = { "demand", "ahead", "prefetch" };
+
+	return names[class];
 }
 
 static void duration_add(struct duration *d, uint64_t ns)

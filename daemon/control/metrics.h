@@ -44,8 +44,6 @@ struct work {
 
 uint64_t work_failed(const struct work *work);
 
-#define ENGINE_CLASSES (ENGINE_AHEAD + 1)
-
 struct source_metrics {
 	struct work looks, fetches;
 	uint64_t fetched[ENGINE_CLASSES]; /* bytes */

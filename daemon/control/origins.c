@@ -35,12 +35,14 @@ static void list_source(void *arg, uint32_t number, const struct engine_source_c
 	control_set_number(object, "waiting_opens", view.looks);
 	control_set_number(object, "waiting_reads", view.demands);
 	control_set_number(object, "waiting_ahead", view.ahead);
+	control_set_number(object, "waiting_prefetch", view.prefetches);
 	control_set_number(object, "buffers_bytes", view.buffers);
 	if (m) {
 		json_object_set_new(object, "looks", work_json(&m->looks));
 		json_object_set_new(object, "fetches", work_json(&m->fetches));
 		control_set_number(object, "fetched_bytes",
-				   m->fetched[ENGINE_DEMAND] + m->fetched[ENGINE_AHEAD]);
+				   m->fetched[ENGINE_DEMAND] + m->fetched[ENGINE_AHEAD] +
+					   m->fetched[ENGINE_PREFETCH]);
 	}
 	json_array_append_new(list->array, object);
 }

@@ -206,11 +206,11 @@ static void print_flight(const json_t *f)
 {
 	char offset[32], size[32], age[32];
 
-	printf("%-8s %-6s %9s %9s %8s %5llu  ", daemon_text(f, "state"), daemon_text(f, "class"),
+	printf("%-8s %-8s %9s %9s %8s %5llu  ", daemon_text(f, "state"), daemon_text(f, "class"),
 	       bytes(f, "offset", offset), bytes(f, "bytes", size),
 	       ctl_time((uint64_t)(daemon_real(f, "age") * 1e9), age, sizeof(age)),
 	       (unsigned long long)daemon_number(f, "reads"));
-	print_name(f, 25);
+	print_name(f, 23);
 }
 
 int ctl_flights(int argc, char *argv[])
@@ -229,7 +229,7 @@ int ctl_flights(int argc, char *argv[])
 		return status;
 	if (daemon.json)
 		return ctl_json_line(answer) < 0 ? ctl_error("out of memory") : CTL_OK;
-	puts("STATE    CLASS     OFFSET      SIZE      AGE WAITS  NAME");
+	puts("STATE    CLASS       OFFSET      SIZE      AGE WAITS  NAME");
 	json_array_foreach(json_object_get(answer, "flights"), i, f) print_flight(f);
 	if (json_is_true(json_object_get(answer, "more")))
 		puts("... and more");

@@ -91,14 +91,14 @@ static void print_flights(const json_t *flights)
 
 	if (json_array_size(flights) == 0)
 		return;
-	puts("\nSTATE    CLASS     OFFSET      SIZE      AGE WAITS  COOKIE");
+	puts("\nSTATE    CLASS       OFFSET      SIZE      AGE WAITS  COOKIE");
 	json_array_foreach(flights, i, f)
 	{
 		char offset[32], size[32], age[32];
 
 		if (i == ROWS)
 			return;
-		printf("%-8s %-6s %9s %9s %8s %5llu  %.28s\n", daemon_text(f, "state"),
+		printf("%-8s %-8s %9s %9s %8s %5llu  %.26s\n", daemon_text(f, "state"),
 		       daemon_text(f, "class"),
 		       ctl_bytes(daemon_number(f, "offset"), offset, sizeof(offset)),
 		       ctl_bytes(daemon_number(f, "bytes"), size, sizeof(size)),

@@ -351,6 +351,7 @@ void engine_attach(struct object *o, struct sink *sink)
 	names_bind(e->names, loop_now(e->config->loop), object_volume(o), object_cookie(o),
 		   sink->id, sink->generation);
 	object_store_head(o);
+	OBSERVE(&e->sched, attached, o);
 }
 
 void engine_close(struct object *o, struct sink *sink, struct engine_close *close)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine: names in, bytes in the cache file out. An API with clients: the kernel front end
- * now, a prefetcher, the control socket and a second front end later. It knows keys, origins and
+ * The engine: names in, bytes in the cache file out. An API with clients: the kernel front end,
+ * the prefetcher and the control socket now, a second front end later. It knows keys, origins and
  * descriptors; it never sees a message id, an opcode or an ioctl.
  *
  * Every request ends in its done(), exactly once, before its deadline, whatever the origin, the
@@ -60,10 +60,13 @@ struct engine_work {
 	int err;	 /* 0 or a negative errno */
 };
 
-/* How much a fetch was wanted when it ended: read-ahead is promoted when a reader waits for it. */
+/* How much a fetch was wanted when it ended: what is queued is promoted when a reader waits for it.
+ */
 enum engine_class {
 	ENGINE_DEMAND,
 	ENGINE_AHEAD,
+	ENGINE_PREFETCH,
+	ENGINE_CLASSES,
 };
 
 /* What an object is whose cookie names its content. Text is borrowed until the next call. */
@@ -158,6 +161,8 @@ struct engine_observer {
 		      const struct engine_source_config *config);
 	/* An object exists now, with its pinned identity. */
 	void (*opened)(struct engine_observer *observer, struct object *object);
+	/* Bytes may be stored in it from now on. */
+	void (*attached)(struct engine_observer *observer, struct object *object);
 	/* Nobody has it open any more. */
 	void (*closed)(struct engine_observer *observer, struct object *object);
 	/* How an engine_open() and an engine_demand() end: done() follows. */
@@ -354,6 +359,51 @@ struct engine_demand {
 
 void engine_demand(struct object *object, struct engine_demand *demand);
 
+/* ---- prefetch ---------------------------------------------------------------------------- */
+
+/*
+ * One fetch of what nobody has asked for. It begins when no reader waits for the same origin, and
+ * only in what half of the requests there and half of all buffers leave over; what has not begun
+ * gives way to a reader who wants the same bytes.
+ */
+struct engine_prefetch {
+	uint64_t max; /* bytes of the fetch; it may have to be shorter */
+	/* Where to look for what is missing; then what is being fetched, or was looked through. */
+	uint64_t off, len;
+
+	/* Bytes from `off` that are in the cache file now. err: 0, or why it is not all of them;
+	 * -ECANCELED: it gave way, or the object was closed; -ENOSPC: little of the disk is left;
+	 * error: more about it, or "". */
+	void (*done)(struct engine_prefetch *prefetch, uint64_t stored, int err, const char *error);
+
+	/* Told by engine_prefetch(), unless it fails. */
+	uint64_t size; /* of the object */
+	bool busy;     /* somebody else is fetching some of what was looked through */
+
+	/* private */
+	struct loop *loop;
+	struct flight *flight; /* NULL: it has ended */
+	struct loop_deferred answer;
+	uint64_t stored;
+	int err;
+	char error[FETCH_ERROR_MAX];
+};
+
+/*
+ * 1: done() comes. 0: nothing is to be fetched in what was looked through, which may be less than
+ * was asked. -ENOENT: it is not open; -ENOBUFS: the kernel is not ready yet; -EBUSY: it is a
+ * compressed image, which is fetched as a whole in any case; -ESTALE: nobody can have its version any
+ * more; -ESHUTDOWN, -ENOMEM, or of lseek(2).
+ */
+int engine_prefetch(struct engine *engine, struct bytes volume, struct bytes cookie,
+		    struct engine_prefetch *prefetch);
+
+/* It has not begun: readers go first. */
+bool engine_prefetch_waits(const struct engine_prefetch *prefetch);
+
+/* done() does not come any more, and what nobody else waits for ends early. */
+void engine_prefetch_drop(struct engine_prefetch *prefetch);
+
 /* ---- names ------------------------------------------------------------------------------- */
 
 /*
@@ -462,7 +512,8 @@ void engine_each_flight(const struct engine *engine,
 
 struct source_view {
 	unsigned int running;		    /* requests at the origin */
-	unsigned int looks, demands, ahead; /* that wait for their turn */
+	unsigned int looks, demands;	    /* that wait for their turn */
+	unsigned int ahead, prefetches;	    /* so do these */
 	uint64_t buffers;		    /* bytes that it holds */
 };
 

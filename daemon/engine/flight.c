@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/prefetch.h"
 #include "daemon/util/checked.h"
 
 /* Stored in pieces of this size while more arrives, unless a reader is served by less. */
@@ -136,6 +137,21 @@ int flight_new(struct object *object, enum flight_class class, uint64_t from, ui
 	return 0;
 }
 
+int flight_new_prefetch(struct object *object, uint64_t from, uint64_t to,
+			struct engine_prefetch *prefetch)
+{
+	struct flight *f;
+	int err = flight_make(&f, object, FLIGHT_PREFETCH, from, to);
+
+	if (err < 0)
+		return err;
+	f->state = FLIGHT_QUEUED;
+	f->prefetch = prefetch;
+	prefetch->flight = f;
+	sched_enqueue(object->sched, f);
+	return 0;
+}
+
 int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *buf)
 {
 	struct flight *f;
@@ -221,7 +237,7 @@ void flight_wait(struct flight *f, struct engine_demand *d)
 	f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
 	f->wanted_until = max_u64(f->wanted_until, d->request.due);
 	f->read.deadline = max_u64(f->read.deadline, d->request.due);
-	if (f->state == FLIGHT_QUEUED && f->class == FLIGHT_AHEAD)
+	if (f->state == FLIGHT_QUEUED && f->class != FLIGHT_DEMAND)
 		sched_promote(f->object->sched, f);
 	else if (f->state == FLIGHT_FETCHING)
 		flight_pump(f);
@@ -300,6 +316,8 @@ static void flight_end(struct flight *f)
 	int err = f->err;
 
 	flight_log(f);
+	if (f->prefetch)
+		prefetch_ended(f);
 	tdelete(f, &o->flight_tree, flight_compare);
 	TAILQ_REMOVE(&o->flights, f, object_link);
 	residency_unclaim(&o->residency, stored_to, f->to);

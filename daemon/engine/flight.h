@@ -43,6 +43,7 @@ struct flight {
 	uint64_t wanted_until; /* ns: a demand was made for it that is answered by then; 0: none */
 	bool full;	       /* the cache took a write no more: nothing else is stored */
 	bool parked;	       /* on sched->parked: its bytes wait for room on the disk */
+	struct engine_prefetch *prefetch; /* is told of its end, or NULL */
 	struct demand_list waiters;
 	struct fetch_read read;
 	struct sink_write write;
@@ -52,6 +53,10 @@ struct flight {
 
 /* Claims blocks [from, to), at most FLIGHT_BLOCKS, all free, and queues the fetch. -ENOMEM. */
 int flight_new(struct object *object, enum flight_class class, uint64_t from, uint64_t to);
+
+/* The same for a prefetch, which is told of its end. */
+int flight_new_prefetch(struct object *object, uint64_t from, uint64_t to,
+			struct engine_prefetch *prefetch);
 
 /* The same for bytes that are here already: buf (of the pool, consumed also on failure). */
 int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *buf);

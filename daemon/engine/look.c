@@ -125,6 +125,7 @@ void engine_look_at_source(const struct engine *e, uint32_t number, struct sourc
 		.running = source->running,
 		.demands = flights_in(&source->queue[FLIGHT_DEMAND]),
 		.ahead = flights_in(&source->queue[FLIGHT_AHEAD]),
+		.prefetches = flights_in(&source->queue[FLIGHT_PREFETCH]),
 		.buffers = source->bytes,
 	};
 	TAILQ_FOREACH(p, &source->looks, queue_link)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "daemon/engine/flight.h"
+#include "daemon/engine/prefetch.h"
 #include "daemon/util/checked.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
@@ -291,7 +292,10 @@ static int object_plan(struct object *o, uint64_t pos, uint64_t end)
 		readahead_miss(&o->readahead, pos * CACHE_BLOCK, end * CACHE_BLOCK);
 	uint64_t from = plan.start / CACHE_BLOCK;
 	uint64_t to = min_u64(plan.end / CACHE_BLOCK, o->residency.blocks);
-	int err = residency_learn(&o->residency, o->sink->fd, from, to);
+	int err;
+
+	prefetch_give_way(o, from, to);
+	err = residency_learn(&o->residency, o->sink->fd, from, to);
 
 	if (err < 0)
 		return err;
@@ -403,6 +407,8 @@ void demand_answer(struct engine_demand *d, int err)
 	if (err < 0)
 		o->sched->stats.demands_failed++;
 	o->sched->demands--;
+	if (--o->source->demands == 0)
+		sched_kick(o->sched); /* prefetches wait for that */
 	OBSERVE(o->sched, served, o, d, err);
 	loop_defer(o->sched->loop, &d->answer);
 }
@@ -494,6 +500,7 @@ void engine_demand(struct object *o, struct engine_demand *d)
 		      o->source->config->read_deadline);
 	o->sched->stats.demands++;
 	o->sched->demands++;
+	o->source->demands++;
 	o->sched->stats.demand_bytes += d->len;
 
 	if (o->orphan) {

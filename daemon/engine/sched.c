@@ -19,6 +19,9 @@
 /* What read-ahead may use at most, in quarters; the rest is kept for demands. */
 #define AHEAD_QUARTERS 3
 
+/* What prefetches may use at most is one of so many parts, of which others may have taken some. */
+#define PREFETCH_PART 2
+
 static void sched_idle(struct loop_timer *timer)
 {
 	struct sched *s = container_of(timer, struct sched, idle);
@@ -33,6 +36,15 @@ static bool source_has_share(const struct sched *s, const struct source *source,
 	return s->n_sources == 1 || source->bytes + bytes <= bufpool_budget(s->pool) * 3 / 4;
 }
 
+/* No reader waits there, nor finds the requests or the buffers taken when one comes. */
+static bool source_admits_prefetch(const struct sched *s, const struct source *source,
+				   const struct flight *f)
+{
+	return source->demands == 0 &&
+	       source->running < max_u64(1, source->config->max_requests / PREFETCH_PART) &&
+	       bufpool_used(s->pool) + flight_bytes(f) <= bufpool_budget(s->pool) / PREFETCH_PART;
+}
+
 static bool source_admits(const struct sched *s, const struct source *source,
 			  const struct flight *f)
 {
@@ -41,6 +53,8 @@ static bool source_admits(const struct sched *s, const struct source *source,
 
 	if (source->running >= max || !source_has_share(s, source, bytes))
 		return false;
+	if (f->class == FLIGHT_PREFETCH)
+		return source_admits_prefetch(s, source, f);
 	if (f->class == FLIGHT_DEMAND || source->running == 0)
 		return true;
 	return source->running + 1 <= max_u64(1, (uint64_t)max * AHEAD_QUARTERS / 4) &&
@@ -73,6 +87,11 @@ static bool source_fly(struct sched *s, struct source *source)
 
 		if (!f)
 			continue;
+		if (class == FLIGHT_PREFETCH && s->room && s->room->scarce) {
+			f->err = -ENOSPC; /* who asked is told: nobody says here when that is over */
+			flight_cancel(f);
+			return true;
+		}
 		if (!source_admits(s, source, f))
 			return false;
 		buf = bufpool_get(s->pool, flight_bytes(f));

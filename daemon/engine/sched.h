@@ -2,7 +2,8 @@
 /*
  * Admission: which look or flight may start now. Opens first, since a mount waits unkillably, then
  * demands; read-ahead runs only in what a reserve of requests and buffers leaves over, and is
- * promoted when a demand lands on it. Each origin has its own limit and queues, so that a slow one
+ * promoted when a demand lands on it. Prefetches come last, in a smaller part, and while nobody
+ * waits. Each origin has its own limit and queues, so that a slow one
  * does not hold up the others.
  */
 #pragma once
@@ -18,7 +19,8 @@
 enum flight_class {
 	FLIGHT_DEMAND = ENGINE_DEMAND, /* a reader sleeps */
 	FLIGHT_AHEAD = ENGINE_AHEAD,   /* nobody waits yet */
-	FLIGHT_CLASSES,
+	FLIGHT_PREFETCH = ENGINE_PREFETCH,
+	FLIGHT_CLASSES = ENGINE_CLASSES,
 };
 
 TAILQ_HEAD(flight_list, flight);
@@ -28,6 +30,7 @@ struct source {
 	const struct engine_source_config *config;
 	struct opening_list looks; /* not started yet */
 	struct flight_list queue[FLIGHT_CLASSES];
+	unsigned int demands; /* of its objects, that have no answer yet */
 	unsigned int running; /* looks and fetches at the origin */
 	uint64_t bytes;	      /* of buffers that they hold */
 };

@@ -218,7 +218,7 @@ START_TEST(test_names)
 	ck_assert_str_eq(trace_kind_name((enum trace_kind) - 1), "unknown");
 	ck_assert_str_eq(trace_class_name(0), "demand");
 	ck_assert_str_eq(trace_class_name(1), "read-ahead");
-	ck_assert_str_eq(trace_class_name(2), "background");
+	ck_assert_str_eq(trace_class_name(2), "prefetch");
 	ck_assert_str_eq(trace_class_name(3), "unknown");
 	ck_assert_str_eq(trace_class_name(UINT32_MAX), "unknown");
 }

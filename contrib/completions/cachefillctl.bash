@@ -107,7 +107,8 @@ _cachefillctl_value()
 _cachefillctl_images()
 {
 	case $1 in
-	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | du | evict | pin | unpin) ;;
+	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | als-rm | \
+		du | evict | pin | unpin) ;;
 	*) return 1 ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")

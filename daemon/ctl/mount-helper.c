@@ -111,7 +111,7 @@ static int mount_it(const struct call *call, const struct mount_options *options
 static int run_mount(int argc, char *argv[], struct mount_options *options)
 {
 	static const char text[] = "mount.cachefill IMAGE|REF DIR [-fnsv] [-N NAMESPACE] "
-				   "[-o OPTION,...]";
+				   "[-o OPTION,...] [-t TYPE]";
 	char error[MOUNT_ERROR_MAX];
 	struct call call = { 0 };
 	int opt, r = 0;
@@ -150,7 +150,7 @@ int ctl_mount_helper(int argc, char *argv[])
 
 int ctl_umount_helper(int argc, char *argv[])
 {
-	static const char text[] = "umount.cachefill DIR [-flnrv] [-N NAMESPACE]";
+	static const char text[] = "umount.cachefill DIR [-flnrv] [-N NAMESPACE] [-t TYPE]";
 	struct call call = { 0 };
 	int opt, r;
 

@@ -117,6 +117,7 @@ _cachefillctl_commands '' | tr ' ' '\n' > "$work/bash"
 sed -n "s/.*'1:command:(\(.*\))'.*/\1/p" "$zsh" | tr ' ' '\n' > "$work/zsh"
 for place in bash zsh; do same "commands of cachefillctl" help $place; done
 while read -r page name; do
+	echo "$name" >> "$work/paged"
 	"$ctl" "$name" --help | options_of_help > "$work/help"
 	{
 		awk -v name="$name" '/^\.S[sh] /{ on = $1 == ".Ss" && $2 == name } on' "man/$page" |
@@ -146,6 +147,18 @@ done <<-PAGES
 	cachefillctl-daemon.1 gc
 	cachefillctl-daemon.1 log-level
 PAGES
+commands | grep -vxE 'image|trace|als' > "$work/help"
+same "commands of cachefillctl that are compared" help paged
+
+# ---- helpers of mount(8), which say what they take when they are used wrongly
+
+for helper in mount.cachefill umount.cachefill; do
+	ln -s "$ctl" "$work/$helper"
+	{ "$work/$helper" 2>&1 || :; } | grep -oE '\[-[a-zA-Z]+' | tr -d '[-' | fold -w 1 > "$work/help"
+	sed -n "/^\.Nm $helper\$/,/^\.\(Nm\|Sh\)/s/^\.Op Fl \([a-zA-Z]*\).*/\1/p" \
+		man/mount.cachefill.8 | fold -w 1 > "$work/man"
+	same "options of $helper" help man
+done
 
 # ---- keys
 

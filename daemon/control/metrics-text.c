@@ -10,6 +10,7 @@
 
 #include "daemon/control/control-internal.h"
 #include "daemon/control/process.h"
+#include "daemon/space/space.h"
 
 struct writer {
 	FILE *file;
@@ -104,13 +105,13 @@ static void put_duration(const struct writer *w, const char *name, const char *c
 
 /* ---- requests ----------------------------------------------------------------------------- */
 
+/* All of them: of a counter that comes with its first failure nobody would see an increase. */
 static void put_results(const struct writer *w, const char *name, const char *op,
 			const struct work *work)
 {
 	for (enum result i = 0; i < RESULTS; i++)
-		if (i == RESULT_OK || work->results[i] > 0)
-			put(w, name, "_total", LABELS("op", op, "result", result_name(i)),
-			    work->results[i]);
+		put(w, name, "_total", LABELS("op", op, "result", result_name(i)),
+		    work->results[i]);
 }
 
 static void put_requests(const struct writer *w, const struct metrics *m)
@@ -125,6 +126,16 @@ static void put_requests(const struct writer *w, const struct metrics *m)
 	counter(w, P "request_bytes", "Bytes that reads asked for.", m->read_bytes);
 }
 
+/* 0: nobody waits. */
+static double oldest_age(const struct control *c)
+{
+	struct engine_waiting oldest;
+
+	if (!engine_oldest(c->config.engine, &oldest))
+		return 0;
+	return (double)(loop_now(c->config.loop) - oldest.since) / 1e9;
+}
+
 static void put_now(const struct writer *w, const struct control *c)
 {
 	struct engine_stats s = engine_stats(c->config.engine);
@@ -134,6 +145,8 @@ static void put_now(const struct writer *w, const struct control *c)
 	family(w, P "requests_in_flight", "gauge", "Requests that wait for their answer.");
 	put(w, P "requests_in_flight", "", LABELS("op", "open"), g.opens);
 	put(w, P "requests_in_flight", "", LABELS("op", "read"), g.demands);
+	real(w, P "oldest_request_age_seconds", "gauge",
+	     "How long the request has waited that waits for the longest.", oldest_age(c));
 	gauge(w, P "flights", "Fetches that are queued, under way or being stored.", g.flights);
 	gauge(w, P "objects", "Objects that are open.", s.objects);
 	gauge(w, P "buffers_used_bytes", "Memory that fetches hold.", g.buffers_used);
@@ -165,10 +178,8 @@ static void put_source_results(const struct writer *w, const char *op, const cha
 			       const struct work *work)
 {
 	for (enum result i = 0; i < RESULTS; i++)
-		if (i == RESULT_OK || work->results[i] > 0)
-			put(w, P "origin_requests", "_total",
-			    LABELS("source", source, "op", op, "result", result_name(i)),
-			    work->results[i]);
+		put(w, P "origin_requests", "_total",
+		    LABELS("source", source, "op", op, "result", result_name(i)), work->results[i]);
 }
 
 static void source_requests(const struct writer *w, const struct control *c, uint32_t number,
@@ -253,11 +264,29 @@ static void put_stores(const struct writer *w, const struct metrics *m)
 {
 	family(w, P "stores", "counter", "Writes to the cache that have ended.");
 	for (enum result i = 0; i < RESULTS; i++)
-		if (i == RESULT_OK || m->stores.results[i] > 0)
-			put(w, P "stores", "_total", LABELS("result", result_name(i)),
-			    m->stores.results[i]);
+		put(w, P "stores", "_total", LABELS("result", result_name(i)),
+		    m->stores.results[i]);
 	family(w, P "store_duration_seconds", "histogram", "Time that a write to the cache took.");
 	put_duration(w, P "store_duration_seconds", NULL, &m->stores.took);
+}
+
+/* ---- space -------------------------------------------------------------------------------- */
+
+static void put_space(const struct writer *w, const struct control *c)
+{
+	struct space_stats s;
+
+	if (!c->config.space)
+		return;
+	s = space_stats(c->config.space);
+	gauge(w, P "cache_bytes", "Bytes of all cache files.", s.used);
+	gauge(w, P "cache_objects", "Objects in the cache when they were counted last.", s.objects);
+	counter(w, P "culled_objects", "Objects that were culled.", s.culled);
+	counter(w, P "culled_bytes", "Bytes that they had.", s.culled_bytes);
+	gauge(w, P "disk_size_bytes", "Size of the file system of the cache.", s.disk.bytes);
+	gauge(w, P "disk_free_bytes", "Free bytes there, but for root's.", s.disk.bytes_free);
+	gauge(w, P "disk_scarce", "1: little is left, nothing is read ahead.", s.scarce);
+	gauge(w, P "disk_full", "1: the kernel refuses writes.", s.full);
 }
 
 /* ---- process ------------------------------------------------------------------------------ */
@@ -285,6 +314,7 @@ static void put_all(const struct writer *w, const struct control *c)
 	put_now(w, c);
 	put_sources(w, c);
 	put_stores(w, &c->metrics);
+	put_space(w, c);
 	counter(w, P "control_requests", "Requests on the control socket.", c->requests);
 	put_process(w);
 	if (w->open_metrics)

@@ -132,6 +132,31 @@ START_TEST(test_collect_in_use)
 }
 END_TEST
 
+static bool metric_is(const char *line)
+{
+	control_client_end(&answer);
+	control_client_ask(control, rig.loop, "GET", "/metrics", NULL, &answer);
+	return strstr(answer.body, line) != NULL;
+}
+
+START_TEST(test_metrics)
+{
+	struct fake_origin *origin = rig_serve("blob", 1 * MIB);
+	struct emu_mount *mount = rig_mount(origin);
+
+	ck_assert_int_eq(rig_read(mount, 0, 64 * KIB), 0);
+	rig_umount(mount);
+	ck_assert(metric_is("\ncachefilld_culled_objects_total 0\n"));
+	ck_assert(!metric_is("\ncachefilld_cache_bytes 0\n"));
+	ck_assert(!metric_is("\ncachefilld_disk_free_bytes 0\n"));
+	ck_assert(metric_is("\ncachefilld_disk_full 0\n"));
+	ck_assert_int_eq(evict("blob"), 200);
+	ck_assert(metric_is("\ncachefilld_culled_objects_total 1\n"));
+	ck_assert(!metric_is("\ncachefilld_culled_bytes_total 0\n"));
+	ck_assert(metric_is("\ncachefilld_cache_bytes 0\n"));
+}
+END_TEST
+
 /* A client that waits for a pass that has begun. */
 static int begin_collection(void)
 {
@@ -178,6 +203,7 @@ int main(void)
 	tcase_add_test(tc, test_what_is_no_object);
 	tcase_add_test(tc, test_collect);
 	tcase_add_test(tc, test_collect_in_use);
+	tcase_add_test(tc, test_metrics);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("meanwhile");
 	tcase_add_checked_fixture(tc, setup_thread, teardown);

@@ -384,6 +384,44 @@ START_TEST(metrics_have_both_forms)
 }
 END_TEST
 
+/* Whoever asks for a rate sees the first failure only if there was a 0 before. */
+START_TEST(metrics_are_there_before_they_count)
+{
+	ask("GET", "/metrics", NULL);
+	ck_assert_ptr_nonnull(strstr(
+		answer.body, "\ncachefilld_requests_total{op=\"read\",result=\"timeout\"} 0\n"));
+	ck_assert_ptr_nonnull(strstr(answer.body,
+				     "\ncachefilld_origin_requests_total{source=\"fake\",op="
+				     "\"fetch\",result=\"error\"} 0\n"));
+	ck_assert_ptr_nonnull(
+		strstr(answer.body, "\ncachefilld_stores_total{result=\"no_space\"} 0\n"));
+	ck_assert_ptr_nonnull(
+		strstr(answer.body, "\ncachefilld_oldest_request_age_seconds 0.000\n"));
+}
+END_TEST
+
+START_TEST(metrics_tell_how_long_somebody_waits)
+{
+	struct fake_origin *origin = rig_serve("blob", MIB);
+	struct emu_mount *mount = rig_mount(origin);
+	struct emu_reader *readers[2];
+
+	origin->stall_always = true;
+	readers[0] = emu_read(mount, 512 * KIB, 4 * KIB);
+	rig_run(3 * SEC);
+	readers[1] = emu_read(mount, 768 * KIB, 4 * KIB);
+	rig_run(4 * SEC);
+	ask("GET", "/metrics", NULL);
+	ck_assert_ptr_nonnull(
+		strstr(answer.body, "\ncachefilld_oldest_request_age_seconds 7.000\n"));
+	origin->stall_always = false;
+	fake_unstall(rig.fake, origin);
+	ck_assert_int_eq(rig_finish(readers[0]), 0);
+	ck_assert_int_eq(rig_finish(readers[1]), 0);
+	rig_umount(mount);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("control");
@@ -400,6 +438,8 @@ int main(void)
 	tcase_add_test(what, flights_are_seen_while_they_fly);
 	tcase_add_test(what, things_are_asked_for_their_names);
 	tcase_add_test(what, metrics_have_both_forms);
+	tcase_add_test(what, metrics_are_there_before_they_count);
+	tcase_add_test(what, metrics_tell_how_long_somebody_waits);
 	suite_add_tcase(suite, what);
 	tcase_add_checked_fixture(change, setup, end);
 	tcase_add_test(change, a_purge_forgets_names);

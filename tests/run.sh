@@ -12,7 +12,8 @@
 #	kernel 6.12	all scenarios on the real kernel feature in User-Mode Linux
 #	kernel 6.1	those that concern the older kernel
 #
-# Two lanes run side by side: the kernels and their scenarios in one, the compilers in the other.
+# Two lanes run side by side: kernel 6.12 and its scenarios in one, the compilers in the other. The
+# scenarios of 6.1 follow where a lane ends first.
 # Counted are test cases (each scenario, each case of a test binary that names its cases). Shows
 # each skip with its reason. The last line is "N passed, N failed, N skipped". Exit status 0 if
 # nothing failed. All that it makes on the way goes with it, unless --keep.
@@ -133,29 +134,52 @@ compilers() {
 	touch "$work/compilers-done"
 }
 
-kernels() {
-	local version no_logs='-e /^#.logs:/d'
-	[ -z "$keep" ] || no_logs=''
-	for version in 6.12 6.1; do
-		say "kernel $version: building, unless it was before"
-		"$here/kernel/build-uml.sh" "$version" > "$work/kernel-$version" ||
-			tally "kernel $version" /dev/null
-	done
-	until [ -e "$work/gcc-done" ] || [ -e "$work/compilers-done" ]; do sleep 1; done
-	for version in 6.12 6.1; do
-		[ -s "$work/kernel-$version" ] || continue
-		say "kernel $version: scenarios"
-		"$here/kernel/run.sh" --kernel "$version" "$work/gcc" 2>&1 |
-			tee "$work/kernel.out" | sed -e '/^[0-9]* passed, .* skipped$/d' $no_logs || true
-		tally "kernel $version" "$work/kernel.out"
+# await FILE...: until there is one of them.
+await() {
+	local file
+	while true; do
+		for file; do [ ! -e "$work/$file" ] || return 0; done
+		sleep 1
 	done
 }
 
+# kernel VERSION
+kernel() {
+	say "kernel $1: building, unless it was before"
+	"$here/kernel/build-uml.sh" "$1" > "$work/kernel-$1" || tally "kernel $1" /dev/null
+	touch "$work/kernel-$1-built"
+}
+
+# scenarios VERSION
+scenarios() {
+	local no_logs='-e /^#.logs:/d'
+	[ -z "$keep" ] || no_logs=''
+	[ -s "$work/kernel-$1" ] || return 0
+	say "kernel $1: scenarios"
+	"$here/kernel/run.sh" --kernel "$1" "$work/gcc" 2>&1 | tee "$work/kernel-$1.out" |
+		sed -e '/^[0-9]* passed, .* skipped$/d' $no_logs || true
+	tally "kernel $1" "$work/kernel-$1.out"
+}
+
+kernel_6_12() {
+	kernel 6.12
+	await gcc-done compilers-done
+	scenarios 6.12
+	touch "$work/kernel-done"
+}
+
+kernel_6_1() {
+	await kernel-6.12-built
+	kernel 6.1
+	await compilers-done kernel-done
+	scenarios 6.1
+}
+
 set -m
-kernels < /dev/null &
-lanes+=($!)
-compilers < /dev/null &
-lanes+=($!)
+for lane in kernel_6_12 kernel_6_1 compilers; do
+	$lane < /dev/null &
+	lanes+=($!)
+done
 set +m
 wait
 lanes=()

@@ -20,21 +20,37 @@ static void closedirp(DIR **dir)
 		closedir(*dir);
 }
 
-/* An object's descriptor has no number to compare, only the name the kernel gave it. */
-static bool is_device_or_object(int fds, const char *name, dev_t device)
+/* The device: its number, and its name without directories, which may differ in a container. */
+struct wanted {
+	dev_t number; /* 0: there is none */
+	const char *name;
+};
+
+/*
+ * An object's descriptor has no number to compare, only the name the kernel gave it. What has
+ * another name than the device is not touched: it may lie on a mount that answers nobody, and
+ * fstatat(2) would wait for it. To read the name of a descriptor asks no file system.
+ */
+static bool is_device_or_object(int fds, const char *name, const struct wanted *wanted)
 {
 	static const char object[] = "anon_inode:[cachefiles]";
-	char target[sizeof(object)];
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(fds, name, target, sizeof(target) - 1);
+	const char *last;
 	struct stat st;
 
-	if (readlinkat(fds, name, target, sizeof(target)) == sizeof(object) - 1 &&
-	    memcmp(target, object, sizeof(object) - 1) == 0)
+	if (n < 0)
+		return false;
+	target[n] = '\0';
+	if (strcmp(target, object) == 0)
 		return true;
-	return device && fstatat(fds, name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
-	       st.st_rdev == device;
+	last = strrchr(target, '/');
+	return wanted->number && last && strcmp(last + 1, wanted->name) == 0 &&
+	       fstatat(fds, name, &st, 0) == 0 && S_ISCHR(st.st_mode) &&
+	       st.st_rdev == wanted->number;
 }
 
-static bool process_holds(int proc, const char *pid, dev_t device)
+static bool process_holds(int proc, const char *pid, const struct wanted *wanted)
 {
 	_cleanup_(closedirp) DIR *fds = NULL;
 	char path[NAME_MAX + 8];
@@ -52,7 +68,7 @@ static bool process_holds(int proc, const char *pid, dev_t device)
 	}
 	while ((entry = readdir(fds)))
 		if (isdigit((unsigned char)entry->d_name[0]) &&
-		    is_device_or_object(fd, entry->d_name, device))
+		    is_device_or_object(fd, entry->d_name, wanted))
 			return true;
 	return false;
 }
@@ -79,18 +95,18 @@ unsigned int holder_list(const char *device, char *text, size_t n)
 	unsigned int found = 0;
 	struct dirent *entry;
 	size_t at = 0;
+	struct wanted wanted = { .name = strrchr(device, '/') ? strrchr(device, '/') + 1 : device };
 	struct stat st;
-	dev_t number = 0;
 
 	text[0] = 0;
 	if (stat(device, &st) == 0 && S_ISCHR(st.st_mode))
-		number = st.st_rdev;
+		wanted.number = st.st_rdev;
 	while (proc && (entry = readdir(proc))) {
 		char comm[64], one[128];
 		size_t len;
 
 		if (!isdigit((unsigned char)entry->d_name[0]) ||
-		    !process_holds(dirfd(proc), entry->d_name, number))
+		    !process_holds(dirfd(proc), entry->d_name, &wanted))
 			continue;
 		read_comm(dirfd(proc), entry->d_name, comm, sizeof(comm));
 		len = (size_t)snprintf(one, sizeof(one), "%s%.20s (%s)", found++ ? ", " : "",

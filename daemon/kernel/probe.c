@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/kernel/probe.h"
+
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/io_uring.h>
@@ -9,9 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/kernel/cachedir.h"
-#include "daemon/kernel/kconfig.h"
 #include "daemon/kernel/refuse.h"
-#include "daemon/kernel/startup.h"
 #include "daemon/util/cleanup.h"
 
 static void line(const char *name, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -37,7 +37,7 @@ static void probe_kernel(void)
 
 /* ---- user -------------------------------------------------------------------------------- */
 
-static bool has_sys_admin(void)
+bool probe_sys_admin(void)
 {
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = { { 0 } };
@@ -47,7 +47,7 @@ static bool has_sys_admin(void)
 }
 
 /* Its map is the whole range onto itself. */
-static bool in_initial_user_namespace(void)
+bool probe_initial_user_namespace(void)
 {
 	FILE *file = fopen("/proc/self/uid_map", "re");
 	unsigned int inside, outside, count;
@@ -64,8 +64,8 @@ static bool in_initial_user_namespace(void)
 static void probe_user(void)
 {
 	line("user:", "uid %u, CAP_SYS_ADMIN %s, in %s user namespace", (unsigned int)geteuid(),
-	     has_sys_admin() ? "yes" : "no",
-	     in_initial_user_namespace() ? "the initial" : "a nested");
+	     probe_sys_admin() ? "yes" : "no",
+	     probe_initial_user_namespace() ? "the initial" : "a nested");
 }
 
 /* ---- device ------------------------------------------------------------------------------ */
@@ -82,7 +82,8 @@ static int command(int fd, const char *text, int n)
  * on-demand mode takes the word `ondemand` and then fails to look the directory up, one without
  * it refuses the word. The mode it has entered by then is what `restore` wants.
  */
-static enum startup_status probe_modes(int fd, const char *device, char *error)
+static enum startup_status ask_for_modes(struct probe_device *ret, int fd, const char *device,
+					 char *error)
 {
 	char text[CF_COMMAND_MAX];
 	int r;
@@ -91,13 +92,12 @@ static enum startup_status probe_modes(int fd, const char *device, char *error)
 	if (r == 0)
 		r = command(fd, text, cf_format_bind_ondemand(text));
 	if (r == -ENOTDIR) {
-		line("on-demand mode:", "yes");
+		ret->ondemand = KCONFIG_YES;
 		r = command(fd, text, cf_format_restore(text));
-		line("restore:", "%s",
-		     r == 0 ? "yes" : "no: readers fail when the daemon restarts");
+		ret->restore = r == 0 ? KCONFIG_YES : KCONFIG_NO;
 		return STARTUP_OK;
 	}
-	line("on-demand mode:", "no");
+	ret->ondemand = ret->restore = KCONFIG_NO;
 	return startup_refuse(
 		error, STARTUP_NO_ONDEMAND,
 		"The kernel has cachefiles, but not its on-demand mode (%s); boot one "
@@ -105,28 +105,44 @@ static enum startup_status probe_modes(int fd, const char *device, char *error)
 		strerror(-r));
 }
 
-static enum startup_status probe_device(const char *device, char *error)
+enum startup_status probe_device(struct probe_device *ret, const char *device, char *error)
 {
-	enum startup_status status;
 	_cleanup_close_ int fd = -1;
-	enum kconfig configured;
+	enum startup_status status = startup_open_device(&fd, device, error);
 
-	status = startup_open_device(&fd, device, error);
-	if (status == STARTUP_OK) {
+	*ret = (struct probe_device){ .free = status == STARTUP_OK };
+	if (status == STARTUP_OK)
+		return ask_for_modes(ret, fd, device, error);
+	ret->ondemand = kconfig_get("CONFIG_CACHEFILES_ONDEMAND");
+	ret->restore = ret->ondemand == KCONFIG_NO ? KCONFIG_NO : KCONFIG_UNKNOWN;
+	return status;
+}
+
+static const char *mode_text(enum kconfig mode)
+{
+	return mode == KCONFIG_UNKNOWN ? "unknown until bind" : kconfig_text(mode);
+}
+
+static enum startup_status print_device(const char *device, char *error)
+{
+	struct probe_device found;
+	enum startup_status status = probe_device(&found, device, error);
+
+	if (found.free)
 		line("device:", "%s, free", device);
-		return probe_modes(fd, device, error);
-	}
-	line("device:", "%s", error);
-	configured = kconfig_get("CONFIG_CACHEFILES_ONDEMAND");
-	line("on-demand mode:", "%s",
-	     configured == KCONFIG_UNKNOWN ? "unknown until bind" : kconfig_text(configured));
-	line("restore:", "%s", configured == KCONFIG_NO ? "no" : "unknown until bind");
+	else
+		line("device:", "%s", error);
+	line("on-demand mode:", "%s", mode_text(found.ondemand));
+	line("restore:", "%s%s", mode_text(found.restore),
+	     found.free && found.ondemand == KCONFIG_YES && found.restore == KCONFIG_NO
+		     ? ": readers fail when the daemon restarts"
+		     : "");
 	return status;
 }
 
 /* ---- the rest ---------------------------------------------------------------------------- */
 
-static bool is_registered(const char *fs)
+bool probe_file_system(const char *name)
 {
 	FILE *file = fopen("/proc/filesystems", "re");
 	bool found = false;
@@ -135,10 +151,10 @@ static bool is_registered(const char *fs)
 	if (!file)
 		return false;
 	while (!found && fgets(text, sizeof(text), file)) {
-		char *name = strchr(text, '\t');
+		char *entry = strchr(text, '\t');
 
 		text[strcspn(text, "\n")] = 0;
-		found = name && strcmp(name + 1, fs) == 0;
+		found = entry && strcmp(entry + 1, name) == 0;
 	}
 	fclose(file);
 	return found;
@@ -147,7 +163,7 @@ static bool is_registered(const char *fs)
 static void probe_erofs(void)
 {
 	line("erofs:", "%s, over fscache: %s",
-	     is_registered("erofs") ? "registered" : "not registered (modprobe erofs)",
+	     probe_file_system("erofs") ? "registered" : "not registered (modprobe erofs)",
 	     kconfig_text(kconfig_get("CONFIG_EROFS_FS_ONDEMAND")));
 }
 
@@ -192,7 +208,7 @@ enum startup_status startup_probe(const struct startup_config *config)
 
 	probe_kernel();
 	probe_user();
-	status = probe_device(config->device, error);
+	status = print_device(config->device, error);
 	probe_erofs();
 	probe_io_uring();
 	if (config->cache_dir) {

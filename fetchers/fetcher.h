@@ -227,6 +227,9 @@ struct fetch_notes {
 struct fetch_host {
 	struct credential_agent *credentials; /* who runs credential helpers, or NULL: nobody may */
 	struct fetch_notes *notes;	      /* or NULL */
+	/* Optional: a server ("host" or "host:port") has shown a certificate that
+	 * ends then (Unix time). For tools: looking it up takes time at each handshake. */
+	void (*certificate)(const struct fetch_host *host, const char *server, int64_t expires);
 };
 
 /* Whether the same request may succeed a little later, by what the error is. */

@@ -2,6 +2,7 @@
 #include "fetchers/http-client.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "fetchers/http-request.h"
@@ -29,6 +30,13 @@ void http_client_end(struct http_client *client)
 	curl_global_cleanup();
 }
 
+static bool wants_certificates(const struct http_client *client)
+{
+	const struct fetch_host *host = loop_host(client->loop);
+
+	return host && host->certificate;
+}
+
 CURL *http_client_easy(const struct http_client *client)
 {
 	const struct http_config *c = client->config;
@@ -39,7 +47,8 @@ CURL *http_client_easy(const struct http_client *client)
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, HTTP_RECEIVE_SIZE);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	/* Who is cancelled while a name is looked up leaves that to its thread, and waits for none. */
+	/* Who is cancelled while a name is looked up leaves that to its thread, and waits for none.
+	 */
 	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
 	curl_easy_setopt(e, CURLOPT_PATH_AS_IS, 1L);
 	curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
@@ -71,7 +80,40 @@ CURL *http_client_easy(const struct http_client *client)
 	}
 	curl_easy_setopt(e, CURLOPT_SSLCERT, c->client_cert);
 	curl_easy_setopt(e, CURLOPT_SSLKEY, c->client_key);
+	if (wants_certificates(client))
+		curl_easy_setopt(e, CURLOPT_CERTINFO, 1L);
 	return e;
+}
+
+/* "Expire date:Nov 26 17:41:00 2026 GMT" of the server's own, which comes first. */
+static time_t expiry(CURL *easy)
+{
+	static const char name[] = "Expire date:";
+	struct curl_certinfo *chain = NULL;
+
+	if (curl_easy_getinfo(easy, CURLINFO_CERTINFO, &chain) != CURLE_OK || !chain ||
+	    chain->num_of_certs < 1)
+		return -1;
+	for (const struct curl_slist *l = chain->certinfo[0]; l; l = l->next)
+		if (strncmp(l->data, name, sizeof(name) - 1) == 0)
+			return curl_getdate(l->data + sizeof(name) - 1, NULL);
+	return -1;
+}
+
+void http_client_tell_certificate(const struct http_client *client, CURL *easy)
+{
+	const struct fetch_host *host = loop_host(client->loop);
+	time_t expires = wants_certificates(client) ? expiry(easy) : -1;
+	const char *url = NULL;
+	char server[256];
+
+	if (expires < 0 || curl_easy_getinfo(easy, CURLINFO_EFFECTIVE_URL, &url) != CURLE_OK ||
+	    !url || strncmp(url, "https://", 8) != 0)
+		return;
+	url += 8;
+	url += strcspn(url, "/?#") > strcspn(url, "@") ? strcspn(url, "@") + 1 : 0;
+	snprintf(server, sizeof(server), "%.*s", (int)strcspn(url, "/?#"), url);
+	host->certificate(host, server, expires);
 }
 
 static int socket_verdict(long error)

@@ -23,5 +23,8 @@ void http_client_end(struct http_client *client);
 /* A handle with the source's options, for its owner to free; NULL: no memory. */
 CURL *http_client_easy(const struct http_client *client);
 
+/* Tells the host of the certificate that a transfer has seen, where it wants to know. */
+void http_client_tell_certificate(const struct http_client *client, CURL *easy);
+
 /* The error of fetcher.h that a transfer ended with. */
 int http_client_verdict(CURL *easy, CURLcode code);

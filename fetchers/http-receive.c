@@ -191,6 +191,7 @@ void http_request_transferred(CURL *easy, CURLcode code)
 
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&r);
 	r->state = REQUEST_DONE;
+	http_client_tell_certificate(r->client, easy);
 	if (r->again || (r->moved && !r->judged && code != CURLE_OK))
 		request_return(r);
 	else if (r->err == 0 && r->judged && http_answer_redirects(&r->answer))

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "tests/lib/host.h"
 #include "daemon/replay/pattern.h"
@@ -306,6 +307,39 @@ START_TEST(never_from_https_to_http)
 }
 END_TEST
 
+static char shown_by[64];
+static int64_t shown_until;
+
+static void note_certificate(const struct fetch_host *to, const char *server, int64_t expires)
+{
+	snprintf(shown_by, sizeof(shown_by), "%s", server);
+	shown_until = expires;
+}
+
+START_TEST(certificate_is_told)
+{
+	struct fetcher_param params[] = { { "ca-file", ca }, { NULL, NULL } };
+	const struct fetch_host wants = { .certificate = note_certificate };
+	struct host_look look;
+	char server[64];
+
+	host_for("https", port_tls, params);
+	ck_assert_int_eq(host_look(&host, &look, url("https", port_tls, "one"), 0), 0);
+	ck_assert_str_eq(shown_by, ""); /* nobody wanted to know */
+	host_stop(&host);
+
+	host_for("https", port_tls, params);
+	loop_set_host(host.loop, &wants);
+	ck_assert_int_eq(host_look(&host, &look, url("https", port_tls, "one"), 0), 0);
+	snprintf(server, sizeof(server), "localhost:%u", port_tls);
+	ck_assert_str_eq(shown_by, server);
+	/* As openssl(1) makes them: for 30 days, of which a minute may be over. */
+	ck_assert_int_le(shown_until, time(NULL) + 30 * 86400);
+	ck_assert_int_gt(shown_until, time(NULL) + 30 * 86400 - 600);
+	host_stop(&host);
+}
+END_TEST
+
 /* ---- the suite -------------------------------------------------------------------------- */
 
 int main(void)
@@ -329,6 +363,7 @@ int main(void)
 	tcase_add_test(tc, http1_on_demand);
 	tcase_add_test(tc, http2_cancel);
 	tcase_add_test(tc, never_from_https_to_http);
+	tcase_add_test(tc, certificate_is_told);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

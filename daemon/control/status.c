@@ -37,6 +37,7 @@ static json_t *counters(const struct control *c)
 
 static json_t *now(const struct control *c)
 {
+	struct engine_waiting oldest;
 	struct engine_gauges g;
 	json_t *object = json_object();
 
@@ -49,6 +50,8 @@ static json_t *now(const struct control *c)
 	control_set_number(object, "buffers_limit_bytes", g.buffers_max);
 	control_set_number(object, "names", g.names.entries);
 	control_set_number(object, "names_bytes", g.names.bytes);
+	if (engine_oldest(c->config.engine, &oldest))
+		control_set_time(object, "oldest_seconds", loop_now(c->config.loop) - oldest.since);
 	return object;
 }
 

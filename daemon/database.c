@@ -10,7 +10,8 @@
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
 
-#define BAD_MAX 9 /* files set aside that are kept; the last place is used again */
+#define CHECK_PATIENCE_MS 2000
+#define BAD_MAX		  9 /* files set aside that are kept; the last place is used again */
 
 int database_number(sqlite3 *db, const char *sql, int64_t *ret)
 {
@@ -66,6 +67,23 @@ static int change_schema(sqlite3 *db, const struct database_kind *kind)
 		r = sqlite3_exec(db, "COMMIT", NULL, NULL, NULL);
 	/* The tables are not those that an upgrade is made for. */
 	return r == SQLITE_ERROR ? DATABASE_FOREIGN : r;
+}
+
+int database_quick_check(const char *path)
+{
+	sqlite3 *db = NULL;
+	struct stat st;
+	int r;
+
+	if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return DATABASE_NO_FILE;
+	r = sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL);
+	if (r == SQLITE_OK)
+		r = sqlite3_busy_timeout(db, CHECK_PATIENCE_MS);
+	if (r == SQLITE_OK)
+		r = check_integrity(db);
+	sqlite3_close(db);
+	return r & 0xff;
 }
 
 /* Before anything is set, which would be written into somebody else's file. */

@@ -33,6 +33,10 @@ struct database_kind {
 /* SQLITE_OK, or the reason with everything closed again. flags: SQLITE_OPEN_... */
 int database_open(sqlite3 **ret, const struct database_kind *kind, const char *path, int flags);
 
+/* Whether a file that others may have open is sound; nothing is changed, and its tables may be
+ * anybody's. SQLITE_OK, or the reason. */
+int database_quick_check(const char *path);
+
 /* A statement that is kept. DATABASE_FOREIGN: it does not fit the tables. */
 int database_prepare(sqlite3 *db, sqlite3_stmt **ret, const char *sql);
 

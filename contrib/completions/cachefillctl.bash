@@ -6,7 +6,7 @@ _cachefillctl_commands()
 	case $1 in
 	'')
 		echo image trace mount umount mounts als du pin unpin status objects flights origins top \
-			events metrics whois purge evict gc log-level
+			events metrics whois purge evict gc log-level doctor
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
@@ -41,6 +41,7 @@ _cachefillctl_options()
 	mounts) echo --json --run-dir --help ;;
 	du) echo --objects --json --config --state-dir --run-dir --help ;;
 	evict) echo --json --socket --config --state-dir --run-dir --help ;;
+	doctor) echo --json --socket --config --state-dir --run-dir --help ;;
 	gc) echo --dry-run --json --socket --help ;;
 	pin | unpin) echo --config --state-dir --run-dir --help ;;
 	als) echo --help ;;

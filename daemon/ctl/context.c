@@ -60,11 +60,15 @@ static int set_state_dir(struct context *c, char *error)
 	return -EINVAL;
 }
 
-static int load(struct context *c)
+int context_load(struct context *c, char *error)
 {
-	char error[CONFIG_ERROR_MAX] = "out of memory";
-	int r = config_new(&c->config);
+	int r;
 
+	log_set_level(LOG_WARNING);
+	if (c->config)
+		return 0;
+	snprintf(error, CONFIG_ERROR_MAX, "out of memory");
+	r = config_new(&c->config);
 	if (r == 0) {
 		r = config_load(c->config, c->config_file ?: CACHEFILLD_CONF, error);
 		if (r == -ENOENT && !c->config_file)
@@ -75,9 +79,10 @@ static int load(struct context *c)
 	if (r == 0)
 		r = config_finish(c->config, error);
 	if (r < 0)
-		return ctl_error("%s", error);
-	c->state_dir = c->config->state_dir;
-	return CTL_OK;
+		c->config = config_free(c->config);
+	else
+		c->state_dir = c->config->state_dir;
+	return r;
 }
 
 static int open_store(struct context *c, unsigned int needs)
@@ -124,10 +129,9 @@ static int open_origins(struct context *c, bool writes)
 
 int context_open(struct context *c, unsigned int needs)
 {
-	int status;
+	char error[CONFIG_ERROR_MAX];
+	int status = context_load(c, error) < 0 ? ctl_error("%s", error) : CTL_OK;
 
-	log_set_level(LOG_WARNING);
-	status = load(c);
 	/* A tool may start programs; but not once it has opened something. */
 	if (status == CTL_OK && (needs & CONTEXT_ORIGINS) &&
 	    credential_agent_start(&c->host.credentials, NULL) < 0)

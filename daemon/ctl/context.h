@@ -104,6 +104,10 @@ bool context_option(struct context *context, int opt);
 
 /* ---- life --------------------------------------------------------------------------------- */
 
+/* The configuration alone, for who goes on without; context_open() does it where nobody has.
+ * Negative errno, with a sentence in error (CONFIG_ERROR_MAX bytes). */
+int context_load(struct context *context, char *error);
+
 /* needs: context_needs, or'ed. CTL_OK, or CTL_FAILED with the error printed. */
 int context_open(struct context *context, unsigned int needs);
 

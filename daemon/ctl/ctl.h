@@ -4,8 +4,9 @@
  *
  * Each command parses its own options (getopt_long), prints results on stdout and trouble on
  * stderr as "cachefillctl: ...", and returns an exit status: CTL_OK, CTL_FAILED for trouble and
- * for a negative verdict, CTL_USAGE for a wrong command line, others where a script has to know. --json prints one JSON document, or
- * one line each for a stream. Colours and redrawn lines only on a terminal, never with $NO_COLOR.
+ * for a negative verdict, CTL_USAGE for a wrong command line, others where a script has to know.
+ * --json prints one JSON document, or one line each for a stream. Colours and redrawn lines only on
+ * a terminal, never with $NO_COLOR.
  */
 #pragma once
 
@@ -98,6 +99,9 @@ int ctl_trace_stop(int argc, char *argv[]);
 int ctl_events(int argc, char *argv[]);
 int ctl_metrics(int argc, char *argv[]);
 int ctl_top(int argc, char *argv[]);
+
+/* What is wrong. */
+int ctl_doctor(int argc, char *argv[]);
 
 /* Mounted images. */
 int ctl_mount(int argc, char *argv[]);

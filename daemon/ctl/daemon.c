@@ -4,6 +4,8 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <grp.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -42,6 +44,24 @@ bool daemon_options(struct daemon *d, const struct ctl_syntax *syntax, int argc,
 	return true;
 }
 
+/* ---- what is wrong ------------------------------------------------------------------------ */
+
+/* To whoever asked to be told, else to people. */
+static int __attribute__((format(printf, 2, 3)))
+complain(const struct daemon *d, const char *fmt, ...)
+{
+	char text[DAEMON_ERROR_MAX];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (!d->error)
+		return ctl_error("%s", text);
+	snprintf(d->error, DAEMON_ERROR_MAX, "%s", text);
+	return CTL_FAILED;
+}
+
 /* ---- the socket --------------------------------------------------------------------------- */
 
 /* Who may not read the configuration, or has a broken one, looks at the default place. */
@@ -59,57 +79,59 @@ static char *configured_socket(void)
 	return path;
 }
 
-static int say_denied(const char *path)
+static int say_denied(const struct daemon *d, const char *path)
 {
 	const struct group *group;
 	struct stat st;
 
 	if (stat(path, &st) < 0 || st.st_gid == 0 || !(st.st_mode & S_IWGRP)) {
-		ctl_error("%s: permission denied: ask as root", path);
+		complain(d, "%s: permission denied: ask as root", path);
 	} else {
 		group = getgrgid(st.st_gid);
-		ctl_error("%s: permission denied: ask as root, or as a member of the group %s",
-			  path, group ? group->gr_name : "that it has");
+		complain(d, "%s: permission denied: ask as root, or as a member of the group %s",
+			 path, group ? group->gr_name : "that it has");
 	}
 	return CTL_DENIED;
 }
 
-static int say_absent(const char *path, int err)
+static int say_absent(const struct daemon *d, const char *path, int err)
 {
 	switch (err) {
 	case EACCES:
 	case EPERM:
-		return say_denied(path);
+		return say_denied(d, path);
 	case ENOENT:
-		ctl_error("%s: there is no such socket: cachefilld does not run (systemctl status "
-			  "cachefilld), or listens elsewhere (--socket, or control-socket in "
-			  "cachefilld.conf)",
-			  path);
+		complain(d,
+			 "%s: there is no such socket: cachefilld does not run (systemctl status "
+			 "cachefilld), or listens elsewhere (--socket, or control-socket in "
+			 "cachefilld.conf)",
+			 path);
 		return CTL_ABSENT;
 	case ECONNREFUSED:
-		ctl_error("%s: nobody listens there: cachefilld has ended (systemctl status "
-			  "cachefilld, journalctl -u cachefilld)",
-			  path);
+		complain(d,
+			 "%s: nobody listens there: cachefilld has ended (systemctl status "
+			 "cachefilld, journalctl -u cachefilld)",
+			 path);
 		return CTL_ABSENT;
 	default:
-		ctl_error("%s: %s", path, strerror(err));
+		complain(d, "%s: %s", path, strerror(err));
 		return CTL_ABSENT;
 	}
 }
 
 /* libcurl does not say why it cannot connect, so it is tried before. An exit status. */
-static int try_socket(const char *path)
+static int try_socket(const struct daemon *d, const char *path)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (strlen(path) >= sizeof(address.sun_path))
-		return ctl_error("%s: a path of a socket has up to 107 bytes", path);
+		return complain(d, "%s: a path of a socket has up to 107 bytes", path);
 	strcpy(address.sun_path, path);
 	if (fd < 0)
-		return ctl_error("%s", strerror(errno));
+		return complain(d, "%s", strerror(errno));
 	if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
-		return say_absent(path, errno);
+		return say_absent(d, path, errno);
 	return CTL_OK;
 }
 
@@ -120,13 +142,13 @@ static int find_daemon(const struct daemon *d, char **ret_path)
 	int status;
 
 	if (!path)
-		return ctl_error("out of memory");
+		return complain(d, "out of memory");
 	if (strcmp(path, "none") == 0) {
-		ctl_error("the configuration has `control-socket = none`: this daemon cannot be "
-			  "asked");
+		complain(d, "the configuration has `control-socket = none`: this daemon cannot be "
+			    "asked");
 		return CTL_ABSENT;
 	}
-	status = try_socket(path);
+	status = try_socket(d, path);
 	if (status == CTL_OK)
 		*ret_path = steal(&path);
 	return status;
@@ -135,6 +157,7 @@ static int find_daemon(const struct daemon *d, char **ret_path)
 /* ---- a request ---------------------------------------------------------------------------- */
 
 struct exchange {
+	const struct daemon *daemon;
 	CURL *curl;
 	struct curl_slist *head;
 	char *path; /* owned: of the socket */
@@ -190,7 +213,8 @@ static void prepare(struct exchange *x, const char *method, const char *url, con
 	curl_easy_setopt(x->curl, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(x->curl, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	if (!x->take)
-		curl_easy_setopt(x->curl, CURLOPT_TIMEOUT, 60L);
+		curl_easy_setopt(x->curl, CURLOPT_TIMEOUT,
+				 x->daemon->seconds ? (long)x->daemon->seconds : 60L);
 	if (strcmp(method, "GET") == 0)
 		return;
 	curl_easy_setopt(x->curl, CURLOPT_CUSTOMREQUEST, method);
@@ -206,9 +230,9 @@ static int say_refused(const struct exchange *x, long status)
 	const char *error = daemon_text(answer, "error"), *hint = daemon_text(answer, "hint");
 
 	if (*error)
-		ctl_error("%s%s%s", error, *hint ? ". " : "", hint);
+		complain(x->daemon, "%s%s%s", error, *hint ? ". " : "", hint);
 	else
-		ctl_error("the daemon has answered with status %ld", status);
+		complain(x->daemon, "the daemon has answered with status %ld", status);
 	json_decref(answer);
 	return status == 403 ? CTL_DENIED : CTL_FAILED;
 }
@@ -222,11 +246,12 @@ static int perform(struct exchange *x)
 	if (x->stopped)
 		return CTL_OK;
 	if (code != CURLE_OK && status == 0)
-		return ctl_error("the daemon does not answer: %s", curl_easy_strerror(code));
+		return complain(x->daemon, "the daemon does not answer: %s",
+				curl_easy_strerror(code));
 	if (status >= 400)
 		return say_refused(x, status);
 	if (code != CURLE_OK)
-		return ctl_error("the daemon has ended: %s", curl_easy_strerror(code));
+		return complain(x->daemon, "the daemon has ended: %s", curl_easy_strerror(code));
 	return CTL_OK;
 }
 
@@ -240,7 +265,7 @@ static int exchange(const struct daemon *d, struct exchange *x, const char *meth
 		return status;
 	x->curl = curl_easy_init();
 	if (!x->curl || asprintf(&url, "http://localhost%s", uri) < 0)
-		return ctl_error("out of memory");
+		return complain(d, "out of memory");
 	prepare(x, method, url, body);
 	return perform(x);
 }
@@ -248,22 +273,22 @@ static int exchange(const struct daemon *d, struct exchange *x, const char *meth
 int daemon_ask(const struct daemon *d, const char *method, const char *uri, json_t *body,
 	       json_t **ret)
 {
-	_cleanup_(exchange_end) struct exchange x = { 0 };
+	_cleanup_(exchange_end) struct exchange x = { .daemon = d };
 	_cleanup_free_ char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
 	int status =
-		body && !text ? ctl_error("out of memory") : exchange(d, &x, method, uri, text);
+		body && !text ? complain(d, "out of memory") : exchange(d, &x, method, uri, text);
 
 	json_decref(body);
 	if (status != CTL_OK)
 		return status;
 	*ret = json_loads(x.text ? x.text : "", 0, NULL);
-	return *ret ? CTL_OK : ctl_error("the daemon has answered what is no JSON");
+	return *ret ? CTL_OK : complain(d, "the daemon has answered what is no JSON");
 }
 
 int daemon_stream(const struct daemon *d, const char *uri,
 		  bool (*take)(void *arg, const char *data, size_t n), void *arg)
 {
-	_cleanup_(exchange_end) struct exchange x = { .take = take, .arg = arg };
+	_cleanup_(exchange_end) struct exchange x = { .daemon = d, .take = take, .arg = arg };
 
 	return exchange(d, &x, "GET", uri, NULL);
 }

@@ -12,9 +12,13 @@
 
 #include "daemon/ctl/ctl.h"
 
+enum { DAEMON_ERROR_MAX = 512 };
+
 struct daemon {
 	const char *socket; /* NULL: that of the configuration */
 	bool json;
+	unsigned int seconds; /* that an answer may take; 0: 60 */
+	char *error;	      /* DAEMON_ERROR_MAX: what is wrong goes there; NULL: to stderr */
 };
 
 enum { DAEMON_OPT_SOCKET = 0x200, DAEMON_OPT_JSON };

@@ -245,6 +245,23 @@ START_TEST(top_draws_on_a_terminal)
 }
 END_TEST
 
+/* What the doctor says of the daemon: the rest is test-ctl-doctor's. */
+START_TEST(the_doctor_asks_it)
+{
+	const char conf[] = "dir /nonexistent/cache\nstate-dir = /nonexistent/state\n";
+	const struct ctl_result *r;
+
+	file_write("conf", conf, sizeof(conf) - 1);
+	r = ASK("doctor", "--config", "conf");
+	ck_assert_int_eq(r->status, 1); /* for the cache directory */
+	says(r, "ok    daemon         cachefilld ");
+	says(r, "ok    daemon         no request waits\n");
+	says(r, " limits         the daemon ");
+	end_daemon();
+	says(ASK("doctor", "--config", "conf"), "fail  daemon         sock: nobody listens there");
+}
+END_TEST
+
 /* ---- changing ------------------------------------------------------------------------------ */
 
 START_TEST(names_are_forgotten)
@@ -333,6 +350,7 @@ int main(void)
 	tcase_add_test(look, metrics_are_printed);
 	tcase_add_test(look, top_prints_lines_where_there_is_no_terminal);
 	tcase_add_test(look, top_draws_on_a_terminal);
+	tcase_add_test(look, the_doctor_asks_it);
 	tcase_add_test(look, a_daemon_that_is_not_there_is_no_riddle);
 	tcase_add_test(look, what_is_no_daemon_is_no_riddle);
 	suite_add_tcase(suite, look);

@@ -146,6 +146,7 @@ done <<-PAGES
 	cachefillctl-daemon.1 purge
 	cachefillctl-daemon.1 gc
 	cachefillctl-daemon.1 log-level
+	cachefillctl-doctor.1 doctor
 PAGES
 commands | grep -vxE 'image|trace|als' > "$work/help"
 same "commands of cachefillctl that are compared" help paged

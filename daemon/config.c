@@ -162,6 +162,17 @@ const struct fetcher_param *config_params_of(const struct config *config, const 
 	return none;
 }
 
+struct resolve_rule config_rule_of(const struct config_source *source)
+{
+	struct resolve_rule rule = source->rule;
+
+	if (!source->for_keys)
+		rule.locator = NULL;
+	else if (source->verified)
+		rule.locator = source->verified;
+	return rule;
+}
+
 static int check_fetcher(const struct config_source *source, const char *template,
 			 const struct fetcher_param *params, char *error)
 {

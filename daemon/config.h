@@ -58,10 +58,10 @@ struct config {
 	char *device;
 	bool credential_helpers; /* docker-credential-NAME may be run */
 	enum syscall_filter seccomp;
-	char *image_domain;	 /* where images are mounted: volume "erofs,DOMAIN" */
-	char *trace;		 /* absolute: record into it from the start; or NULL */
-	char *control_socket;	 /* absolute, or "none" */
-	char *control_group;	 /* may use it; a name that need not exist */
+	char *image_domain;   /* where images are mounted: volume "erofs,DOMAIN" */
+	char *trace;	      /* absolute: record into it from the start; or NULL */
+	char *control_socket; /* absolute, or "none" */
+	char *control_group;  /* may use it; a name that need not exist */
 	struct cf_limits limits;
 	uint64_t size_limit; /* bytes of all cache files; 0: none */
 	struct config_source *sources;
@@ -104,6 +104,9 @@ int config_add_source(struct config *config, const char *spec, char *error);
 /* The parameters of the source whose url is this template, for the fetcher of an alternative;
  * others have none. Ends with a NULL key. */
 const struct fetcher_param *config_params_of(const struct config *config, const char *template);
+
+/* What a source makes of keys; its locator is NULL where it is not asked for any. Borrowed. */
+struct resolve_rule config_rule_of(const struct config_source *source);
 
 /* What can only be said of the whole: limits fit each other, each fetcher accepts its parameters.
  * Gives sources their defaults. */

@@ -25,10 +25,11 @@ struct image_catalog {
 struct engine_source_config image_catalog_source(const struct origin *origin)
 {
 	const struct config_source *c = origin->source;
-	struct engine_source_config source = {
+
+	return (struct engine_source_config){
 		.name = c->name,
 		.place = c->rule.locator,
-		.rule = c->rule,
+		.rule = config_rule_of(c),
 		.fetcher = origin->fetcher,
 		.open_deadline = c->open_deadline_ms * NSEC_PER_MSEC,
 		.read_deadline = c->read_deadline_ms * NSEC_PER_MSEC,
@@ -38,12 +39,6 @@ struct engine_source_config image_catalog_source(const struct origin *origin)
 		.revalidate = c->revalidate,
 		.refuse_compressed = c->compressed == COMPRESSED_REFUSE,
 	};
-
-	if (!c->for_keys)
-		source.rule.locator = NULL;
-	else if (c->verified)
-		source.rule.locator = c->verified;
-	return source;
 }
 
 /* Implicit origins and added sources have the same numbers: both are given in the same order. */

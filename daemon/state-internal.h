@@ -9,6 +9,13 @@
 #include "daemon/database.h"
 #include "daemon/state.h"
 
+#define STATE_VERSION 2
+
+/* Rows for state_read_row(). */
+#define STATE_GET                                                 \
+	"SELECT size, locator, validator, whole FROM main.object" \
+	" WHERE volume = ?1 AND cookie = ?2"
+
 #define STATE_CLAIM_MAX 40 /* bytes of a claim, with its NUL */
 
 struct state {

@@ -46,7 +46,7 @@ static const struct database_kind kind = {
 	.schema = schema,
 	.settings = settings,
 	.upgrades = upgrades,
-	.version = 2,
+	.version = STATE_VERSION,
 	.patience_ms = PATIENCE_MS,
 };
 
@@ -54,9 +54,7 @@ static const struct database_kind kind = {
 
 static int prepare_statements(struct state *state)
 {
-	int r = database_prepare(state->db, &state->get,
-				 "SELECT size, locator, validator, whole FROM main.object"
-				 " WHERE volume = ?1 AND cookie = ?2");
+	int r = database_prepare(state->db, &state->get, STATE_GET);
 
 	if (r == SQLITE_OK)
 		r = database_prepare(

@@ -44,6 +44,10 @@ int state_claim(struct state *state, int cache);
 
 struct state *state_close(struct state *state);
 
+/* For tools: what DIR/state.db has on record, whoever has it open. Changes nothing. 0; -ENOENT,
+ * also where there is no database; -EACCES, -EBUSY, -EIO. */
+int state_peek(const char *dir, struct bytes volume, struct bytes cookie, struct state_object *ret);
+
 /* 0; -ENOENT: no record; -EIO: the database failed (logged). volume without its NUL. */
 int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 	      struct state_object *ret);

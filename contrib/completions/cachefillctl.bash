@@ -6,7 +6,7 @@ _cachefillctl_commands()
 	case $1 in
 	'')
 		echo image trace mount umount mounts als du pin unpin status objects flights origins top \
-			events metrics whois purge evict gc log-level doctor
+			events metrics whois purge evict gc log-level doctor explain
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
@@ -41,7 +41,7 @@ _cachefillctl_options()
 	mounts) echo --json --run-dir --help ;;
 	du) echo --objects --json --config --state-dir --run-dir --help ;;
 	evict) echo --json --socket --config --state-dir --run-dir --help ;;
-	doctor) echo --json --socket --config --state-dir --run-dir --help ;;
+	doctor | explain) echo --json --socket --config --state-dir --run-dir --help ;;
 	gc) echo --dry-run --json --socket --help ;;
 	pin | unpin) echo --config --state-dir --run-dir --help ;;
 	als) echo --help ;;
@@ -109,7 +109,7 @@ _cachefillctl_images()
 {
 	case $1 in
 	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | als-rm | \
-		du | evict | pin | unpin) ;;
+		du | evict | pin | unpin | explain) ;;
 	*) return 1 ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")

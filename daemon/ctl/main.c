@@ -30,6 +30,8 @@ static const struct ctl_command commands[] = {
 	{ "purge", "[OPTION]... VOLUME[/COOKIE]", "forget what keys mean", ctl_purge },
 	{ "evict", "[OPTION]... IMAGE|OBJECT...", "drop what is cached of it", ctl_evict },
 	{ "doctor", "[OPTION]...", "look for what is wrong, and say what to do", ctl_doctor },
+	{ "explain", "[OPTION]... OBJECT", "say what an object is, and whether it works",
+	  ctl_explain },
 	{ "gc", "[OPTION]...", "drop what is cached and nobody needs any more", ctl_gc },
 	{ "log-level", "[OPTION]... [LEVEL]", "say how much is logged, or change it",
 	  ctl_log_level },

@@ -262,6 +262,24 @@ START_TEST(the_doctor_asks_it)
 }
 END_TEST
 
+/* Nothing of it is known but by the daemon. */
+START_TEST(it_is_asked_what_it_knows_of_an_object)
+{
+	const char conf[] = "dir /nonexistent/cache\nstate-dir = /nonexistent/state\n";
+	const struct ctl_result *r;
+
+	file_write("conf", conf, sizeof(conf) - 1);
+	r = ASK("explain", "--config", "conf", "erofs,v/blob");
+	ck_assert_int_eq(r->status, 1);
+	says(r, "resolved    by nothing: no source");
+	says(r, "remembered  4 MiB, ");
+	says(r, "open        1 times; 0 reads wait");
+	says(r, "failed      ");
+	says(r, "recorded    no\n");
+	says(ASK("explain", "--config", "conf", "erofs,v/other"), "remembered  no\n");
+}
+END_TEST
+
 /* ---- changing ------------------------------------------------------------------------------ */
 
 START_TEST(names_are_forgotten)
@@ -351,6 +369,7 @@ int main(void)
 	tcase_add_test(look, top_prints_lines_where_there_is_no_terminal);
 	tcase_add_test(look, top_draws_on_a_terminal);
 	tcase_add_test(look, the_doctor_asks_it);
+	tcase_add_test(look, it_is_asked_what_it_knows_of_an_object);
 	tcase_add_test(look, a_daemon_that_is_not_there_is_no_riddle);
 	tcase_add_test(look, what_is_no_daemon_is_no_riddle);
 	suite_add_tcase(suite, look);

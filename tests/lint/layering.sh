@@ -49,6 +49,7 @@ daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/daemon*	daemon/ctl/* daemon/config.h
 daemon/ctl/doctor*	daemon/ctl/* daemon/config.h daemon/database.h daemon/kernel/*.h daemon/engine/resolve.h daemon/space/limits.h daemon/space/survey.h fetchers/fetcher.h
+daemon/ctl/explain*	daemon/ctl/* daemon/config.h daemon/engine/resolve.h daemon/images/images.h daemon/origins.h daemon/state.h fetchers/fetcher.h proto/cachename.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/cache.*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/space/survey.h daemon/space/owners.h
 daemon/ctl/du.c		daemon/ctl/* daemon/images/images.h

@@ -28,26 +28,14 @@
 #define RETRY_MAX   (60 * NSEC_PER_SEC)
 #define GIVE_UP	    16 /* failures in a row: about eleven minutes */
 
-/* Readers who miss something are judged so many at a time. The kernel does not tell of reads that
- * find their bytes: where only one of JUDGE_PART, twice in a row, wants what the plan has or what
- * lies beside it, the plan is not of what is read. */
-#define JUDGE_READS   64
-#define JUDGE_PART    16
-#define JUDGE_WINDOWS 2
-
 static const struct place nowhere = { .at = SIZE_MAX };
-
-static uint64_t now(const struct job *j)
-{
-	return loop_now(j->prefetch->config.loop);
-}
 
 /* ---- waiting ------------------------------------------------------------------------------ */
 
 static void job_wait(struct job *j, enum job_wait why, uint64_t ns)
 {
 	j->wait = why;
-	j->until = now(j) + ns;
+	j->until = job_now(j) + ns;
 	if (loop_timer_set(j->prefetch->config.loop, &j->timer, j->until) < 0)
 		j->until = 0; /* then the next event of any kind will do */
 }
@@ -191,7 +179,7 @@ static uint64_t fetch_max(const struct job *j)
 /* Its first fetch begins at once, each other one when what was fetched before it was due. */
 static bool rate_admits(struct job *j)
 {
-	if (j->wishes.rate == 0 || now(j) >= j->due)
+	if (j->wishes.rate == 0 || job_now(j) >= j->due)
 		return true;
 	if (loop_timer_set(j->prefetch->config.loop, &j->timer, j->due) < 0)
 		job_failed(j, -ENOMEM, "");
@@ -201,7 +189,8 @@ static bool rate_admits(struct job *j)
 static void rate_charge(struct job *j, uint64_t bytes)
 {
 	if (j->wishes.rate > 0)
-		j->due = now(j) + (uint64_t)((__uint128_t)bytes * NSEC_PER_SEC / j->wishes.rate);
+		j->due =
+			job_now(j) + (uint64_t)((__uint128_t)bytes * NSEC_PER_SEC / j->wishes.rate);
 }
 
 /* The engine fetches nothing there now. true: it may elsewhere. */
@@ -313,7 +302,7 @@ static void job_run(struct loop_deferred *run)
 		job_end(j, PREFETCH_USELESS);
 		return;
 	}
-	if (now(j) < j->until)
+	if (job_now(j) < j->until)
 		return;
 	j->wait = JOB_WAITS_NOT;
 	while (job_step(j))
@@ -321,40 +310,6 @@ static void job_run(struct loop_deferred *run)
 			job_kick(j);
 			return;
 		}
-}
-
-/* ---- judgement ---------------------------------------------------------------------------- */
-
-static void judge_window(struct job *j)
-{
-	bool bad = j->window_fetched > 0 && j->window_met * JUDGE_PART < j->window;
-
-	j->bad = bad ? j->bad + 1 : 0;
-	j->window = j->window_met = 0;
-	j->window_fetched = j->fetched;
-	if (!j->wishes.plan || j->bad < JUDGE_WINDOWS)
-		return;
-	j->useless = true; /* not from inside the engine */
-	job_kick(j);
-}
-
-void job_judge(struct job *j, struct bytes volume, struct bytes cookie, uint64_t off, uint64_t len)
-{
-	int64_t object = ranges_find(&j->ranges, volume, cookie);
-	uint64_t end;
-	bool met;
-
-	if (object < 0)
-		return;
-	met = !add_u64(off, len, &end) || ranges_meet(&j->ranges, (uint32_t)object, off, end);
-	j->reads++;
-	j->window++;
-	j->met += met;
-	j->window_met += met;
-	j->prefetch->stats.reads++;
-	j->prefetch->stats.met += met;
-	if (j->window == JUDGE_READS)
-		judge_window(j);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -379,7 +334,7 @@ int job_new(struct job **ret, struct prefetch *p, uint64_t number,
 	j->attached = p->attached;
 	j->timer.fire = job_fire;
 	j->run.run = job_run;
-	j->began = now(j);
+	j->began = job_now(j);
 	TAILQ_INSERT_TAIL(&p->jobs, j, link);
 	p->n_running++;
 	p->stats.begun++;
@@ -413,20 +368,6 @@ void job_free(struct job *j)
 	ranges_clear(&j->ranges);
 	free(j->name);
 	free(j);
-}
-
-/* Behind its place is nothing but what is under way, or was passed over. */
-static uint64_t done_of(const struct job *j)
-{
-	const struct ranges *r = &j->ranges;
-	uint64_t reached =
-		j->place.at < r->n ? r->list[j->place.at].before + j->place.off : r->bytes;
-	uint64_t missing = j->skipped;
-
-	for (size_t i = 0; i < PREFETCH_REQUESTS_MAX; i++)
-		if (j->fetches[i].runs)
-			missing += j->fetches[i].work.len;
-	return reached > missing ? reached - missing : 0;
 }
 
 static void say_end(const struct job *j)
@@ -471,10 +412,10 @@ void job_end(struct job *j, enum prefetch_state state)
 	j->n_ranges = j->ranges.n;
 	j->n_objects = j->ranges.n_objects;
 	j->bytes = ranges_known(&j->ranges) ? j->ranges.bytes : 0;
-	j->done = done_of(j);
+	j->done = job_done_bytes(j);
 	job_halt(j);
 	j->state = state;
-	j->ended = now(j);
+	j->ended = job_now(j);
 	p->n_running--;
 	p->n_ended++;
 	count_end(&p->stats, state);
@@ -487,51 +428,4 @@ void job_end(struct job *j, enum prefetch_state state)
 	while (!prefetch_has_ended(old->state) || old == j)
 		old = TAILQ_NEXT(old, link);
 	job_free(old);
-}
-
-/* ---- a look ------------------------------------------------------------------------------- */
-
-static enum prefetch_state state_of(const struct job *j)
-{
-	unsigned int waiting = 0;
-
-	if (prefetch_has_ended(j->state))
-		return j->state;
-	if (j->wait == JOB_WAITS_DISK)
-		return PREFETCH_LOW_DISK;
-	if (j->wait == JOB_WAITS_RETRY)
-		return PREFETCH_RETRYING;
-	if (j->wait == JOB_WAITS_OPEN)
-		return PREFETCH_UNOPENED;
-	for (size_t i = 0; i < PREFETCH_REQUESTS_MAX; i++)
-		waiting += j->fetches[i].runs && engine_prefetch_waits(&j->fetches[i].work);
-	return waiting > 0 && waiting == j->running ? PREFETCH_PAUSED : PREFETCH_RUNNING;
-}
-
-void job_look(const struct job *j, struct prefetch_view *ret)
-{
-	bool ended = prefetch_has_ended(j->state);
-
-	*ret = (struct prefetch_view){
-		.number = j->number,
-		.name = j->name,
-		.state = state_of(j),
-		.rate = j->wishes.rate,
-		.requests = j->wishes.requests,
-		.running = j->running,
-		.plan = j->wishes.plan,
-		.known = ended ? j->bytes > 0 : ranges_known(&j->ranges),
-		.bytes = ended ? j->bytes : j->ranges.bytes,
-		.fetched = j->fetched,
-		.ranges = ended ? j->n_ranges : j->ranges.n,
-		.objects = ended ? j->n_objects : j->ranges.n_objects,
-		.err = j->err,
-		.error = j->error,
-		.age = now(j) - j->began,
-		.took = ended ? j->ended - j->began : 0,
-		.reads = j->reads,
-		.met = j->met,
-	};
-	if (ret->known)
-		ret->done = ended ? j->done : min_u64(done_of(j), ret->bytes);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What prefetch.c, job.c and store.c share. */
+/* What prefetch.c, job*.c and store.c share. */
 #pragma once
 
 #include <sys/queue.h>
@@ -91,7 +91,17 @@ void job_free(struct job *job);
 /* Something may have changed for it. */
 void job_kick(struct job *job);
 void job_end(struct job *job, enum prefetch_state state);
+
+static inline uint64_t job_now(const struct job *job)
+{
+	return loop_now(job->prefetch->config.loop);
+}
+
+/* ---- job-look.c, job-judge.c -------------------------------------------------------------- */
+
 void job_look(const struct job *job, struct prefetch_view *ret);
+/* Of its ranges, as far as they are cached; it has not ended. */
+uint64_t job_done_bytes(const struct job *job);
 
 /* A reader has missed bytes [off, off + len) of an object. */
 void job_judge(struct job *job, struct bytes volume, struct bytes cookie, uint64_t off,

@@ -2,7 +2,10 @@
 #include "tests/unit/prefetch-fixture.h"
 
 #include <check.h>
+#include <stdio.h>
+#include <unistd.h>
 
+#include "daemon/util/checked.h"
 #include "proto/plan.h"
 #include "tests/lib/temporary.h"
 
@@ -75,4 +78,29 @@ struct prefetch_view jobs_look(uint64_t number)
 enum prefetch_state jobs_state(uint64_t number)
 {
 	return jobs_look(number).state;
+}
+
+struct fake_origin *jobs_begin_slow(uint64_t size, uint64_t delay)
+{
+	struct fake_origin *origin;
+
+	jobs_begin();
+	origin = rig_serve("blob", size);
+	origin->delay = delay;
+	return origin;
+}
+
+void jobs_assert_whole(const struct fake_origin *origin)
+{
+	ck_assert_uint_eq(rig_present(origin), round_up_u64(origin->bytes.size, CACHE_BLOCK));
+	ck_assert_uint_eq(origin->blocks_asked_twice, 0);
+	ck_assert_uint_eq(origin->bytes_asked, origin->bytes.size - JOBS_HEAD);
+}
+
+bool jobs_is_on_disk(uint64_t number)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/prefetch/%llu", jobs.dir, (unsigned long long)number);
+	return access(path, F_OK) == 0;
 }

@@ -30,3 +30,14 @@ uint64_t jobs_fetch_all(const char *cookie);
 
 struct prefetch_view jobs_look(uint64_t number);
 enum prefetch_state jobs_state(uint64_t number);
+
+/* Begins, with an object "blob" whose reads come after `delay`. */
+struct fake_origin *jobs_begin_slow(uint64_t size, uint64_t delay);
+
+/* The look at the origin brings so much, which needs no fetch any more. */
+#define JOBS_HEAD (128 * KIB)
+
+/* All of it is in the cache, and nothing was asked for twice. */
+void jobs_assert_whole(const struct fake_origin *origin);
+
+bool jobs_is_on_disk(uint64_t number);

@@ -24,6 +24,7 @@
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/origins.h"
+#include "daemon/prefetch/prefetch.h"
 #include "daemon/privileges.h"
 #include "daemon/record/recorder.h"
 #include "daemon/space/space.h"
@@ -46,6 +47,7 @@ struct daemon {
 	struct engine *engine;
 	struct recorder *recorder; /* NULL: nobody can ask for a trace */
 	struct control *control;
+	struct prefetch *prefetch; /* NULL: there was no memory for it */
 	struct space *space;
 	struct port *port; /* the front end's, without a recorder around it */
 	struct frontend *frontend;
@@ -165,6 +167,7 @@ static void daemon_control(struct daemon *d)
 		.loop = d->loop,
 		.engine = d->engine,
 		.space = d->space,
+		.prefetch = d->prefetch,
 		.cache_dir = d->config->cache_dir,
 		.state_dir = d->config->state_dir,
 		.ops = &ops,
@@ -214,6 +217,7 @@ static void daemon_stop(struct daemon *d)
 	d->stopping = true;
 	watchdog_stop(&d->watchdog);
 	notify_stopping();
+	prefetch_stop(d->prefetch);
 	space_stop(d->space);
 	if (d->kept)
 		daemon_stopped(d);
@@ -324,6 +328,7 @@ static void daemon_free(struct daemon *d)
 {
 	d->control = control_free(d->control);
 	frontend_free(d->frontend);
+	prefetch_free(d->prefetch);
 	space_free(d->space);
 	engine_free(d->engine);
 	if (d->recorder && recorder_stats(d->recorder).recording) {
@@ -461,6 +466,19 @@ static int daemon_make_engine(struct daemon *d)
 	return engine_new(&d->engine, &d->engine_config);
 }
 
+/* Readers need none of it. */
+static void daemon_make_prefetch(struct daemon *d)
+{
+	const struct prefetch_config config = {
+		.loop = d->loop,
+		.engine = d->engine,
+		.dir = d->config->state_dir,
+	};
+
+	if (prefetch_new(&d->prefetch, &config) < 0)
+		log_error("out of memory: nothing can be prefetched");
+}
+
 /* Before the capabilities go: the directory of the file may belong to somebody else. */
 static int daemon_tap(struct daemon *d, struct port **port)
 {
@@ -478,6 +496,7 @@ static int daemon_serve(struct daemon *d, struct frontend_config *config)
 	int err = d->cache_dir_fd < 0 ? -ENOENT : state_claim(d->state, d->cache_dir_fd);
 
 	config->cache_dir_fd = d->cache_dir_fd;
+	daemon_make_prefetch(d);
 	daemon_control(d); /* while it can still be given to a group */
 	if (err == 0)
 		err = privileges_drop();

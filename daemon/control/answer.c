@@ -144,6 +144,25 @@ bool control_field_bool(const struct control_request *r, struct control_answer *
 	return true;
 }
 
+bool control_field_number(const struct control_request *r, struct control_answer *a,
+			  const char *name, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	const json_t *value = json_object_get(r->fields, name);
+	json_int_t number = json_integer_value(value);
+
+	if (!value)
+		return true;
+	if (json_is_integer(value) && number >= 0 && (uint64_t)number >= min &&
+	    (uint64_t)number <= max) {
+		*ret = (uint64_t)number;
+		return true;
+	}
+	control_fail(a, 400, "Give it in decimal digits, without quotes.",
+		     "\"%s\" has to be a number from %llu to %llu", name, (unsigned long long)min,
+		     (unsigned long long)max);
+	return false;
+}
+
 bool control_field_key(const struct control_request *r, struct control_answer *a, const char *name,
 		       struct control_key *ret)
 {

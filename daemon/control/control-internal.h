@@ -111,6 +111,10 @@ bool control_field_text(const struct control_request *request, struct control_an
 bool control_field_bool(const struct control_request *request, struct control_answer *answer,
 			const char *name, bool *ret);
 
+/* A number; untouched when it is not there. */
+bool control_field_number(const struct control_request *request, struct control_answer *answer,
+			  const char *name, uint64_t min, uint64_t max, uint64_t *ret);
+
 /* ---- JSON: 0 or -1 ------------------------------------------------------------------------- */
 
 int control_set_number(json_t *object, const char *name, uint64_t value);
@@ -145,6 +149,14 @@ void control_post_evict(struct control *control, const struct control_request *r
 			struct control_answer *answer);
 void control_post_gc(struct control *control, const struct control_request *request,
 		     struct control_answer *answer);
+void control_get_prefetches(struct control *control, const struct control_request *request,
+			    struct control_answer *answer);
+void control_get_prefetch(struct control *control, const struct control_request *request,
+			  struct control_answer *answer);
+void control_post_prefetch(struct control *control, const struct control_request *request,
+			   struct control_answer *answer);
+void control_post_prefetch_cancel(struct control *control, const struct control_request *request,
+				  struct control_answer *answer);
 void control_get_log_level(struct control *control, const struct control_request *request,
 			   struct control_answer *answer);
 void control_put_log_level(struct control *control, const struct control_request *request,

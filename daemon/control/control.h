@@ -17,6 +17,7 @@
 #include "daemon/loop/loop.h"
 
 struct control;
+struct prefetch;
 struct space;
 
 #define CONTROL_ERROR_MAX 512
@@ -41,6 +42,7 @@ struct control_config {
 	struct loop *loop;
 	struct engine *engine;
 	struct space *space; /* NULL: nothing can be culled */
+	struct prefetch *prefetch; /* NULL: nothing can be prefetched */
 	const char *cache_dir, *state_dir;
 	const struct control_ops *ops;
 	void *arg;

@@ -10,6 +10,7 @@
 
 #include "daemon/control/control-internal.h"
 #include "daemon/control/process.h"
+#include "daemon/prefetch/prefetch.h"
 #include "daemon/space/space.h"
 
 struct writer {
@@ -289,6 +290,36 @@ static void put_space(const struct writer *w, const struct control *c)
 	gauge(w, P "disk_full", "1: the kernel refuses writes.", s.full);
 }
 
+/* ---- prefetch ----------------------------------------------------------------------------- */
+
+static void count_running(void *arg, const struct prefetch_view *view)
+{
+	uint64_t *n = arg;
+
+	*n += !prefetch_has_ended(view->state);
+}
+
+static void put_prefetch(const struct writer *w, const struct control *c)
+{
+	struct prefetch_stats s;
+	uint64_t running = 0;
+
+	if (!c->config.prefetch)
+		return;
+	s = prefetch_stats(c->config.prefetch);
+	prefetch_each(c->config.prefetch, count_running, &running);
+	gauge(w, P "prefetch_jobs_running", "Jobs that have not ended.", running);
+	family(w, P "prefetch_jobs", "counter", "Jobs that have ended.");
+	put(w, P "prefetch_jobs", "_total", LABELS("result", "done"), s.done);
+	put(w, P "prefetch_jobs", "_total", LABELS("result", "failed"), s.failed);
+	put(w, P "prefetch_jobs", "_total", LABELS("result", "canceled"), s.canceled);
+	put(w, P "prefetch_jobs", "_total", LABELS("result", "useless"), s.useless);
+	family(w, P "prefetch_reads", "counter",
+	       "Reads of objects with a job that found something missing.");
+	put(w, P "prefetch_reads", "_total", LABELS("foreseen", "yes"), s.met);
+	put(w, P "prefetch_reads", "_total", LABELS("foreseen", "no"), s.reads - s.met);
+}
+
 /* ---- process ------------------------------------------------------------------------------ */
 
 /* As the client libraries of Prometheus call them. */
@@ -315,6 +346,7 @@ static void put_all(const struct writer *w, const struct control *c)
 	put_sources(w, c);
 	put_stores(w, &c->metrics);
 	put_space(w, c);
+	put_prefetch(w, c);
 	counter(w, P "control_requests", "Requests on the control socket.", c->requests);
 	put_process(w);
 	if (w->open_metrics)

@@ -23,6 +23,11 @@ const struct control_route control_routes[] = {
 	  "drop what is cached of an object that nobody uses" },
 	{ "POST", "/v1/gc", "", "dry_run", control_post_gc,
 	  "drop what nobody needs any more, or say what that is" },
+	{ "GET", "/v1/prefetch", "", "", control_get_prefetches, "jobs that prefetch" },
+	{ "GET", "/v1/prefetch/*", "", "", control_get_prefetch, "one of them, by its number" },
+	{ "POST", "/v1/prefetch", "", "name objects rate requests plan job more",
+	  control_post_prefetch, "begin one" },
+	{ "POST", "/v1/prefetch/cancel", "", "job", control_post_prefetch_cancel, "end it" },
 	{ "GET", "/v1/log-level", "", "", control_get_log_level, "how much is logged" },
 	{ "PUT", "/v1/log-level", "", "level", control_put_log_level, "change that" },
 	{ "GET", "/v1/trace", "", "", control_get_trace, "the recording of requests" },
@@ -172,6 +177,12 @@ static void not_found(const struct control_request *r, struct control_answer *a,
 		control_fail(a, 404, "See GET /v1 for what there is.", "there is no %s", shown);
 }
 
+/* What a path understands that has GET already. */
+static const char *together(const char *method)
+{
+	return strcmp(method, "POST") == 0 ? "GET, POST" : "GET, PUT";
+}
+
 void control_handle(struct control *c, struct control_request *r, struct control_answer *a)
 {
 	const char *allow = NULL;
@@ -189,7 +200,7 @@ void control_handle(struct control *c, struct control_request *r, struct control
 			run(c, route, r, a);
 			return;
 		}
-		allow = allow ? "GET, PUT" : route->method; /* no path has others together */
+		allow = allow ? together(route->method) : route->method;
 	}
 	not_found(r, a, allow);
 }

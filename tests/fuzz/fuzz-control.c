@@ -15,7 +15,7 @@
 #include "daemon/util/log.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/lib/control-client.h"
-#include "tests/lib/rig.h"
+#include "tests/unit/prefetch-fixture.h"
 
 static char answer[1 << 20];
 
@@ -42,11 +42,12 @@ static struct control *begin(void)
 
 	if (!rig.loop) {
 		rig_setup();
-		rig_begin();
+		jobs_begin();
 		rig_mount(rig_serve("blob", MIB));
 	}
 	config.loop = rig.loop;
 	config.engine = rig.engine;
+	config.prefetch = jobs.prefetch;
 	FUZZ_CHECK(control_new(&control, &config) == 0);
 	return control;
 }

@@ -38,7 +38,7 @@ daemon/space/owners.*	daemon/space/owners.h daemon/space/survey.h daemon/images/
 daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
 daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
 daemon/prefetch/*	daemon/prefetch/* daemon/engine/engine.h daemon/loop/loop.h proto/plan.h
-daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/space/space.h daemon/loop/loop.h
+daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/prefetch/prefetch.h daemon/space/space.h daemon/loop/loop.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h

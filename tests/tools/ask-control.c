@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "daemon/control/control.h"
+#include "daemon/prefetch/prefetch.h"
 #include "tests/lib/control-client.h"
 #include "tests/lib/rig.h"
 
@@ -26,6 +27,15 @@ static void serve_something(void)
 	origin->fail_always = true;
 	origin->read_error = -EIO;
 	ck_assert_int_ne(rig_read(mount, 2 * MIB, 4 * KIB), 0);
+}
+
+static struct prefetch *make_prefetch(void)
+{
+	struct prefetch_config config = { .loop = rig.loop, .engine = rig.engine };
+	struct prefetch *prefetch = NULL;
+
+	ck_assert_int_eq(prefetch_new(&prefetch, &config), 0);
+	return prefetch;
 }
 
 static void ask(struct control *control, const char *uri, const char *accept,
@@ -59,6 +69,7 @@ int main(int argc, char *argv[])
 	config.loop = rig.loop;
 	config.engine = rig.engine;
 	config.space = rig.space;
+	config.prefetch = make_prefetch();
 	ck_assert_int_eq(control_new(&control, &config), 0);
 	serve_something();
 	ask(control, argv[1], argc > 2 ? argv[2] : "*/*", &answer);
@@ -66,6 +77,7 @@ int main(int argc, char *argv[])
 	status = answer.status;
 	control_client_end(&answer);
 	control_free(control);
+	prefetch_free(config.prefetch);
 	rig_end();
 	return status != 200;
 }

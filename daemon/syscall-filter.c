@@ -21,10 +21,11 @@
 static const char *const allowed[] = {
 	/* memory: mmap and mprotect are below */
 	"brk", "madvise", "mincore", "mremap", "msync", "munmap", "membarrier",
-	/* threads of libcurl's resolver and of culling: clone is below */
+	/* threads of libcurl's resolver, of culling, and of hashing, which gives way to all others;
+	 * clone is below */
 	"exit", "exit_group", "futex", "futex_time64", "get_robust_list", "get_thread_area",
-	"gettid", "rseq", "sched_getaffinity", "sched_yield", "set_robust_list", "set_thread_area",
-	"set_tid_address",
+	"gettid", "ioprio_set", "rseq", "sched_getaffinity", "sched_yield", "set_robust_list",
+	"set_thread_area", "set_tid_address", "setpriority",
 	/* signals, also to ourselves: abort() */
 	"restart_syscall", "rt_sigaction", "rt_sigpending", "rt_sigprocmask", "rt_sigreturn",
 	"rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "sigreturn", "tgkill", "tkill",

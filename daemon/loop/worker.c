@@ -2,14 +2,19 @@
 #include "daemon/loop/worker.h"
 
 #include <errno.h>
+#include <linux/ioprio.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
+
+#define NICE_MAX 19
 
 STAILQ_HEAD(job_list, worker_job);
 
@@ -24,7 +29,7 @@ struct worker {
 	pthread_cond_t changed;
 	int event;   /* owned: counts what has ended; -1: virtual time */
 	int started; /* 1: it runs, negative: it could not */
-	bool threaded, stop;
+	bool threaded, stop, idle;
 };
 
 /* ---- the thread --------------------------------------------------------------------------- */
@@ -64,11 +69,21 @@ static void worker_ended(struct worker *w, struct worker_job *job)
 	(void)!write(w->event, &one, sizeof(one));
 }
 
+/* Of this thread alone. Nothing that must be: a filter of system calls may be in the way. */
+static void give_way(void)
+{
+	(void)setpriority(PRIO_PROCESS, 0, NICE_MAX);
+	(void)syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0,
+		      IOPRIO_CLASS_IDLE << IOPRIO_CLASS_SHIFT);
+}
+
 static void *worker_main(void *arg)
 {
 	struct worker *w = arg;
 	struct worker_job *job;
 
+	if (w->idle)
+		give_way();
 	if (unshare(CLONE_FS) < 0) {
 		worker_tell(w, -errno);
 		return NULL;
@@ -164,7 +179,7 @@ static void worker_stop(struct worker *w)
 	close(w->event);
 }
 
-int worker_new(struct worker **ret, struct loop *loop)
+static int worker_make(struct worker **ret, struct loop *loop, bool idle)
 {
 	struct worker *w = calloc(1, sizeof(*w));
 	int err;
@@ -173,6 +188,7 @@ int worker_new(struct worker **ret, struct loop *loop)
 		return -ENOMEM;
 	w->loop = loop;
 	w->event = -1;
+	w->idle = idle;
 	w->now.run = worker_do_now;
 	w->watch.ready = worker_ready;
 	STAILQ_INIT(&w->queue);
@@ -196,6 +212,16 @@ int worker_new(struct worker **ret, struct loop *loop)
 	}
 	*ret = w;
 	return 0;
+}
+
+int worker_new(struct worker **ret, struct loop *loop)
+{
+	return worker_make(ret, loop, false);
+}
+
+int worker_new_idle(struct worker **ret, struct loop *loop)
+{
+	return worker_make(ret, loop, true);
 }
 
 struct worker *worker_free(struct worker *w)

@@ -26,6 +26,10 @@ struct worker_job {
 /* -EPERM and the like: this host lets no thread have a working directory of its own. */
 int worker_new(struct worker **ret, struct loop *loop);
 
+/* The same, with a thread that gets what others leave of processors and disks, as far as this host
+ * allows that. */
+int worker_new_idle(struct worker **ret, struct loop *loop);
+
 /* The job must stay until done(). */
 void worker_run(struct worker *worker, struct worker_job *job);
 

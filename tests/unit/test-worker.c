@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "daemon/loop/worker.h"
@@ -88,6 +89,35 @@ START_TEST(test_the_working_directory_is_its_own)
 }
 END_TEST
 
+static void ask_priority(struct worker_job *job)
+{
+	struct task *t = container_of(job, struct task, job);
+
+	t->number = getpriority(PRIO_PROCESS, 0);
+}
+
+static void count_one(struct worker_job *job)
+{
+	n_done++;
+}
+
+/* And no other thread does: that of the test has the loop. */
+START_TEST(test_an_idle_one_gives_way)
+{
+	struct task task = { .job = { .work = ask_priority, .done = count_one } };
+	int before = getpriority(PRIO_PROCESS, 0);
+
+	n_done = 0;
+	ck_assert_int_eq(worker_new_idle(&worker, loop), 0);
+	worker_run(worker, &task.job);
+	while (n_done < 1)
+		turn();
+	ck_assert_int_eq(task.number, backend == LOOP_VIRTUAL ? before : 19);
+	ck_assert_int_eq(getpriority(PRIO_PROCESS, 0), before);
+	worker_free(worker);
+}
+END_TEST
+
 START_TEST(test_what_has_not_begun_is_dropped)
 {
 	static struct task tasks[MANY];
@@ -107,6 +137,7 @@ static void add_tests(TCase *tcase, enum loop_backend which)
 {
 	tcase_add_test(tcase, test_jobs_are_done_in_their_order);
 	tcase_add_test(tcase, test_the_working_directory_is_its_own);
+	tcase_add_test(tcase, test_an_idle_one_gives_way);
 	tcase_add_test(tcase, test_what_has_not_begun_is_dropped);
 }
 

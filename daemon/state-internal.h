@@ -9,11 +9,11 @@
 #include "daemon/database.h"
 #include "daemon/state.h"
 
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 
 /* Rows for state_read_row(). */
-#define STATE_GET                                                 \
-	"SELECT size, locator, validator, whole FROM main.object" \
+#define STATE_GET                                                          \
+	"SELECT size, locator, validator, whole, checked FROM main.object" \
 	" WHERE volume = ?1 AND cookie = ?2"
 
 #define STATE_CLAIM_MAX 40 /* bytes of a claim, with its NUL */
@@ -23,6 +23,7 @@ struct state {
 	sqlite3_stmt *get; /* ?1 volume, ?2 cookie in all of them */
 	sqlite3_stmt *put; /* ?3 size, ?4 locator, ?5 validator, ?6 whole */
 	sqlite3_stmt *forget;
+	sqlite3_stmt *check; /* ?3 enum state_check */
 
 	char *path;	    /* owned; NULL: in memory */
 	struct stat opened; /* the file that db is of */

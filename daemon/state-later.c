@@ -22,7 +22,7 @@ int state_later_prepare(struct state *state)
 
 	if (r == SQLITE_OK)
 		r = database_prepare(state->db, &state->later_get,
-				     "SELECT size, locator, validator, whole FROM temp.later"
+				     "SELECT size, locator, validator, whole, 0 FROM temp.later"
 				     " WHERE volume = ?1 AND cookie = ?2");
 	if (r == SQLITE_OK)
 		r = database_prepare(

@@ -13,10 +13,15 @@
 #define PATIENCE_MS	    1000
 #define PATIENCE_SERVING_MS 50
 
+#define VERSION		    3
+
 #define CLAIM_TABLE                                \
 	"CREATE TABLE claim("                      \
 	" one INTEGER PRIMARY KEY CHECK(one = 1)," \
 	" mark TEXT NOT NULL, former TEXT NOT NULL) STRICT;"
+
+/* enum state_check */
+#define CHECK_COLUMN " checked INTEGER NOT NULL DEFAULT 0 CHECK(checked BETWEEN 0 AND 2)"
 
 /* The checks repeat what state_put() refuses, so that quick_check finds what others wrote. */
 static const char schema[] =
@@ -25,11 +30,12 @@ static const char schema[] =
 	" size INTEGER NOT NULL CHECK(size >= 0),"
 	" locator TEXT NOT NULL CHECK(length(CAST(locator AS BLOB)) < 4096),"
 	" validator TEXT NOT NULL CHECK(length(CAST(validator AS BLOB)) < 256),"
-	" whole INTEGER NOT NULL,"
+	" whole INTEGER NOT NULL," CHECK_COLUMN ","
 	" PRIMARY KEY(volume, cookie)) STRICT, WITHOUT ROWID;" CLAIM_TABLE;
 
 static const char *const upgrades[] = {
-	CLAIM_TABLE, /* to 2 */
+	CLAIM_TABLE,				      /* to 2 */
+	"ALTER TABLE object ADD COLUMN" CHECK_COLUMN, /* to 3 */
 };
 
 /*
@@ -64,6 +70,10 @@ static int prepare_statements(struct state *state)
 	if (r == SQLITE_OK)
 		r = database_prepare(state->db, &state->forget,
 				     "DELETE FROM main.object WHERE volume = ?1 AND cookie = ?2");
+	if (r == SQLITE_OK)
+		r = database_prepare(state->db, &state->check,
+				     "UPDATE main.object SET checked = ?3"
+				     " WHERE volume = ?1 AND cookie = ?2");
 	return r == SQLITE_OK ? state_later_prepare(state) : r;
 }
 
@@ -72,6 +82,7 @@ static void close_database(struct state *state)
 	sqlite3_finalize(state->get);
 	sqlite3_finalize(state->put);
 	sqlite3_finalize(state->forget);
+	sqlite3_finalize(state->check);
 	state_later_finalize(state);
 	sqlite3_close(state->db);
 	free(state->path);
@@ -79,9 +90,10 @@ static void close_database(struct state *state)
 }
 
 /* SQLITE_OK, or the reason with everything closed again. */
-static int open_database(struct state *state, const char *path)
+static int open_database(struct state *state, const struct database_kind *as, const char *path,
+			 int flags)
 {
-	int r = database_open(&state->db, &kind, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+	int r = database_open(&state->db, as, path, flags);
 
 	if (r == SQLITE_OK)
 		r = prepare_statements(state);
@@ -94,7 +106,7 @@ static int open_database(struct state *state, const char *path)
 
 static int open_file(struct state *state, const char *path)
 {
-	int r = open_database(state, path);
+	int r = open_database(state, &kind, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
 
 	if (r != SQLITE_OK)
 		return r;
@@ -133,7 +145,8 @@ static bool open_in_memory(struct state *state)
 {
 	log_warning("state: kept in memory only; what is cached now is fetched again after a "
 		    "restart");
-	return open_database(state, ":memory:") == SQLITE_OK;
+	return open_database(state, &kind,
+			     ":memory:", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE) == SQLITE_OK;
 }
 
 bool state_use_memory(struct state *state, const char *why)
@@ -218,6 +231,7 @@ int state_read_row(sqlite3_stmt *stmt, struct state_object *ret)
 	}
 	ret->size = (uint64_t)size;
 	ret->whole = sqlite3_column_int(stmt, 3) != 0;
+	ret->check = (enum state_check)sqlite3_column_int(stmt, 4);
 	return 0;
 }
 
@@ -354,4 +368,31 @@ int state_put(struct state *state, struct bytes volume, struct bytes cookie,
 	if (r == SQLITE_OK)
 		r = insert_record(state, volume, cookie, object);
 	return r == SQLITE_OK ? 0 : state_later_put(state, volume, cookie, object, r);
+}
+
+void state_set_check(struct state *state, struct bytes volume, struct bytes cookie,
+		     enum state_check check)
+{
+	struct state_object kept;
+	int r;
+
+	/* Not on the disk, where it would be remembered. */
+	if (state_later_get(state, volume, cookie, &kept) != -EAGAIN)
+		return;
+	state_bind_key(state->check, volume, cookie);
+	sqlite3_bind_int(state->check, 3, (int)check);
+	r = state_run(state->check);
+	if (r != SQLITE_OK)
+		log_warning("state: a record cannot be changed: %s", sqlite3_errstr(r & 0xff));
+}
+
+enum verified state_verified(const struct state_object *object)
+{
+	const char *place = object->locator;
+
+	if (object->check != STATE_UNCHECKED)
+		return object->check == STATE_RIGHT ? VERIFIED_WHOLE : VERIFIED_FAILED;
+	if (strncmp(place, STATE_CONTENT, strlen(STATE_CONTENT)) == 0)
+		place += strlen(STATE_CONTENT);
+	return verified_promised(place, object->validator);
 }

@@ -15,14 +15,30 @@
 #include <stdint.h>
 
 #include "daemon/util/bytes.h"
+#include "daemon/util/verified.h"
 
 struct state;
+
+/*
+ * What stands in place of a locator where the cached bytes are those that the cookie names,
+ * wherever they came from. Behind it stands which digest all of them were verified by, where they
+ * were.
+ */
+#define STATE_CONTENT "content:"
+
+/* What is known of the cached bytes as a whole, against the digest in the validator. */
+enum state_check {
+	STATE_UNCHECKED,
+	STATE_RIGHT,
+	STATE_WRONG, /* they are to go */
+};
 
 struct state_object {
 	uint64_t size;	     /* bytes, as given in copen */
 	char locator[4096];  /* where the bytes came from, as by locator_record() */
 	char validator[256]; /* as the fetcher gave it, may be empty */
 	bool whole;	     /* compressed image: must be complete before its first block is */
+	enum state_check check; /* set by state_set_check() alone: a new record is unchecked */
 };
 
 /*
@@ -48,6 +64,13 @@ struct state *state_close(struct state *state);
  * also where there is no database; -EACCES, -EBUSY, -EIO. */
 int state_peek(const char *dir, struct bytes volume, struct bytes cookie, struct state_object *ret);
 
+/* The same of many, by one connection. Takes NULL, returns NULL. */
+struct state_records;
+int state_records_open(struct state_records **ret, const char *dir);
+int state_records_get(struct state_records *records, struct bytes volume, struct bytes cookie,
+		      struct state_object *ret);
+struct state_records *state_records_close(struct state_records *records);
+
 /* 0; -ENOENT: no record; -EIO: the database failed (logged). volume without its NUL. */
 int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 	      struct state_object *ret);
@@ -61,3 +84,13 @@ int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 int state_put(struct state *state, struct bytes volume, struct bytes cookie,
 	      const struct state_object *object);
 int state_forget(struct state *state, struct bytes volume, struct bytes cookie);
+
+/* How far the bytes of a record are verified. */
+enum verified state_verified(const struct state_object *object);
+
+/*
+ * The bytes of a record were looked at. It goes with the record. What cannot be written is not
+ * remembered (logged): they are looked at once more then.
+ */
+void state_set_check(struct state *state, struct bytes volume, struct bytes cookie,
+		     enum state_check check);

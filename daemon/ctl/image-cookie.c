@@ -6,17 +6,9 @@
 #include <xxhash.h>
 
 #include "daemon/ctl/image.h"
+#include "daemon/util/verified.h"
 
 #define SHA256_DIGITS 64
-
-static bool is_sha256(const char *validator)
-{
-	static const char begin[] = "digest:sha256:";
-	const char *hex = validator + strlen(begin);
-
-	return strncmp(validator, begin, strlen(begin)) == 0 &&
-	       strspn(hex, "0123456789abcdef") == SHA256_DIGITS && hex[SHA256_DIGITS] == '\0';
-}
 
 static void hash_text(char ret[IMAGES_COOKIE_MAX], const char *locator,
 		      const struct fetch_identity *identity)
@@ -44,9 +36,10 @@ static void hash_text(char ret[IMAGES_COOKIE_MAX], const char *locator,
 void image_cookie(char ret[IMAGES_COOKIE_MAX], const char *locator,
 		  const struct fetch_identity *identity)
 {
-	if (is_sha256(identity->validator))
-		snprintf(ret, IMAGES_COOKIE_MAX, "%.*s", 7 + SHA256_DIGITS,
-			 identity->validator + strlen("digest:"));
+	const char *digits = verified_sha256(identity->validator);
+
+	if (digits)
+		snprintf(ret, IMAGES_COOKIE_MAX, "sha256:%.*s", SHA256_DIGITS, digits);
 	else
 		hash_text(ret, locator, identity);
 }

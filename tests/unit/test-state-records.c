@@ -65,6 +65,91 @@ START_TEST(test_keys_are_bytes)
 }
 END_TEST
 
+static enum state_check check_of(struct state *state)
+{
+	struct state_object o;
+
+	ck_assert_int_eq(state_get(state, bytes_str("erofs,v"), bytes_str("c"), &o), 0);
+	return o.check;
+}
+
+static struct state *reopen(struct state *state)
+{
+	state_close(state);
+	return open_state();
+}
+
+START_TEST(test_checks_go_with_their_record)
+{
+	struct state_object o = object_of(1, "l", "v"), other = object_of(1, "l", "w");
+	struct bytes v = bytes_str("erofs,v"), c = bytes_str("c");
+	struct state *state = open_state();
+
+	state_set_check(state, v, c, STATE_RIGHT); /* there is no record */
+	ck_assert_int_eq(state_put(state, v, c, &o), 0);
+	ck_assert_int_eq(check_of(state), STATE_UNCHECKED);
+	for (enum state_check check = STATE_RIGHT; check <= STATE_WRONG; check++) {
+		state_set_check(state, v, c, check);
+		state = reopen(state);
+		ck_assert_int_eq(check_of(state), check);
+		/* The same once more is no new one. */
+		ck_assert_int_eq(state_put(state, v, c, &o), 0);
+		ck_assert_int_eq(check_of(state), check);
+		ck_assert_int_eq(state_put(state, v, c, &other), 0);
+		ck_assert_int_eq(check_of(state), STATE_UNCHECKED);
+		ck_assert_int_eq(state_put(state, v, c, &o), 0);
+		ck_assert_int_eq(check_of(state), STATE_UNCHECKED);
+	}
+	state_close(state);
+}
+END_TEST
+
+/* Records of a version that knew no checks. */
+START_TEST(test_records_without_checks)
+{
+	struct state *state = open_state();
+
+	put(state, "c", 7);
+	state_close(state);
+	run_sql("ALTER TABLE object DROP COLUMN checked; PRAGMA user_version = 2");
+	state = open_state();
+	ck_assert_int_eq(get(state, "c"), 7);
+	ck_assert_int_eq(check_of(state), STATE_UNCHECKED);
+	state_set_check(state, bytes_str("erofs,v"), bytes_str("c"), STATE_RIGHT);
+	state = reopen(state);
+	ck_assert_int_eq(check_of(state), STATE_RIGHT);
+	state_close(state);
+}
+END_TEST
+
+START_TEST(test_peeking_changes_nothing)
+{
+	struct bytes v = bytes_str("erofs,v"), c = bytes_str("c");
+	struct state_records *records;
+	struct state_object o;
+	struct state *state;
+
+	ck_assert_int_eq(state_records_open(&records, dir), -ENOENT);
+	ck_assert_int_ne(access(file, F_OK), 0);
+	state = open_state();
+	put(state, "c", 7);
+	ck_assert_int_eq(state_records_open(&records, dir), 0);
+	ck_assert_int_eq(state_records_get(records, v, c, &o), 0);
+	ck_assert_uint_eq(o.size, 7);
+	ck_assert_int_eq(o.check, STATE_UNCHECKED);
+	/* What is written meanwhile is seen. */
+	state_set_check(state, v, c, STATE_RIGHT);
+	ck_assert_int_eq(state_records_get(records, v, c, &o), 0);
+	ck_assert_int_eq(o.check, STATE_RIGHT);
+	ck_assert_int_eq(state_records_get(records, v, bytes_str("d"), &o), -ENOENT);
+	ck_assert_ptr_null(state_records_close(records));
+	ck_assert_ptr_null(state_records_close(NULL));
+	ck_assert_int_eq(state_peek(dir, v, c, &o), 0);
+	ck_assert_int_eq(o.check, STATE_RIGHT);
+	state_close(state);
+}
+END_TEST
+
 START_TEST(test_fields_out_of_bounds)
 {
 	struct state *state = open_state();
@@ -186,6 +271,9 @@ int main(void)
 	tcase_add_checked_fixture(tc, state_setup, database_teardown);
 	tcase_add_test(tc, test_records_survive_a_restart);
 	tcase_add_test(tc, test_keys_are_bytes);
+	tcase_add_test(tc, test_checks_go_with_their_record);
+	tcase_add_test(tc, test_records_without_checks);
+	tcase_add_test(tc, test_peeking_changes_nothing);
 	tcase_add_test(tc, test_fields_out_of_bounds);
 	tcase_add_test(tc, test_only_what_goes_is_synced);
 	tcase_add_test(tc, test_state_directory_is_made);

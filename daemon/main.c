@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "daemon/audit/audit.h"
 #include "daemon/config.h"
 #include "daemon/control/control.h"
 #include "daemon/engine/engine.h"
@@ -49,6 +50,7 @@ struct daemon {
 	struct control *control;
 	struct prefetch *prefetch; /* NULL: there was no memory for it */
 	struct space *space;
+	struct audit *audit; /* or NULL */
 	struct port *port; /* the front end's, without a recorder around it */
 	struct frontend *frontend;
 	struct loop_signal signals;
@@ -168,6 +170,7 @@ static void daemon_control(struct daemon *d)
 		.engine = d->engine,
 		.space = d->space,
 		.prefetch = d->prefetch,
+		.audit = d->audit,
 		.cache_dir = d->config->cache_dir,
 		.state_dir = d->config->state_dir,
 		.ops = &ops,
@@ -218,6 +221,7 @@ static void daemon_stop(struct daemon *d)
 	watchdog_stop(&d->watchdog);
 	notify_stopping();
 	prefetch_stop(d->prefetch);
+	audit_stop(d->audit);
 	space_stop(d->space);
 	if (d->kept)
 		daemon_stopped(d);
@@ -329,6 +333,7 @@ static void daemon_free(struct daemon *d)
 	d->control = control_free(d->control);
 	frontend_free(d->frontend);
 	prefetch_free(d->prefetch);
+	audit_free(d->audit);
 	space_free(d->space);
 	engine_free(d->engine);
 	if (d->recorder && recorder_stats(d->recorder).recording) {
@@ -447,6 +452,8 @@ static int daemon_make_engine(struct daemon *d)
 		err = daemon_make_sources(d);
 	if (err == 0)
 		err = daemon_make_space(d);
+	if (err == 0)
+		err = audit_new(&d->audit, d->loop, d->state);
 	if (err < 0)
 		return err;
 	d->engine_config = (struct engine_config){
@@ -502,11 +509,13 @@ static int daemon_serve(struct daemon *d, struct frontend_config *config)
 		err = privileges_drop();
 	if (err == 0)
 		err = frontend_new(&d->frontend, config);
-	if (err < 0)
+	if (err < 0) {
 		log_error("cannot start: %s", strerror(-err));
-	else
-		space_start(d->space, d->engine, d->port, d->cache_dir_fd);
-	return err;
+		return err;
+	}
+	space_start(d->space, d->engine, d->port, d->cache_dir_fd);
+	audit_start(d->audit, d->engine, d->space, d->cache_dir_fd);
+	return 0;
 }
 
 /*

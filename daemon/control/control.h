@@ -16,6 +16,7 @@
 #include "daemon/engine/engine.h"
 #include "daemon/loop/loop.h"
 
+struct audit;
 struct control;
 struct prefetch;
 struct space;
@@ -43,6 +44,7 @@ struct control_config {
 	struct engine *engine;
 	struct space *space; /* NULL: nothing can be culled */
 	struct prefetch *prefetch; /* NULL: nothing can be prefetched */
+	struct audit *audit; /* NULL: nothing is checked once it is complete */
 	const char *cache_dir, *state_dir;
 	const struct control_ops *ops;
 	void *arg;

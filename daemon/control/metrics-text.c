@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/audit/audit.h"
 #include "daemon/control/control-internal.h"
 #include "daemon/control/process.h"
 #include "daemon/prefetch/prefetch.h"
@@ -320,6 +321,21 @@ static void put_prefetch(const struct writer *w, const struct control *c)
 	put(w, P "prefetch_reads", "_total", LABELS("foreseen", "no"), s.reads - s.met);
 }
 
+/* ---- what is verified --------------------------------------------------------------------- */
+
+static void put_audit(const struct writer *w, const struct audit *audit)
+{
+	struct audit_stats s = audit_stats(audit);
+
+	family(w, P "verified_objects", "counter",
+	       "Complete objects that were compared with their digest.");
+	put(w, P "verified_objects", "_total", LABELS("result", "right"), s.right);
+	put(w, P "verified_objects", "_total", LABELS("result", "wrong"), s.wrong);
+	put(w, P "verified_objects", "_total", LABELS("result", "unreadable"), s.failed);
+	counter(w, P "verified_bytes", "Bytes that were hashed for that.", s.hashed_bytes);
+	gauge(w, P "verified_objects_waiting", "Objects that are to be compared.", s.waiting);
+}
+
 /* ---- process ------------------------------------------------------------------------------ */
 
 /* As the client libraries of Prometheus call them. */
@@ -347,6 +363,7 @@ static void put_all(const struct writer *w, const struct control *c)
 	put_stores(w, &c->metrics);
 	put_space(w, c);
 	put_prefetch(w, c);
+	put_audit(w, c->config.audit);
 	counter(w, P "control_requests", "Requests on the control socket.", c->requests);
 	put_process(w);
 	if (w->open_metrics)

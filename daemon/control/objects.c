@@ -34,6 +34,7 @@ static json_t *object_json(const struct control *c, const struct object *o)
 	control_set_number(object, "cached_bytes", min_u64(view.cached, object_size(o)));
 	control_set_locator(object, "locator", object_locator(o));
 	control_set_text(object, "validator", object_validator(o));
+	control_set_text(object, "verified", verified_name(object_verified(o)));
 	control_set_text(object, "source", metrics_source_name(&c->metrics, object_source(o)));
 	json_object_set_new(object, "compressed", json_boolean(object_is_compressed(o)));
 	json_object_set_new(object, "filling", json_boolean(view.filling));

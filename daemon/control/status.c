@@ -4,6 +4,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "daemon/audit/audit.h"
 #include "daemon/control/control-internal.h"
 #include "daemon/control/process.h"
 #include "daemon/util/log.h"
@@ -55,6 +56,33 @@ static json_t *now(const struct control *c)
 	return object;
 }
 
+static bool count_object(void *arg, const struct object *o)
+{
+	uint64_t *counts = arg;
+
+	counts[object_verified(o)]++;
+	return true;
+}
+
+/* What is open now, and what has been looked at since the start. */
+static json_t *verified(const struct control *c)
+{
+	struct audit_stats s = audit_stats(c->config.audit);
+	uint64_t counts[VERIFIED_FAILED + 1] = { 0 };
+	json_t *object = json_object(), *open = json_object();
+
+	engine_each_object(c->config.engine, 0, count_object, counts);
+	for (enum verified v = 0; v <= VERIFIED_FAILED; v++)
+		control_set_number(open, verified_name(v), counts[v]);
+	json_object_set_new(object, "open", open);
+	control_set_number(object, "right", s.right);
+	control_set_number(object, "wrong", s.wrong);
+	control_set_number(object, "unreadable", s.failed);
+	control_set_number(object, "hashed_bytes", s.hashed_bytes);
+	control_set_number(object, "waiting", s.waiting);
+	return object;
+}
+
 static json_t *process(void)
 {
 	struct process p;
@@ -85,6 +113,7 @@ void control_get_status(struct control *c, const struct control_request *r,
 	control_set_text(object, "log_level", log_level_name(log_level()));
 	json_object_set_new(object, "counters", counters(c));
 	json_object_set_new(object, "now", now(c));
+	json_object_set_new(object, "verified", verified(c));
 	json_object_set_new(object, "process", process());
 	control_answer_json(a, object);
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/ctl/image.h"
 #include "daemon/space/owners.h"
+#include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 
 #define KEY_MAX 256
@@ -127,6 +128,29 @@ int cache_survey(struct context *c, struct survey **ret)
 	survey_sort(survey);
 	*ret = survey;
 	return CTL_OK;
+}
+
+struct state_records *cache_records(struct context *c)
+{
+	struct state_records *records = NULL;
+
+	return state_records_open(&records, c->state_dir) == 0 ? records : NULL;
+}
+
+enum verified cache_verified(struct context *c, struct state_records *records, struct bytes volume,
+			     struct bytes cookie)
+{
+	struct images_object object;
+	struct state_object record;
+	enum verified verified;
+
+	if (records && state_records_get(records, volume, cookie, &record) == 0)
+		return state_verified(&record);
+	if (!c->images || images_find(c->images, cookie, &object) < 0)
+		return VERIFIED_NO;
+	verified = verified_promised(object.locator, object.validator);
+	images_object_end(&object);
+	return verified;
 }
 
 char *cache_name(struct bytes volume, struct bytes cookie, char *buf, size_t n)

@@ -6,6 +6,9 @@
 
 #include "daemon/ctl/context.h"
 #include "daemon/space/survey.h"
+#include "daemon/util/verified.h"
+
+struct state_records;
 
 /* Objects that an argument names. */
 struct cache_objects {
@@ -31,6 +34,14 @@ int cache_image(struct context *context, const struct images_image *image,
 /* What is in the cache directory of the configuration, marked by the store (which may be missing),
  * those first that go first. CTL_FAILED with the error printed. */
 int cache_survey(struct context *context, struct survey **ret);
+
+/* What the daemon has on record of what is cached, to be closed; NULL: nothing, or no memory. */
+struct state_records *cache_records(struct context *context);
+
+/* How far what is cached of an object is verified, by its record (records may be NULL); or else, as
+ * far as the store knows it, what its image promises. */
+enum verified cache_verified(struct context *context, struct state_records *records, struct bytes volume,
+			     struct bytes cookie);
 
 /* "VOLUME/COOKIE"; returns buf, of CACHE_NAME_MAX bytes for all of any. */
 #define CACHE_NAME_MAX 2100

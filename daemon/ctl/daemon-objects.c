@@ -62,6 +62,7 @@ static void print_object(const json_t *o)
 	printf("locator    %s\n", daemon_text(o, "locator"));
 	printf("source     %s\n", daemon_text(o, "source"));
 	printf("validator  %s\n", daemon_text(o, "validator"));
+	printf("verified   %s\n", daemon_text(o, "verified"));
 	if (json_is_true(json_object_get(o, "compressed")))
 		printf("compressed yes%s\n", json_is_true(json_object_get(o, "filling"))
 						     ? ", being fetched as a whole"
@@ -142,11 +143,11 @@ static void print_row(const json_t *o)
 	char size[32];
 	uint64_t whole = daemon_number(o, "size"), cached = daemon_number(o, "cached_bytes");
 
-	printf("%7llu %9s %3d%% %6llu %s ", (unsigned long long)daemon_number(o, "object"),
+	printf("%7llu %9s %3d%% %-8s %6llu %s ", (unsigned long long)daemon_number(o, "object"),
 	       bytes(o, "size", size), whole ? (int)((double)cached * 100 / (double)whole) : 100,
-	       (unsigned long long)daemon_number(o, "reads"),
+	       daemon_text(o, "verified"), (unsigned long long)daemon_number(o, "reads"),
 	       json_object_get(o, "last_failure") ? "!" : " ");
-	print_name(o, 48);
+	print_name(o, 39);
 }
 
 /* One object a line. */
@@ -156,7 +157,7 @@ static int print_page(const struct daemon *d, const json_t *page, bool first)
 	json_t *o;
 
 	if (first && !d->json)
-		puts(" NUMBER      SIZE   IN  WAITS   NAME");
+		puts(" NUMBER      SIZE   IN VERIFIED  WAITS   NAME");
 	json_array_foreach(json_object_get(page, "objects"), i, o)
 	{
 		if (!d->json)

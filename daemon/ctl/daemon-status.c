@@ -72,6 +72,18 @@ static void print_now(const json_t *now, const json_t *process)
 	printf("memory     %s\n", bytes(process, "resident_bytes", &a));
 }
 
+static void print_verified(const json_t *v)
+{
+	const json_t *open = json_object_get(v, "open");
+	struct size a;
+
+	printf("verified   open now: %llu blocks, %llu whole, %llu pending, %llu no, %llu failed\n",
+	       count(open, "blocks"), count(open, "whole"), count(open, "pending"),
+	       count(open, "no"), count(open, "failed"));
+	printf("hashed     %s: %llu objects right, %llu wrong\n", bytes(v, "hashed_bytes", &a),
+	       count(v, "right"), count(v, "wrong"));
+}
+
 static void print_text(const json_t *status)
 {
 	const json_t *process = json_object_get(status, "process");
@@ -85,6 +97,7 @@ static void print_text(const json_t *status)
 	printf("state      %s\n", daemon_text(status, "state_dir"));
 	print_counters(json_object_get(status, "counters"));
 	print_now(json_object_get(status, "now"), process);
+	print_verified(json_object_get(status, "verified"));
 }
 
 int ctl_status(int argc, char *argv[])

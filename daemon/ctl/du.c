@@ -10,6 +10,7 @@
 #include "daemon/ctl/image-text.h"
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/json.h"
+#include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 
 enum { OPT_OBJECTS = 256 };
@@ -44,11 +45,13 @@ struct row {
 	uint64_t size, cached;
 	int64_t used; /* ns, Unix time; 0: never, as far as is known */
 	bool pinned;
+	enum verified verified;
 };
 
 struct du {
 	struct context *context;
-	struct survey *survey; /* owned */
+	struct state_records *records; /* owned, or NULL */
+	struct survey *survey;	       /* owned */
 	bool objects;
 	struct row *rows; /* owned */
 	size_t n;
@@ -68,14 +71,19 @@ static int add_row(struct du *du, const char *kind, const char *name, struct row
 		free(own);
 		return -ENOMEM;
 	}
-	rows[du->n] = (struct row){ .kind = kind, .name = own };
+	rows[du->n] = (struct row){ .kind = kind, .name = own, .verified = VERIFIED_WHOLE };
 	*ret = &rows[du->n++];
 	return 0;
 }
 
 /* o NULL: nothing is cached of it. size 0: as far as the cache knows. */
-static void count(struct du *du, struct row *row, struct survey_object *o, uint64_t size)
+static void count(struct du *du, struct row *row, struct survey_object *o,
+		  const struct cache_key *key)
 {
+	uint64_t size = key->size;
+
+	row->verified = verified_least(
+		row->verified, cache_verified(du->context, du->records, key->volume, key->cookie));
 	row->size += size || !o ? size : o->size;
 	if (!o)
 		return;
@@ -96,7 +104,7 @@ static int add_object(struct du *du, const struct cache_key *key)
 
 	if (err < 0)
 		return err;
-	count(du, row, o, key->size);
+	count(du, row, o, key);
 	row->pinned = o && o->value == SURVEY_PINNED;
 	return 0;
 }
@@ -121,7 +129,7 @@ static int add_image(struct du *du, const char *shown, const char *name,
 	for (size_t i = 0; i < objects->n; i++)
 		count(du, row,
 		      survey_find(du->survey, objects->keys[i].volume, objects->keys[i].cookie),
-		      objects->keys[i].size);
+		      &objects->keys[i]);
 	row->pinned = images_is_pinned(du->context->images, name);
 	return 0;
 }
@@ -151,9 +159,12 @@ static int add_all_images(struct du *du)
 		err = add_row(du, "others", "(no image)", &rest);
 	if (err < 0 || du->cached == du->survey->bytes)
 		return err;
-	for (size_t i = 0; i < du->survey->n; i++)
-		if (!du->survey->objects[i]->counted)
-			count(du, rest, du->survey->objects[i], 0);
+	for (size_t i = 0; i < du->survey->n; i++) {
+		struct survey_object *o = du->survey->objects[i];
+
+		if (!o->counted)
+			count(du, rest, o, &(struct cache_key){ o->volume, o->cookie, 0 });
+	}
 	return 0;
 }
 
@@ -214,17 +225,18 @@ static void print_row(const struct row *row, int width, bool terminal)
 {
 	char size[32], cached[32], used[32], drawn[BAR + 4];
 
-	printf("%-*s  %10s  %10s  %s%3d%%  %-16s%s\n", width, row->name,
+	printf("%-*s  %10s  %10s  %s%3d%%  %-8s  %-16s%s\n", width, row->name,
 	       ctl_bytes(row->size, size, sizeof(size)),
 	       ctl_bytes(row->cached, cached, sizeof(cached)), bar(row, terminal, drawn),
-	       percent(row),
+	       percent(row), verified_name(row->verified),
 	       row->used ? image_time(row->used / 1000000000, used, sizeof(used)) : "-",
 	       row->pinned ? "  pinned" : "");
 }
 
 static int print_json(const struct row *row)
 {
-	json_t *line = json_pack("{s:s, s:b}", row->kind, row->name, "pinned", row->pinned);
+	json_t *line = json_pack("{s:s, s:b, s:s}", row->kind, row->name, "pinned", row->pinned,
+				 "verified", verified_name(row->verified));
 
 	ctl_json_u64(line, "size", row->size);
 	ctl_json_u64(line, "cached", row->cached);
@@ -251,8 +263,8 @@ static int print_table(const struct du *du)
 	for (size_t i = 0; i < du->n; i++)
 		if ((int)strlen(du->rows[i].name) > width)
 			width = (int)strlen(du->rows[i].name);
-	printf("%-*s  %10s  %10s  %*s  %s\n", width, du->objects ? "OBJECT" : "IMAGE", "SIZE",
-	       "CACHED", terminal ? BAR + 7 : 4, "", "LAST USE");
+	printf("%-*s  %10s  %10s  %*s  %-8s  %s\n", width, du->objects ? "OBJECT" : "IMAGE", "SIZE",
+	       "CACHED", terminal ? BAR + 7 : 4, "", "VERIFIED", "LAST USE");
 	for (size_t i = 0; i < du->n; i++)
 		print_row(&du->rows[i], width, terminal);
 	printf("%-*s  %10s  %10s\n", width, "total", "",
@@ -281,14 +293,17 @@ static int run(struct du *du, char *arguments[])
 
 	if (status == CTL_OK)
 		status = cache_survey(du->context, &du->survey);
-	if (status == CTL_OK)
+	if (status == CTL_OK) {
+		du->records = cache_records(du->context);
 		status = gather(du, arguments);
+	}
 	if (status == CTL_OK)
 		status = du->context->json ? print_lines(du) : print_table(du);
 	for (size_t i = 0; i < du->n; i++)
 		free(du->rows[i].name);
 	free(du->rows);
 	survey_free(du->survey);
+	state_records_close(du->records);
 	return status;
 }
 

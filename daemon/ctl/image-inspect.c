@@ -3,9 +3,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/ctl/cache.h"
 #include "daemon/ctl/image-text.h"
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/json.h"
+#include "daemon/state.h"
 #include "daemon/util/bytes.h"
 #include "daemon/util/cleanup.h"
 
@@ -21,7 +23,22 @@ static const char help[] =
 static const struct option options[] = { CONTEXT_OPTION_JSON, CONTEXT_OPTIONS, { NULL } };
 static const struct ctl_syntax syntax = { "cachefillctl image inspect", "h", options, help };
 
-static void print_object(const char *what, const struct images_object *o)
+struct inspection {
+	struct context *context;
+	struct state_records *records; /* owned, or NULL */
+};
+
+static const char *verified(const struct inspection *in, const struct images_object *o)
+{
+	char volume[128];
+
+	snprintf(volume, sizeof(volume), "erofs,%s", in->context->config->image_domain);
+	return verified_name(
+		cache_verified(in->context, in->records, bytes_str(volume), bytes_str(o->cookie)));
+}
+
+static void print_object(const struct inspection *in, const char *what,
+			 const struct images_object *o)
 {
 	char size[32], place[512];
 
@@ -32,24 +49,26 @@ static void print_object(const char *what, const struct images_object *o)
 		printf("    type     %s\n",
 		       bytes_print(bytes_str(o->media_type), place, sizeof(place)));
 	printf("    from     %s\n", image_ref_print(o->locator, place, sizeof(place)));
+	printf("    verified %s\n", verified(in, o));
 }
 
-static void print_layer(const struct images_layer *l, size_t number)
+static void print_layer(const struct inspection *in, const struct images_layer *l, size_t number)
 {
 	char what[48];
 
 	snprintf(what, sizeof(what), "layer %zu  ", number);
-	print_object(what, &l->primary);
+	print_object(in, what, &l->primary);
 	if (*l->diff_id)
 		printf("    diff_id  %s\n", l->diff_id);
 	for (size_t i = 0; i < l->n_devices; i++) {
 		snprintf(what, sizeof(what), "  device %zu  ", i + 1);
-		print_object(what, &l->devices[i]);
+		print_object(in, what, &l->devices[i]);
 	}
 }
 
-static void print_text(const struct images_image *image)
+static void print_text(struct context *c, const struct images_image *image)
 {
+	struct inspection in = { c, cache_records(c) };
 	char text[512];
 
 	printf("name      %s%s\n", image_name_print(image, text, sizeof(text)),
@@ -62,7 +81,8 @@ static void print_text(const struct images_image *image)
 		printf("manifest  %s\n", image->manifest_digest);
 	printf("size      %s\n", ctl_bytes(image_size(image), text, sizeof(text)));
 	for (size_t i = 0; i < image->n_layers; i++)
-		print_layer(&image->layers[i], i + 1);
+		print_layer(&in, &image->layers[i], i + 1);
+	state_records_close(in.records);
 }
 
 static int set_document(json_t *object, const char *name, const char *text)
@@ -72,11 +92,38 @@ static int set_document(json_t *object, const char *name, const char *text)
 	return value ? json_object_set_new(object, name, value) : 0;
 }
 
-static int print_json(const struct images_image *image)
+static int set_verified(const struct inspection *in, json_t *object, const struct images_object *o)
 {
-	json_t *object = image_json(image);
+	return json_object_set_new(object, "verified", json_string(verified(in, o)));
+}
 
-	if (!object || set_document(object, "manifest", image->manifest) < 0 ||
+/* Into what image_json() has made of its layers. */
+static int set_all_verified(const struct inspection *in, json_t *object,
+			    const struct images_image *image)
+{
+	const json_t *layers = json_object_get(object, "layers");
+	int err = 0;
+
+	for (size_t i = 0; err == 0 && i < image->n_layers; i++) {
+		const struct images_layer *l = &image->layers[i];
+		json_t *layer = json_array_get(layers, i);
+		const json_t *devices = json_object_get(layer, "devices");
+
+		err = set_verified(in, layer, &l->primary);
+		for (size_t k = 0; err == 0 && k < l->n_devices; k++)
+			err = set_verified(in, json_array_get(devices, k), &l->devices[k]);
+	}
+	return err;
+}
+
+static int print_json(struct context *c, const struct images_image *image)
+{
+	struct inspection in = { c, cache_records(c) };
+	json_t *object = image_json(image);
+	int err = object ? set_all_verified(&in, object, image) : -ENOMEM;
+
+	state_records_close(in.records);
+	if (err < 0 || set_document(object, "manifest", image->manifest) < 0 ||
 	    set_document(object, "config", image->config) < 0) {
 		json_decref(object);
 		return -ENOMEM;
@@ -92,8 +139,8 @@ static int run(struct context *c, const char *name)
 	if (status != CTL_OK)
 		return status;
 	if (!c->json)
-		print_text(image);
-	else if (print_json(image) < 0)
+		print_text(c, image);
+	else if (print_json(c, image) < 0)
 		return ctl_error("out of memory");
 	return CTL_OK;
 }

@@ -256,7 +256,7 @@ static int open_resolved(struct engine *e, struct engine_open *open, struct sour
 	if (!record)
 		return -ENOMEM;
 	err = state_get(e->config->state, open->volume, open->cookie, record);
-	if (err < 0 || engine_is_content(record))
+	if (err < 0 || engine_is_content(record) || record->check == STATE_WRONG)
 		return opening_start(e, open, source, locator, NULL, false);
 	identity.size = record->size;
 	memcpy(identity.validator, record->validator, sizeof(record->validator));

@@ -25,6 +25,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/names/names.h"
 #include "daemon/util/bytes.h"
+#include "daemon/util/verified.h"
 #include "fetchers/fetcher.h"
 
 struct engine;
@@ -291,11 +292,16 @@ const char *object_locator(const struct object *object);
 const char *object_validator(const struct object *object);
 uint32_t object_source(const struct object *object);	/* index in engine_config.sources */
 bool object_is_compressed(const struct object *object); /* fetched before its first READ */
+bool object_is_complete(const struct object *object);	/* all of it is known to be cached */
 uint64_t object_stored(const struct object *object);	/* bytes, since it was opened */
 
 /* A number for the observer, 0 at first: what it has noted of this object. */
 uint64_t object_mark(const struct object *object);
 void object_set_mark(struct object *object, uint64_t mark);
+
+/* What its locator and validator promise, until somebody knows more. */
+enum verified object_verified(const struct object *object);
+void object_set_verified(struct object *object, enum verified verified);
 
 /* "volume/cookie" in printable form, for logs. */
 const char *object_name(const struct object *object);
@@ -436,12 +442,19 @@ void engine_room_made(struct engine *engine, bool made);
 /* Whether somebody has this key open, or waits for it. */
 bool engine_is_open(const struct engine *engine, struct bytes volume, struct bytes cookie);
 
-/* Whether it is known which bytes are cached of a key; if not, they are dropped when it is opened. */
+/* Whether it is known which bytes are cached of a key, and nothing wrong of them; if not, they are
+ * dropped when it is opened. */
 bool engine_is_recorded(const struct engine *engine, struct bytes volume, struct bytes cookie);
 
 /* What was cached of a key is gone: so is what is on record and remembered of it, unless it is open
  * again already. */
 void engine_forget(struct engine *engine, struct bytes volume, struct bytes cookie);
+
+/*
+ * The bytes that are cached of a key were compared with its digest: that is put on record, and a
+ * first open of what is wrong drops it, wherever it is remembered.
+ */
+void engine_checked(struct engine *engine, struct bytes volume, struct bytes cookie, bool right);
 
 /* ---- counters ---------------------------------------------------------------------------- */
 

@@ -4,37 +4,57 @@
  * they are of, and the origin is heard of first when something is missing in the cache.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "daemon/engine/engine-internal.h"
 #include "daemon/util/checked.h"
 #include "daemon/util/cleanup.h"
+#include "daemon/util/locator.h"
 
 /*
- * In place of a locator in the record of such an object: the cached bytes are those that the cookie
- * names, wherever they came from. No rule makes such a locator, so bytes that were fetched by one
- * for the same key are never taken for these, nor these for those.
+ * No rule makes a locator like STATE_CONTENT, so bytes that were fetched by one for the same key
+ * are never taken for these, nor these for those. The place of a hash tree is left out.
  */
-#define RECORD_PLACE "content:"
+static void record_place(char *ret, size_t n, const char *locator)
+{
+	snprintf(ret, n, STATE_CONTENT "%.*s",
+		 locator_is_verified(locator) ? (int)strcspn(locator, ",;") : 0, locator);
+}
 
 static void record_make(struct state_object *ret, const struct engine_known *known)
 {
 	ret->size = known->identity.size;
 	ret->whole = known->whole;
-	memcpy(ret->locator, RECORD_PLACE, sizeof(RECORD_PLACE));
+	record_place(ret->locator, sizeof(ret->locator), known->locator);
 	memcpy(ret->validator, known->identity.validator, sizeof(ret->validator));
 }
 
 bool engine_is_content(const struct state_object *record)
 {
-	return strcmp(record->locator, RECORD_PLACE) == 0;
+	return strncmp(record->locator, STATE_CONTENT, strlen(STATE_CONTENT)) == 0;
 }
 
-/* The validator may be another one at another place. */
+/* The validator may be another one at another place. Nothing that was not verified is taken for
+ * what is. */
 static bool record_fits(const struct state_object *record, const struct engine_known *known)
 {
-	return engine_is_content(record) && record->size == known->identity.size &&
-	       record->whole == known->whole;
+	char place[LOCATOR_MAX];
+
+	if (!engine_is_content(record) || record->size != known->identity.size ||
+	    record->whole != known->whole || record->check == STATE_WRONG)
+		return false;
+	record_place(place, sizeof(place), known->locator);
+	return record->check == STATE_RIGHT || strcmp(record->locator, place) == 0 ||
+	       !locator_is_verified(known->locator);
+}
+
+/* From here on some bytes are fetched that nobody verifies. */
+static bool record_promises_more(const struct state_object *record,
+				 const struct engine_known *known)
+{
+	return record->check != STATE_RIGHT && record->locator[strlen(STATE_CONTENT)] != '\0' &&
+	       !locator_is_verified(known->locator);
 }
 
 /* Whatever is cached under this key is of this content from here on, or is dropped. */
@@ -49,8 +69,12 @@ static int known_pin(struct engine *e, struct engine_open *open, const struct en
 	if (!record)
 		return -ENOMEM;
 	err = state_get(state, open->volume, open->cookie, record);
-	if (err == 0 && record_fits(record, known))
-		return 0;
+	if (err == 0 && record_fits(record, known)) {
+		if (!record_promises_more(record, known))
+			return 0;
+		record_make(record, known);
+		return state_put(state, open->volume, open->cookie, record);
+	}
 	/* The record goes before the bytes do, and both before new ones are known. */
 	err = state_forget(state, open->volume, open->cookie);
 	if (err == 0)

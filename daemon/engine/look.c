@@ -29,6 +29,83 @@ void engine_gauges(const struct engine *e, struct engine_gauges *ret)
 	};
 }
 
+/* ---- of one object ------------------------------------------------------------------------ */
+
+uint64_t object_size(const struct object *o)
+{
+	return o->size;
+}
+
+const char *object_name(const struct object *o)
+{
+	return o->name;
+}
+
+uint64_t object_number(const struct object *o)
+{
+	return o->number;
+}
+
+uint64_t object_mark(const struct object *o)
+{
+	return o->mark;
+}
+
+void object_set_mark(struct object *o, uint64_t mark)
+{
+	o->mark = mark;
+}
+
+struct bytes object_volume(const struct object *o)
+{
+	return bytes_of(o->key, o->volume_len);
+}
+
+struct bytes object_cookie(const struct object *o)
+{
+	return bytes_of(o->key + o->volume_len + 1, o->key_len - o->volume_len - 1);
+}
+
+const char *object_locator(const struct object *o)
+{
+	return o->locator;
+}
+
+const char *object_validator(const struct object *o)
+{
+	return o->validator;
+}
+
+uint32_t object_source(const struct object *o)
+{
+	return (uint32_t)(o->source - o->sched->sources);
+}
+
+bool object_is_compressed(const struct object *o)
+{
+	return o->compressed;
+}
+
+bool object_is_complete(const struct object *o)
+{
+	return residency_is_complete(&o->residency);
+}
+
+uint64_t object_stored(const struct object *o)
+{
+	return o->stored;
+}
+
+enum verified object_verified(const struct object *o)
+{
+	return o->verified;
+}
+
+void object_set_verified(struct object *o, enum verified verified)
+{
+	o->verified = verified;
+}
+
 void object_look(const struct object *o, struct object_view *ret)
 {
 	const struct engine_demand *d;
@@ -49,6 +126,8 @@ void object_look(const struct object *o, struct object_view *ret)
 	TAILQ_FOREACH(f, &o->flights, object_link)
 		ret->flights++;
 }
+
+/* ---- of all ------------------------------------------------------------------------------- */
 
 /* The table keeps them in the order of their making. */
 void engine_each_object(const struct engine *e, uint64_t after,

@@ -81,6 +81,7 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	o->name = printable_name(p->volume, p->cookie);
 	o->locator = strdup(p->locator);
 	o->validator = strdup(p->identity->validator);
+	o->verified = verified_promised(p->locator, p->identity->validator);
 	if (!o->name || !o->locator || !o->validator)
 		return -ENOMEM;
 	err = residency_init(&o->residency, o->size);
@@ -113,66 +114,6 @@ void object_fail(struct object *o, int err)
 		flight_cancel(f);
 	}
 	o->failing = false;
-}
-
-uint64_t object_size(const struct object *o)
-{
-	return o->size;
-}
-
-const char *object_name(const struct object *o)
-{
-	return o->name;
-}
-
-uint64_t object_number(const struct object *o)
-{
-	return o->number;
-}
-
-uint64_t object_mark(const struct object *o)
-{
-	return o->mark;
-}
-
-void object_set_mark(struct object *o, uint64_t mark)
-{
-	o->mark = mark;
-}
-
-struct bytes object_volume(const struct object *o)
-{
-	return bytes_of(o->key, o->volume_len);
-}
-
-struct bytes object_cookie(const struct object *o)
-{
-	return bytes_of(o->key + o->volume_len + 1, o->key_len - o->volume_len - 1);
-}
-
-const char *object_locator(const struct object *o)
-{
-	return o->locator;
-}
-
-const char *object_validator(const struct object *o)
-{
-	return o->validator;
-}
-
-uint32_t object_source(const struct object *o)
-{
-	return (uint32_t)(o->source - o->sched->sources);
-}
-
-bool object_is_compressed(const struct object *o)
-{
-	return o->compressed;
-}
-
-uint64_t object_stored(const struct object *o)
-{
-	return o->stored;
 }
 
 /* ---- failures, said once ------------------------------------------------------------------ */

@@ -27,6 +27,7 @@ struct object {
 	uint64_t size;
 	unsigned int refs; /* opens; 0: only flights keep it */
 	bool failing;	   /* inside object_fail() */
+	enum verified verified;
 	bool orphan;	   /* nobody knows of which version it is: nothing is fetched */
 	struct sink *sink; /* NULL before engine_attach() and after its close */
 	struct residency residency;

@@ -28,6 +28,7 @@ int residency_init(struct residency *r, uint64_t size)
 	uint64_t n = (blocks + RESIDENCY_SEGMENT - 1) / RESIDENCY_SEGMENT;
 
 	r->blocks = blocks;
+	r->partial = n;
 	r->segments = calloc(n ? n : 1, sizeof(struct residency_segment *));
 	return r->segments ? 0 : -ENOMEM;
 }
@@ -79,9 +80,11 @@ static uint32_t bits_set(uint64_t *words, uint64_t from, uint64_t to, bool value
 
 static void segment_complete(struct residency *r, uint64_t index)
 {
-	if (r->segments[index] != &complete)
-		free(r->segments[index]);
+	if (r->segments[index] == &complete)
+		return;
+	free(r->segments[index]);
 	r->segments[index] = &complete;
+	r->partial--;
 }
 
 /* Walks the data extents of one segment. */
@@ -278,6 +281,7 @@ static int segment_open(struct residency *r, uint64_t index)
 		return -ENOMEM;
 	bits_set(s->resident, 0, segment_blocks(r, index), true);
 	r->segments[index] = s;
+	r->partial++;
 	return 0;
 }
 

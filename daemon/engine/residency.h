@@ -19,6 +19,7 @@ struct residency_segment;
 
 struct residency {
 	uint64_t blocks;
+	uint64_t partial;		     /* segments that are not known to be complete */
 	struct residency_segment **segments; /* owned */
 };
 
@@ -34,6 +35,12 @@ int residency_learn(struct residency *r, int fd, uint64_t from, uint64_t to);
 
 /* Blocks that are resident, of the segments that have been learnt. */
 uint64_t residency_count(const struct residency *r);
+
+/* Every block is known to be resident. */
+static inline bool residency_is_complete(const struct residency *r)
+{
+	return r->partial == 0;
+}
 
 /* The segment of this block has been learnt. */
 bool residency_known(const struct residency *r, uint64_t block);

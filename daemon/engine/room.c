@@ -38,10 +38,27 @@ bool engine_is_recorded(const struct engine *e, struct bytes volume, struct byte
 {
 	struct state_object *record;
 	_cleanup_free_ char *own = malloc(sizeof(*record));
+	int err;
 
 	record = (struct state_object *)own;
+	err = record ? state_get(e->config->state, volume, cookie, record) : -ENOMEM;
 	/* Where nobody can tell, it may well be. */
-	return !record || state_get(e->config->state, volume, cookie, record) != -ENOENT;
+	return err == 0 ? record->check != STATE_WRONG : err != -ENOENT;
+}
+
+void engine_checked(struct engine *e, struct bytes volume, struct bytes cookie, bool right)
+{
+	size_t len = object_key_len(volume, cookie);
+	uint8_t key[ENGINE_KEY_MAX];
+	struct object *o;
+
+	state_set_check(e->config->state, volume, cookie, right ? STATE_RIGHT : STATE_WRONG);
+	if (!right)
+		names_forget(e->names, volume, cookie);
+	object_key(key, volume, cookie);
+	HASH_FIND(hh, e->objects, key, len, o);
+	if (o)
+		o->verified = right ? VERIFIED_WHOLE : VERIFIED_FAILED;
 }
 
 void engine_forget(struct engine *e, struct bytes volume, struct bytes cookie)

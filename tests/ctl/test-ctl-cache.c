@@ -110,6 +110,7 @@ START_TEST(test_du)
 	LINES(OUT("du", "--json"), "\"image\":\"app\"", "\"app2\"", "\"cached\":1048576",
 	      "\"others\"");
 	ck_assert_ptr_null(strchr(OUT("du"), '#'));
+	ck_assert_ptr_nonnull(strstr(OUT("du"), "VERIFIED"));
 }
 END_TEST
 

@@ -162,6 +162,7 @@ START_TEST(status_is_told)
 	says(r, "cache      /cache\n");
 	says(r, "opens      1;");
 	says(r, " failed; ");
+	says(r, "verified   open now: 0 blocks, 0 whole, 0 pending, 1 no, 0 failed\n");
 	is_narrow(r);
 	status = json_of(ASK("status", "--json"));
 	counters = json_object_get(status, "counters");
@@ -175,6 +176,7 @@ START_TEST(objects_are_listed_and_shown)
 	const struct ctl_result *r = good(ASK("objects"));
 
 	says(r, "! erofs,v/blob\n");
+	says(r, "% no  ");
 	is_narrow(r);
 	r = good(ASK("objects", "1"));
 	says(r, "size       4 MiB, ");

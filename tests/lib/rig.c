@@ -97,6 +97,10 @@ void rig_start(void)
 	ck_assert_int_eq(frontend_new(&rig.frontend, &config), 0);
 	if (rig.space)
 		space_start(rig.space, rig.engine, device, config.cache_dir_fd);
+	if (rig.audits) {
+		ck_assert_int_eq(audit_new(&rig.audit, rig.loop, rig.state), 0);
+		audit_start(rig.audit, rig.engine, rig.space, config.cache_dir_fd);
+	}
 }
 
 void rig_begin(void)
@@ -111,10 +115,12 @@ void rig_begin(void)
 
 void rig_stop(void)
 {
+	audit_stop(rig.audit);
 	space_stop(rig.space);
 	frontend_stop(rig.frontend, rig_stopped, NULL);
 	rig_wait(rig.stopped);
 	rig.frontend = frontend_free(rig.frontend);
+	rig.audit = audit_free(rig.audit);
 	rig.space = space_free(rig.space);
 	rig.engine = engine_free(rig.engine);
 	if (rig.source_end)

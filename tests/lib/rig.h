@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "daemon/audit/audit.h"
 #include "daemon/engine/engine.h"
 #include "daemon/frontend/cachefiles.h"
 #include "daemon/loop/loop.h"
@@ -33,7 +34,8 @@ struct rig {
 	struct engine_config config;
 	enum loop_backend backend;
 	struct space_limits limits;
-	bool culls; /* space in the cache is managed */
+	bool culls;  /* space in the cache is managed */
+	bool audits; /* what is complete is compared with its digest */
 	/* Puts a port around the kernel's, before the engine is made; NULL: none. */
 	void (*decorate)(struct port **port);
 	/* Puts a fetcher in front of the fake, for each daemon; NULL: none. */
@@ -51,6 +53,7 @@ struct rig {
 	struct engine *engine;
 	struct frontend *frontend;
 	struct space *space; /* or NULL */
+	struct audit *audit; /* or NULL */
 	struct loop_timer limit;
 	bool limit_hit, stopped, lost;
 };

@@ -38,7 +38,8 @@ daemon/space/owners.*	daemon/space/owners.h daemon/space/survey.h daemon/images/
 daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
 daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
 daemon/prefetch/*	daemon/prefetch/* daemon/engine/engine.h daemon/loop/loop.h proto/plan.h
-daemon/control/*	daemon/control/* daemon/engine/engine.h daemon/prefetch/prefetch.h daemon/space/space.h daemon/loop/loop.h
+daemon/audit/*		daemon/audit/* daemon/engine/engine.h daemon/space/space.h daemon/state.h daemon/loop/* proto/cachename.h
+daemon/control/*	daemon/control/* daemon/audit/audit.h daemon/engine/engine.h daemon/prefetch/prefetch.h daemon/space/space.h daemon/loop/loop.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h
@@ -51,8 +52,9 @@ daemon/ctl/daemon*	daemon/ctl/* daemon/config.h
 daemon/ctl/doctor*	daemon/ctl/* daemon/config.h daemon/database.h daemon/kernel/*.h daemon/engine/resolve.h daemon/space/limits.h daemon/space/survey.h fetchers/fetcher.h
 daemon/ctl/explain*	daemon/ctl/* daemon/config.h daemon/engine/resolve.h daemon/images/images.h daemon/origins.h daemon/state.h fetchers/fetcher.h proto/cachename.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
-daemon/ctl/cache.*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/space/survey.h daemon/space/owners.h
-daemon/ctl/du.c		daemon/ctl/* daemon/images/images.h
+daemon/ctl/cache.*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/space/survey.h daemon/space/owners.h daemon/state.h
+daemon/ctl/du.c		daemon/ctl/* daemon/images/images.h daemon/state.h
+daemon/ctl/image-inspect.c	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/state.h
 daemon/ctl/pin.c	daemon/ctl/*
 daemon/ctl/evict.c	daemon/ctl/*
 daemon/ctl/main.c	daemon/ctl/*

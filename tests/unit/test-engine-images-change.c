@@ -5,6 +5,7 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/lib/rig-client.h"
@@ -75,6 +76,80 @@ START_TEST(what_moved_is_not_fetched_again)
 	read_all("sha256-a", there);
 }
 END_TEST
+
+/* What was found to be wrong as a whole. */
+START_TEST(what_is_wrong_is_fetched_again)
+{
+	struct fake_origin *origin;
+
+	rig_begin();
+	origin = serve("fake://h/a", MIB, 1);
+	add_image("sha256-a", origin);
+	read_all("sha256-a", origin);
+	state_set_check(rig.state, bytes_str(IMAGES), bytes_str("sha256-a"), STATE_WRONG);
+	if (_i)
+		restart();
+	rig_umount(mount_image("sha256-a", origin));
+	ck_assert_uint_eq(present("sha256-a"), 0);
+	read_all("sha256-a", origin);
+	rig_umount(mount_image("sha256-a", origin));
+	ck_assert_uint_eq(present("sha256-a"), MIB);
+}
+END_TEST
+
+#ifdef HAVE_VERIFY
+#define DIGEST "fs-verity:sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+/* Bytes that nobody has checked are never taken for such that somebody has. */
+START_TEST(what_was_not_verified_is_fetched_again_where_it_is_to_be)
+{
+	struct fake_origin *origin, checked;
+	char locator[256];
+
+	rig_begin();
+	origin = serve("fake://h/a", MIB, 1);
+	checked = *origin;
+	snprintf(locator, sizeof(locator), DIGEST "%s;fake://h/a", _i ? ",fake%3a//h/tree" : "");
+	checked.locator = locator;
+	add_image("sha256-a", origin);
+	read_all("sha256-a", origin);
+	ck_assert_uint_eq(present("sha256-a"), MIB);
+	add_image("sha256-a", &checked);
+	if (_i)
+		restart();
+	rig_umount(mount_image("sha256-a", origin));
+	ck_assert_uint_eq(present("sha256-a"), 0);
+}
+END_TEST
+
+/* The other way round they stay, but not as what they were. */
+START_TEST(what_was_verified_is_kept_where_nobody_wants_it_to_be)
+{
+	struct fake_origin *origin, checked;
+	struct state_object record;
+
+	rig_begin();
+	origin = serve("fake://h/a", MIB, 1);
+	checked = *origin;
+	checked.locator = (char *)DIGEST ";fake://h/a";
+	add_image("sha256-a", &checked);
+	rig_umount(mount_image("sha256-a", origin));
+	emu_populate(rig.emu, bytes_str(IMAGES), bytes_str("sha256-a"), &origin->bytes, 0, 4096);
+	add_image("sha256-a", origin);
+	rig_umount(mount_image("sha256-a", origin));
+	ck_assert_uint_eq(present("sha256-a"), 4096);
+	ck_assert_int_eq(state_get(rig.state, bytes_str(IMAGES), bytes_str("sha256-a"), &record),
+			 0);
+	ck_assert_int_eq(state_verified(&record), VERIFIED_NO);
+	add_image("sha256-a", &checked);
+	rig_umount(mount_image("sha256-a", origin));
+	ck_assert_uint_eq(present("sha256-a"), 0);
+	ck_assert_int_eq(state_get(rig.state, bytes_str(IMAGES), bytes_str("sha256-a"), &record),
+			 0);
+	ck_assert_int_eq(state_verified(&record), VERIFIED_BLOCKS);
+}
+END_TEST
+#endif
 
 /*
  * The same key by a rule and by the store: neither is ever served the other's bytes, which the
@@ -153,5 +228,10 @@ int main(void)
 	tcase_add_loop_test(t, what_moved_is_not_fetched_again, 0, 2);
 	tcase_add_loop_test(t, bytes_of_a_rule_and_of_the_store_are_never_mixed, 0, 4);
 	tcase_add_test(t, a_late_answer_of_a_rule_changes_nothing);
+	tcase_add_loop_test(t, what_is_wrong_is_fetched_again, 0, 2);
+#ifdef HAVE_VERIFY
+	tcase_add_loop_test(t, what_was_not_verified_is_fetched_again_where_it_is_to_be, 0, 2);
+	tcase_add_test(t, what_was_verified_is_kept_where_nobody_wants_it_to_be);
+#endif
 	return run_suite(s);
 }

@@ -168,6 +168,32 @@ START_TEST(test_recheck_believes_the_kernel)
 }
 END_TEST
 
+START_TEST(test_complete_is_when_all_of_it_is_known_to_be)
+{
+	struct residency r;
+	int fd = make_file(BLOCKS);
+
+	fill(fd, 0, BLOCKS - 1);
+	ck_assert_int_eq(residency_init(&r, BLOCKS * 4096), 0);
+	ck_assert(!residency_is_complete(&r));
+	ck_assert_int_eq(residency_learn(&r, fd, 0, BLOCKS), 0);
+	ck_assert(!residency_is_complete(&r));
+	residency_mark(&r, BLOCKS - 1, BLOCKS);
+	ck_assert(residency_is_complete(&r));
+	residency_mark(&r, BLOCKS - 1, BLOCKS);
+	/* The kernel knows better of the last block. */
+	ck_assert_int_eq(residency_recheck(&r, fd, BLOCKS - 2, BLOCKS), 0);
+	ck_assert(!residency_is_complete(&r));
+	residency_mark(&r, BLOCKS - 1, BLOCKS);
+	ck_assert(residency_is_complete(&r));
+	residency_clear(&r);
+	ck_assert_int_eq(residency_init(&r, 0), 0);
+	ck_assert(residency_is_complete(&r));
+	residency_clear(&r);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("residency");
@@ -179,5 +205,6 @@ int main(void)
 	tcase_add_test(t, test_an_empty_object_has_no_blocks);
 	tcase_add_test(t, test_behaves_like_one_byte_per_block);
 	tcase_add_test(t, test_recheck_believes_the_kernel);
+	tcase_add_test(t, test_complete_is_when_all_of_it_is_known_to_be);
 	return run_suite(s);
 }

@@ -3,7 +3,8 @@
 #: needs cachefilld
 #
 # An image in a registry with TLS and passwords: each byte of it through a mount, what was asked for
-# it, nothing where it is cached, and no secret in anything that was written.
+# it, nothing where it is cached, and no secret in anything that was written. Once all of it is
+# cached, it is found to be what its digest says, and another byte in the registry is found as well.
 
 . "$KERNEL_TESTS/registry.sh"
 registry_needs docker-registry htpasswd openssl
@@ -30,6 +31,7 @@ daemon_start --trace "$RUN/trace" --verbose
 mounted image:v1
 same_tree 60 "$IMAGES/tree" "$MNT"
 unmounted
+eventually 30 grep -q "image:v1: all .* are cached, and are those of $LAYER" "$LOGS/daemon.log"
 daemon_stop
 equal "$(logged door '" 401 ')" 1 "requests that were refused"
 equal "$(logged door '"GET [^ ]*/manifests/v1 HTTP/2.0" 200 ')" 1 "manifests"
@@ -58,3 +60,18 @@ grep -q 'localhost:5000/v2/team/image/manifests/v1.*401\|401.*localhost:5000/v2/
 	"$LOGS/daemon.log" || fail "no word of the refusal"
 daemon_stop
 kept_secret "$PASSWORD" "$BASIC"
+
+step "another byte"
+blob=$REGISTRY/data/docker/registry/v2/blobs/sha256/${LAYER:7:2}/${LAYER:7}/data
+registry_shut door
+registry_door door 5000 "$TLS"
+dd if=/dev/zero of="$blob" bs=1 seek=$(($(stat -c %s "$blob") / 2)) count=16 conv=notrunc status=none
+rm -rf "$CACHE" "$RUN/state"
+daemon_start
+mounted image:v1
+works 60 cat "$MNT/big" > /dev/null
+works 30 find "$MNT" -type f -exec cat {} + > /dev/null
+unmounted
+eventually 30 grep -q "image:v1: all .* they are wrong: .* for $LAYER from oci://localhost:5000" \
+	"$LOGS/daemon.log"
+eventually 30 grep -q "image:v1.*: evicted" "$LOGS/daemon.log"

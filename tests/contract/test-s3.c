@@ -1,147 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The s3 fetcher against a server that judges signatures by AWS's own code: keys of any bytes,
- * where credentials come from, buckets as hosts, redirects, what errors say, and whom secrets are
- * told. Skipped where python3 or botocore is missing.
+ * buckets as hosts, redirects, what errors say, and whom secrets are told. Skipped where python3 or
+ * botocore is missing.
  */
-#include <check.h>
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/replay/pattern.h"
-#include "tests/contract/s3-oracle.h"
-#include "tests/lib/host.h"
-#include "tests/lib/origin.h"
+#include "tests/contract/s3-rig.h"
 #include "tests/lib/run-suite.h"
-#include "tests/lib/temporary.h"
-
-#define SIZE   ((uint64_t)100000)
-#define TOKEN  "IQoJb3JpZ2luX2VjEXAMPLETOKEN//////////wEaCXVzLWVhc3QtMSJHMEUCIQ=="
-#define SECOND "AKIDSECOND"
-
-static struct origin *origin, *other;
-static struct host host;
-static char endpoint[64], file[TEMPORARY_MAX + 64];
-
-static const struct fetcher_class *class_of_s3(void)
-{
-	return fetcher_class_find("s3:");
-}
-
-static void clear_environment(void)
-{
-	static const char *const names[] = {
-		"AWS_ACCESS_KEY_ID",
-		"AWS_SECRET_ACCESS_KEY",
-		"AWS_SESSION_TOKEN",
-		"AWS_PROFILE",
-		"AWS_REGION",
-		"AWS_DEFAULT_REGION",
-		"AWS_CONFIG_FILE",
-		"AWS_SHARED_CREDENTIALS_FILE",
-		"HOME",
-		"CREDENTIALS_DIRECTORY",
-		"http_proxy",
-		"all_proxy",
-		"ALL_PROXY",
-	};
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		unsetenv(names[i]);
-}
-
-static const char *write_keys(const char *profile, const char *id, const char *secret,
-			      const char *token)
-{
-	char text[512];
-
-	snprintf(text, sizeof(text),
-		 "[other]\naws_access_key_id = x\n\n[%s]\naws_access_key_id = %s\n"
-		 "aws_secret_access_key=%s\n%s%s\n",
-		 profile, id, secret, token ? "aws_session_token = " : "", token ? token : "");
-	return oracle_write("credentials", text);
-}
-
-static void start(void)
-{
-	clear_environment();
-	ck_assert_int_eq(origin_start(&origin, NULL), 0);
-	ck_assert_int_eq(origin_start(&other, NULL), 0);
-	oracle_start(origin_port(origin));
-	origin_put(origin, "blob", SIZE);
-	origin_put(other, "data/blob", SIZE);
-	snprintf(endpoint, sizeof(endpoint), "http://localhost:%u", oracle_port());
-	snprintf(file, sizeof(file), "%s", write_keys("default", ORACLE_ID, ORACLE_SECRET, NULL));
-	host = (struct host){ 0 };
-}
-
-static void stop(void)
-{
-	if (host.fetcher)
-		host_stop(&host);
-	oracle_stop();
-	origin_stop(origin);
-	origin_stop(other);
-}
-
-/* The host, with one parameter (or NULL) beside endpoint, region and file of credentials. */
-static void host_with(const char *key, const char *value)
-{
-	const struct fetcher_param params[] = { { "endpoint", endpoint },
-						{ "region", ORACLE_REGION },
-						{ "credentials-file", file },
-						{ key, value },
-						{ NULL, NULL } };
-
-	host_start(&host, LOOP_POLL, "s3://{volume}/{cookie}", params);
-}
-
-/* The same with credentials from elsewhere. */
-static void host_from_environment(const char *key, const char *value)
-{
-	const struct fetcher_param params[] = { { "endpoint", endpoint },
-						{ "region", ORACLE_REGION },
-						{ key, value },
-						{ NULL, NULL } };
-
-	host_start(&host, LOOP_POLL, "s3://{volume}/{cookie}", params);
-}
-
-/* The error of a look; its text in error. */
-static char error[FETCH_ERROR_MAX];
-
-static int look_at(const char *locator)
-{
-	struct host_look look;
-	int err = host_look(&host, &look, locator, 4096);
-
-	snprintf(error, sizeof(error), "%s", err < 0 ? look.look.error : "");
-	host_look_free(&look);
-	return err;
-}
-
-/* Looks, reads, and compares with the object `name` of the origin. */
-static void check_object(const char *locator, const char *name)
-{
-	struct host_read read = { 0 };
-	struct fetch_object *object;
-	struct host_look look;
-
-	ck_assert_msg(host_look(&host, &look, locator, 4096) == 0, "%s", look.look.error);
-	ck_assert_uint_eq(look.look.identity.size, SIZE);
-	object = host_attach(&host, locator, &look.look.identity);
-	ck_assert_msg(host_read(&host, &read, object, 4096, 65536) == 0, "%s", read.read.error);
-	ck_assert_uint_eq(pattern_check(read.read.buf, 65536, origin_key(origin, name), 4096),
-			  65536);
-	host_read_free(&read);
-	host.fetcher->ops->detach(object);
-	host_look_free(&look);
-}
 
 /* ---- signatures ------------------------------------------------------------------------- */
 
@@ -158,8 +25,8 @@ START_TEST(wrong_secret)
 	write_keys("default", ORACLE_ID, "wrong-wrong-wrong", NULL);
 	host_with(NULL, NULL);
 	ck_assert_int_eq(look_at("s3://data/blob"), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "SignatureDoesNotMatch: check the secret key"));
-	ck_assert_ptr_null(strstr(error, "wrong"));
+	ck_assert_ptr_nonnull(strstr(look_error, "SignatureDoesNotMatch: check the secret key"));
+	ck_assert_ptr_null(strstr(look_error, "wrong"));
 	/* There is nothing better to try. */
 	ck_assert_uint_eq(oracle_answered(403, "SignatureDoesNotMatch"), 1);
 }
@@ -170,7 +37,7 @@ START_TEST(session_token)
 	oracle_keys(ORACLE_ID " " ORACLE_SECRET " " TOKEN);
 	host_with(NULL, NULL);
 	ck_assert_int_eq(look_at("s3://data/blob"), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "InvalidToken"));
+	ck_assert_ptr_nonnull(strstr(look_error, "InvalidToken"));
 	host_stop(&host);
 	write_keys("default", ORACLE_ID, ORACLE_SECRET, TOKEN);
 	host_with(NULL, NULL);
@@ -187,7 +54,7 @@ START_TEST(wrong_region)
 
 	host_start(&host, LOOP_POLL, "s3://{volume}/{cookie}", params);
 	ck_assert_int_eq(look_at("s3://data/blob"), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "AuthorizationHeaderMalformed: check the region"));
+	ck_assert_ptr_nonnull(strstr(look_error, "AuthorizationHeaderMalformed: check the region"));
 }
 END_TEST
 
@@ -264,7 +131,7 @@ START_TEST(long_keys)
 	snprintf(locator, sizeof(locator), "s3://data/%.1025s", name);
 	host_with(NULL, NULL);
 	ck_assert_int_eq(look_at(locator), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "too long"));
+	ck_assert_ptr_nonnull(strstr(look_error, "too long"));
 }
 END_TEST
 
@@ -335,7 +202,7 @@ START_TEST(redirects_out_of_the_endpoint)
 	host_with(NULL, NULL);
 	snprintf(locator, sizeof(locator), "s3://data/to=localhost:%u/blob", origin_port(other));
 	ck_assert_int_eq(look_at(locator), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "redirected out of its endpoint"));
+	ck_assert_ptr_nonnull(strstr(look_error, "redirected out of its endpoint"));
 	snprintf(locator, sizeof(locator), "s3://data/to=127.0.0.1:%u/blob", oracle_port());
 	ck_assert_int_eq(look_at(locator), -EACCES);
 	snprintf(locator, sizeof(locator), "s3://data/to=evillocalhost:%u/blob", oracle_port());
@@ -351,7 +218,7 @@ START_TEST(moved_to_nowhere)
 {
 	host_with(NULL, NULL);
 	ck_assert_int_eq(look_at("s3://data/moved/x"), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "PermanentRedirect: check region and endpoint"));
+	ck_assert_ptr_nonnull(strstr(look_error, "PermanentRedirect: check region and endpoint"));
 }
 END_TEST
 
@@ -364,7 +231,7 @@ START_TEST(anonymous_bucket)
 	host_from_environment("anonymous", "yes");
 	check_object("s3://public/blob", "blob");
 	ck_assert_int_eq(look_at("s3://data/blob"), -EACCES);
-	ck_assert_ptr_nonnull(strstr(error, "AccessDenied"));
+	ck_assert_ptr_nonnull(strstr(look_error, "AccessDenied"));
 	host_stop(&host);
 	/* Straight to where one can look at it. */
 	snprintf(endpoint, sizeof(endpoint), "http://localhost:%u", origin_port(other));
@@ -373,160 +240,6 @@ START_TEST(anonymous_bucket)
 	origin_last_request(other, request, sizeof(request));
 	ck_assert_ptr_null(strstr(request, "Authorization"));
 	ck_assert_ptr_null(strcasestr(request, "x-amz"));
-}
-END_TEST
-
-/* ---- credentials ------------------------------------------------------------------------ */
-
-START_TEST(credentials_of_the_environment)
-{
-	setenv("AWS_ACCESS_KEY_ID", ORACLE_ID, 1);
-	setenv("AWS_SECRET_ACCESS_KEY", ORACLE_SECRET, 1);
-	setenv("AWS_SESSION_TOKEN", TOKEN, 1);
-	oracle_keys(ORACLE_ID " " ORACLE_SECRET " " TOKEN);
-	host_from_environment(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-}
-END_TEST
-
-START_TEST(credentials_of_the_service_manager)
-{
-	char path[TEMPORARY_MAX + 64];
-
-	snprintf(path, sizeof(path), "%s/aws-credentials", oracle_dir());
-	ck_assert_int_eq(rename(file, path), 0);
-	setenv("CREDENTIALS_DIRECTORY", oracle_dir(), 1);
-	host_from_environment(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-}
-END_TEST
-
-START_TEST(credentials_of_the_shared_file)
-{
-	setenv("AWS_SHARED_CREDENTIALS_FILE", file, 1);
-	host_from_environment(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-}
-END_TEST
-
-START_TEST(credentials_at_home)
-{
-	char path[TEMPORARY_MAX + 64];
-
-	snprintf(path, sizeof(path), "%s/.aws", oracle_dir());
-	ck_assert_int_eq(mkdir(path, 0700), 0);
-	snprintf(path, sizeof(path), "%s/.aws/credentials", oracle_dir());
-	ck_assert_int_eq(rename(file, path), 0);
-	setenv("HOME", oracle_dir(), 1);
-	host_from_environment(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-}
-END_TEST
-
-/* A section that is asked for is not what the environment has. */
-START_TEST(credentials_of_a_profile)
-{
-	write_keys("work", ORACLE_ID, ORACLE_SECRET, NULL);
-	setenv("AWS_SHARED_CREDENTIALS_FILE", file, 1);
-	setenv("AWS_ACCESS_KEY_ID", "wrong", 1);
-	setenv("AWS_SECRET_ACCESS_KEY", "wrong", 1);
-	host_from_environment("profile", "work");
-	check_object("s3://data/blob", "blob");
-	host_stop(&host);
-	unsetenv("AWS_ACCESS_KEY_ID");
-	setenv("AWS_PROFILE", "work", 1);
-	host_from_environment(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-}
-END_TEST
-
-START_TEST(region_of_the_profile)
-{
-	const struct fetcher_param params[] = { { "endpoint", endpoint }, { NULL, NULL } };
-
-	setenv("AWS_SHARED_CREDENTIALS_FILE", file, 1);
-	setenv("AWS_CONFIG_FILE", oracle_write("config", "[default]\nregion = " ORACLE_REGION "\n"),
-	       1);
-	host_start(&host, LOOP_POLL, "s3://{volume}/{cookie}", params);
-	check_object("s3://data/blob", "blob");
-	host_stop(&host);
-	setenv("AWS_REGION", "us-west-2", 1);
-	host_start(&host, LOOP_POLL, "s3://{volume}/{cookie}", params);
-	ck_assert_int_eq(look_at("s3://data/blob"), -EACCES);
-}
-END_TEST
-
-START_TEST(no_credentials)
-{
-	static const struct fetcher_param none[1];
-	struct fetcher_param missing[] = { { "credentials-file", "/no/such/file" },
-					   { NULL, NULL } };
-	struct fetcher_param profile[] = { { "credentials-file", file },
-					   { "profile", "nobody" },
-					   { NULL, NULL } };
-	char text[FETCH_ERROR_MAX] = "";
-
-	ck_assert_int_lt(class_of_s3()->create(NULL, NULL, "s3://b/{cookie}", none, text), 0);
-	ck_assert_ptr_nonnull(strstr(text, "no credentials: $AWS_ACCESS_KEY_ID (unset)"));
-	setenv("HOME", "/no/such/home", 1);
-	ck_assert_int_lt(class_of_s3()->create(NULL, NULL, "s3://b/{cookie}", none, text), 0);
-	ck_assert_ptr_nonnull(strstr(text, "/no/such/home/.aws/credentials"));
-	ck_assert_int_eq(class_of_s3()->create(NULL, NULL, "s3://b/{cookie}", missing, text),
-			 -ENOENT);
-	ck_assert_ptr_nonnull(strstr(text, "credentials-file: "));
-	ck_assert_ptr_nonnull(strstr(text, "/no/such/file"));
-	ck_assert_int_eq(class_of_s3()->create(NULL, NULL, "s3://b/{cookie}", profile, text),
-			 -ENOENT);
-	ck_assert_ptr_nonnull(strstr(text, "no profile 'nobody'"));
-	ck_assert_ptr_null(strstr(text, ORACLE_SECRET));
-}
-END_TEST
-
-/* The file changes before the keys that are in use end: nobody notices. */
-START_TEST(changed_file_is_read)
-{
-	host_with(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-	oracle_keys(SECOND " other-secret");
-	write_keys("default", SECOND, "other-secret", NULL);
-	check_object("s3://data/blob", "blob");
-	ck_assert_uint_eq(oracle_answered(403, "InvalidAccessKeyId"), 0);
-}
-END_TEST
-
-/* A file that is as old and as long as before is not read again until a request is refused. */
-START_TEST(refused_request_is_sent_again)
-{
-	struct timespec times[2];
-	struct stat st;
-	FILE *f;
-
-	host_with(NULL, NULL);
-	check_object("s3://data/blob", "blob");
-	ck_assert_int_eq(stat(file, &st), 0);
-	f = fopen(file, "r+e");
-	ck_assert_ptr_nonnull(f);
-	fprintf(f, "[default]\naws_access_key_id=" SECOND "\naws_secret_access_key=s\n[end]\n");
-	while (ftell(f) < st.st_size)
-		fputc('#', f);
-	fclose(f);
-	times[0] = times[1] = st.st_mtim;
-	ck_assert_int_eq(utimensat(AT_FDCWD, file, times, 0), 0);
-	oracle_keys(SECOND " s");
-	ck_assert_int_eq(look_at("s3://data/blob"), 0);
-	ck_assert_uint_eq(oracle_answered(403, "InvalidAccessKeyId"), 1);
-	ck_assert_uint_eq(oracle_answered(206, "-"), 3);
-}
-END_TEST
-
-/* What is half written, or away, does no harm to what is known. */
-START_TEST(bad_file_leaves_what_was)
-{
-	host_with(NULL, NULL);
-	oracle_write("credentials", "[default]\naws_access_key_id =");
-	check_object("s3://data/blob", "blob");
-	ck_assert_int_eq(unlink(file), 0);
-	check_object("s3://data/blob", "blob");
 }
 END_TEST
 
@@ -548,8 +261,8 @@ START_TEST(error_says_why)
 {
 	host_with(NULL, NULL);
 	ck_assert_int_eq(look_at(errors[_i].locator), errors[_i].err);
-	ck_assert_msg(strstr(error, errors[_i].text) != NULL, "%s", error);
-	ck_assert_ptr_nonnull(strstr(error, "localhost"));
+	ck_assert_msg(strstr(look_error, errors[_i].text) != NULL, "%s", look_error);
+	ck_assert_ptr_nonnull(strstr(look_error, "localhost"));
 }
 END_TEST
 
@@ -586,9 +299,9 @@ START_TEST(secrets_are_not_told)
 	host_with(NULL, NULL);
 	for (int i = 0; i < 4; i++) {
 		ck_assert_int_lt(look_at(locators[i]), 0);
-		ck_assert_ptr_null(strstr(error, ORACLE_SECRET));
-		ck_assert_ptr_null(strstr(error, ORACLE_ID));
-		ck_assert_ptr_null(strstr(error, TOKEN));
+		ck_assert_ptr_null(strstr(look_error, ORACLE_SECRET));
+		ck_assert_ptr_null(strstr(look_error, ORACLE_ID));
+		ck_assert_ptr_null(strstr(look_error, TOKEN));
 	}
 	/* Something to complain about in the log. */
 	write_keys("default", ORACLE_ID, "tor n", TOKEN);
@@ -654,10 +367,7 @@ int main(void)
 	if (!oracle_installed())
 		return skip_all("no python3 with botocore here");
 	s = suite_create("s3");
-	tc = tcase_create("s3");
-	tcase_set_timeout(tc, 120);
-	tcase_add_unchecked_fixture(tc, oracle_begin, oracle_end);
-	tcase_add_checked_fixture(tc, start, stop);
+	tc = s3_tests(s);
 	tcase_add_test(tc, right_signature);
 	tcase_add_test(tc, wrong_secret);
 	tcase_add_test(tc, session_token);
@@ -673,20 +383,9 @@ int main(void)
 	tcase_add_test(tc, redirects_out_of_the_endpoint);
 	tcase_add_test(tc, moved_to_nowhere);
 	tcase_add_test(tc, anonymous_bucket);
-	tcase_add_test(tc, credentials_of_the_environment);
-	tcase_add_test(tc, credentials_of_the_service_manager);
-	tcase_add_test(tc, credentials_of_the_shared_file);
-	tcase_add_test(tc, credentials_at_home);
-	tcase_add_test(tc, credentials_of_a_profile);
-	tcase_add_test(tc, region_of_the_profile);
-	tcase_add_test(tc, no_credentials);
-	tcase_add_test(tc, changed_file_is_read);
-	tcase_add_test(tc, refused_request_is_sent_again);
-	tcase_add_test(tc, bad_file_leaves_what_was);
 	tcase_add_loop_test(tc, error_says_why, 0, N(errors));
 	tcase_add_test(tc, replaced_object_is_stale);
 	tcase_add_test(tc, secrets_are_not_told);
 	tcase_add_loop_test(tc, parameter, 0, N(params_tried));
-	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

@@ -1,69 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The control socket and those who use it badly: slow, many, dead, not allowed; and the socket in
- * the file system. Time is virtual: deadlines cost nothing here.
+ * The control socket and those who use it badly: slow, many, gone. Its place in the file system, and
+ * who may use it: test-control-socket.c.
  */
-#include <check.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
-#include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "daemon/control/control-internal.h"
 #include "daemon/control/events.h"
 #include "daemon/control/server.h"
-#include "daemon/util/log.h"
-#include "tests/lib/control-client.h"
-#include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
-#include "tests/lib/temporary.h"
+#include "tests/unit/control-fixture.h"
 
 #define METRICS	 "GET /metrics HTTP/1.1\r\nHost: c\r\n\r\n"
 #define PATIENCE (SERVER_PATIENCE_SECONDS * SEC)
-
-static struct control *control;
-static char dir[TEMPORARY_MAX], path[TEMPORARY_MAX + 16];
-
-static void setup_with(enum loop_backend backend)
-{
-	struct control_config config = { .cache_dir = "/cache", .state_dir = "/state" };
-
-	temporary_dir(dir, TEMPORARY_ANY);
-	snprintf(path, sizeof(path), "%s/c.sock", dir);
-	rig_setup();
-	rig.backend = backend;
-	rig_begin();
-	config.loop = rig.loop;
-	config.engine = rig.engine;
-	ck_assert_int_eq(control_new(&control, &config), 0);
-}
-
-static void setup(void)
-{
-	setup_with(LOOP_VIRTUAL);
-}
-
-/* With other processes: they need time that is real. */
-static void setup_real(void)
-{
-	setup_with(LOOP_POLL);
-}
-
-static void teardown(void)
-{
-	control = control_free(control);
-	rig_end();
-	temporary_remove(dir);
-}
 
 static unsigned int clients(void)
 {
@@ -248,31 +200,6 @@ END_TEST
 
 /* ---- many --------------------------------------------------------------------------------- */
 
-static int connect_to(const char *place)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-
-	strcpy(address.sun_path, place);
-	if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
-
-static int connect_path(void)
-{
-	return connect_to(path);
-}
-
-static void listen_here(void)
-{
-	char error[CONTROL_ERROR_MAX];
-
-	ck_assert_msg(control_listen(control, path, "root", error) == 0, "%s", error);
-}
-
 #define CROWD 1000
 
 START_TEST(a_thousand_clients_are_all_answered)
@@ -284,7 +211,7 @@ START_TEST(a_thousand_clients_are_all_answered)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	listen_here();
 	for (unsigned int i = 0; i < CROWD; i++) {
-		fds[i] = connect_path();
+		fds[i] = connect_to(path);
 		if (fds[i] < 0)
 			continue; /* net.core.somaxconn */
 		left++;
@@ -320,10 +247,10 @@ START_TEST(silent_ones_make_room)
 
 	listen_here();
 	for (unsigned int i = 0; i < SERVER_CLIENTS_MAX; i++)
-		fds[i] = connect_path();
+		fds[i] = connect_to(path);
 	rig_run(SEC);
 	ck_assert_uint_eq(clients(), SERVER_CLIENTS_MAX);
-	fd = connect_path();
+	fd = connect_to(path);
 	send_text(fd, "GET /v1/status HTTP/1.1\r\nHost: c\r\n\r\n");
 	control_client_receive(fd, rig.loop, &answer);
 	ck_assert_int_eq(answer.status, 200);
@@ -468,148 +395,11 @@ START_TEST(the_daemon_may_end_meanwhile)
 }
 END_TEST
 
-/* ---- the socket --------------------------------------------------------------------------- */
-
-START_TEST(the_socket_is_made_for_its_group)
-{
-	struct stat st;
-	char error[CONTROL_ERROR_MAX];
-
-	snprintf(path, sizeof(path), "%s/sub/c.sock", dir);
-	ck_assert_int_eq(control_listen(control, path, "no-such-group-here", error), 0);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 07777, 0600);
-	control = control_free(control);
-	ck_assert_int_lt(stat(path, &st), 0);
-	unlink(path);
-}
-END_TEST
-
-START_TEST(a_group_may_use_it)
-{
-	struct stat st;
-	char error[CONTROL_ERROR_MAX], group[16];
-
-	snprintf(group, sizeof(group), "%u", getgid());
-	ck_assert_int_eq(control_listen(control, path, group, error), 0);
-	ck_assert_int_eq(stat(path, &st), 0);
-	ck_assert_uint_eq(st.st_mode & 07777, 0660);
-	ck_assert_uint_eq(st.st_gid, getgid());
-}
-END_TEST
-
-/* What a daemon that was killed leaves behind. */
-START_TEST(a_dead_socket_is_replaced)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-	strcpy(address.sun_path, path);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	close(fd);
-	listen_here();
-	fd = connect_path();
-	ck_assert_int_ge(fd, 0);
-	close(fd);
-}
-END_TEST
-
-START_TEST(a_live_socket_is_left_alone)
-{
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	char error[CONTROL_ERROR_MAX];
-
-	strcpy(address.sun_path, path);
-	ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
-	ck_assert_int_eq(listen(fd, 1), 0);
-	ck_assert_int_eq(control_listen(control, path, "root", error), -EADDRINUSE);
-	ck_assert_ptr_nonnull(strstr(error, "another daemon listens there"));
-	ck_assert_int_eq(access(path, F_OK), 0);
-	close(fd);
-}
-END_TEST
-
-START_TEST(a_bad_place_is_told)
-{
-	char error[CONTROL_ERROR_MAX], longer[300];
-	int fd = open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
-
-	close(fd);
-	ck_assert_int_eq(control_listen(control, path, "root", error), -EADDRINUSE);
-	ck_assert_ptr_nonnull(strstr(error, "is no socket"));
-	memset(longer, 'x', sizeof(longer) - 1);
-	longer[0] = '/';
-	longer[sizeof(longer) - 1] = '\0';
-	ck_assert_int_eq(control_listen(control, longer, "root", error), -ENAMETOOLONG);
-	ck_assert_int_lt(control_listen(control, "/proc/none/c.sock", "root", error), 0);
-	ck_assert_ptr_nonnull(strstr(error, "/proc/none/c.sock: "));
-}
-END_TEST
-
-/* ---- who ---------------------------------------------------------------------------------- */
-
-/* The status that a child of this user and group gets; 0: none. */
-static int status_of(uid_t uid, gid_t gid, const char *request)
-{
-	int fds[2], status;
-	pid_t pid;
-
-	ck_assert_int_eq(pipe(fds), 0);
-	pid = fork();
-	if (pid == 0) {
-		char buf[64] = { 0 };
-		int fd;
-
-		/* From inside: what is above the directory is for us alone. */
-		if (chdir(dir) < 0 || setresgid(gid, gid, gid) < 0 || setgroups(0, NULL) < 0 ||
-		    setresuid(uid, uid, uid) < 0)
-			_exit(99);
-		fd = connect_to("c.sock");
-		if (fd < 0)
-			_exit(98);
-		(void)!write(fd, request, strlen(request));
-		(void)!write(fds[1], "x", 1);
-		(void)!poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, 20000);
-		(void)!read(fd, buf, sizeof(buf) - 1);
-		_exit(atoi(buf + 9) - 200); /* an exit status has 8 bits */
-	}
-	close(fds[1]);
-	close(fds[0]);
-	while (waitpid(pid, &status, WNOHANG) == 0)
-		rig_run(5 * MS);
-	ck_assert(WIFEXITED(status));
-	if (WEXITSTATUS(status) == 98)
-		return 0;
-	return WEXITSTATUS(status) + 200;
-}
-
-#define GET  "GET /v1/status HTTP/1.1\r\nHost: c\r\n\r\n"
-#define POST "POST /v1/purge HTTP/1.1\r\nHost: c\r\nContent-Length: 14\r\n\r\n{\"volume\":\"v\"}"
-
-START_TEST(the_kernel_says_who_may_do_what)
-{
-	char error[CONTROL_ERROR_MAX];
-
-	ck_assert_int_eq(chmod(dir, 0755), 0);
-	ck_assert_int_eq(control_listen(control, path, "54321", error), 0);
-	ck_assert_int_eq(status_of(0, 0, POST), 200);
-	ck_assert_int_eq(status_of(12345, 54321, GET), 200);
-	ck_assert_int_eq(status_of(12345, 54321, POST), 403);
-	ck_assert_int_eq(status_of(12345, 12345, GET), 0);
-	/* Somebody has opened it to all. */
-	ck_assert_int_eq(chmod(path, 0666), 0);
-	ck_assert_int_eq(status_of(12345, 12345, GET), 403);
-	ck_assert_int_eq(status_of(12345, 12345, POST), 403);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("clients of the control socket");
 	TCase *slow = tcase_create("slow and bad"), *many = tcase_create("many");
-	TCase *events = tcase_create("events"), *place = tcase_create("the socket");
-	TCase *who = tcase_create("who");
+	TCase *events = tcase_create("events");
 
 	tcase_add_checked_fixture(slow, setup, teardown);
 	tcase_set_timeout(slow, 60);
@@ -636,18 +426,5 @@ int main(void)
 	tcase_add_test(events, listeners_are_few);
 	tcase_add_test(events, the_daemon_may_end_meanwhile);
 	suite_add_tcase(suite, events);
-	tcase_add_checked_fixture(place, setup, teardown);
-	tcase_set_timeout(place, 60);
-	tcase_add_test(place, the_socket_is_made_for_its_group);
-	tcase_add_test(place, a_group_may_use_it);
-	tcase_add_test(place, a_dead_socket_is_replaced);
-	tcase_add_test(place, a_live_socket_is_left_alone);
-	tcase_add_test(place, a_bad_place_is_told);
-	suite_add_tcase(suite, place);
-	tcase_add_checked_fixture(who, setup_real, teardown);
-	tcase_set_timeout(who, 60);
-	if (geteuid() == 0)
-		tcase_add_test(who, the_kernel_says_who_may_do_what);
-	suite_add_tcase(suite, who);
 	return run_suite(suite);
 }

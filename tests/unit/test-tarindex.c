@@ -1,98 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * From archives, good and bad, to images and maps. Random trees: tests/tarindex.
+ * From good archives to images and maps. Bad ones: test-tarindex-bad.c. Random trees: tests/tarindex.
  */
 #include <check.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include "daemon/tarindex/tarindex.h"
-#include "proto/tarmap.h"
 #include "tests/lib/erofs-list.h"
 #include "tests/lib/run-suite.h"
-#include "tests/lib/tar-make.h"
-
-#define VALIDATOR "etag:\"x\""
-#define ADD(...)  tar_make_add(&tar, (struct tar_make_entry){ __VA_ARGS__ })
-
-static struct tar_make tar;
-static struct tarindex_result result;
-static struct tarmap map;
-static struct bytes image, map_file;
-static char error[TARINDEX_ERROR_MAX];
-
-static void setup(void)
-{
-	memset(&tar, 0, sizeof(tar));
-}
-
-static void teardown(void)
-{
-	tar_make_free(&tar);
-	free((void *)image.data);
-	free((void *)map_file.data);
-	image = map_file = bytes_of(NULL, 0);
-}
-
-static struct bytes slurp(int fd)
-{
-	off_t size = lseek(fd, 0, SEEK_END);
-	uint8_t *p = malloc((size_t)size + 1);
-
-	ck_assert_int_eq(pread(fd, p, (size_t)size, 0), size);
-	close(fd);
-	return bytes_of(p, (size_t)size);
-}
-
-/* Indexes the archive, given in pieces of `step` bytes. */
-static int index_in_steps(size_t step)
-{
-	int image_fd = memfd_create("image", MFD_CLOEXEC), map_fd = memfd_create("map", 0);
-	struct tarindex *index;
-	int r = 0;
-
-	free((void *)image.data);
-	free((void *)map_file.data);
-	ck_assert_int_eq(tarindex_new(&index), 0);
-	for (size_t at = 0; at < tar.len && r == 0; at += step)
-		r = tarindex_write(index, tar.bytes + at,
-				   tar.len - at < step ? tar.len - at : step);
-	if (r == 0)
-		r = tarindex_finish(index, VALIDATOR, image_fd, map_fd, &result);
-	snprintf(error, sizeof(error), "%s", tarindex_error(index));
-	tarindex_free(index);
-	image = slurp(image_fd);
-	map_file = slurp(map_fd);
-	if (r == 0)
-		ck_assert_int_eq(tarmap_parse(&map, map_file), TARMAP_OK);
-	else
-		ck_assert_str_ne(error, "");
-	return r;
-}
-
-static void index_whole(void)
-{
-	int r;
-
-	tar_make_end(&tar);
-	r = index_in_steps(tar.len);
-	ck_assert_msg(r == 0, "%s", error);
-}
-
-static void refused(const char *why)
-{
-	ck_assert_int_lt(index_in_steps(1000), 0);
-	ck_assert_msg(strstr(error, why) != NULL, "'%s' is not in '%s'", why, error);
-	ck_assert_uint_eq(image.len, 0);
-	for (const char *c = error; *c; c++)
-		ck_assert(*c >= ' ' && *c < 0x7f);
-}
+#include "tests/unit/tarindex-fixture.h"
 
 /* ---- looking at an image ---------------------------------------------------------------- */
 
@@ -505,143 +424,6 @@ START_TEST(what_follows_the_end_is_not_looked_at)
 }
 END_TEST
 
-/* ---- what is refused -------------------------------------------------------------------- */
-
-static const struct {
-	struct tar_make_entry entry;
-	const char *why;
-} bad_entries[] = {
-	{ { "a/../b", .size = 1 }, "\"..\"" },
-	{ { "..", .type = '5' }, "\"..\"" },
-	{ { "l", .type = '1', .link = "../../etc/passwd" }, "\"..\"" },
-	{ { "l", .type = '1', .link = "missing" }, "missing: there is no such file" },
-	{ { "l", .type = '1', .link = "l" }, "there is no such file" },
-	{ { "l", .type = '1', .link = "d" }, "that is a directory" },
-	{ { "l", .type = '1', .link = "/" }, "there is no such file" },
-	{ { "l", .type = '2', .link = "" }, "a symbolic link to nothing" },
-	{ { "f/below", .size = 1 }, "not a directory" },
-	{ { "/", .type = '2', .link = "x" }, "without a name" },
-	{ { "d/.wh.", .size = 0 }, "a whiteout of nothing" },
-	{ { "d/.wh...", .size = 0 }, "a whiteout of nothing" },
-	{ { "d/.wh.x/y", .size = 0 }, "below a whiteout" },
-	{ { "s", .type = 'S' }, "sparse" },
-	{ { "m", .type = 'M' }, "type \"M\"" },
-	{ { "\x1b[2J", .type = '!' }, "type \"!\"" },
-};
-
-START_TEST(bad_entry)
-{
-	ADD("f", .size = 1);
-	ADD("d", .type = '5');
-	ADD(bad_entries[_i].entry.name, .link = bad_entries[_i].entry.link,
-	    .type = bad_entries[_i].entry.type, .size = bad_entries[_i].entry.size);
-	tar_make_end(&tar);
-	refused(bad_entries[_i].why);
-}
-END_TEST
-
-static const struct {
-	const char *record;
-	const char *why;
-} bad_records[] = {
-	{ "size=-1", "a size" },
-	{ "size=9223372036854775808", "a size" },
-	{ "size=99999999999999999999999", "a size" },
-	{ "size=9223372036854775000", "out of range" },
-	{ "uid=4294967296", "a user id" },
-	{ "gid=x", "a group id" },
-	{ "mtime=1.x", "a time" },
-	{ "GNU.sparse.major=1", "sparse" },
-	{ "LIBARCHIVE.xattr.user.x=***", "base64" },
-	{ "=x", "damaged" },
-};
-
-START_TEST(bad_record)
-{
-	tar_make_pax(&tar, &bad_records[_i].record, NULL, 1);
-	ADD("f", .size = 1);
-	refused(bad_records[_i].why);
-}
-END_TEST
-
-START_TEST(bad_extended_headers)
-{
-	static const char *const texts[] = {
-		"5 a=b",    "999 a=b\n", "6a=bc\n", "-6 a=b\n", "18446744073709551617 a=b\n",
-		"6 abcd\n", "x"
-	};
-
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		tar_make_free(&tar);
-		ADD("x", .type = 'x', .data = texts[i], .size = strlen(texts[i]));
-		ADD("f", .size = 1);
-		refused("damaged");
-	}
-	tar_make_free(&tar);
-	ADD("x", .type = 'x', .size = (1 << 20) + 1);
-	refused("too long");
-	tar_make_free(&tar);
-	for (int i = 0; i < 6; i++)
-		ADD("x", .type = 'g', .size = 1 << 20);
-	refused("too long");
-}
-END_TEST
-
-START_TEST(names_that_are_too_long)
-{
-	static char part[300], path[5000];
-
-	memset(part, 'n', 256);
-	ADD("L", .type = 'L', .data = part, .size = 257);
-	ADD("cut", .size = 1);
-	refused("longer than 255");
-	tar_make_free(&tar);
-	for (size_t i = 0; i < 4096; i++)
-		path[i] = i % 2 ? '/' : 'd';
-	ADD("L", .type = 'L', .data = path, .size = 4097);
-	ADD("cut", .size = 1);
-	refused("longer than 4095");
-	tar_make_free(&tar);
-	path[4095] = '\0';
-	ADD("L", .type = 'L', .data = path, .size = 4097);
-	ADD("cut", .type = '5');
-	index_whole();
-	ck_assert_uint_eq(result.n_inodes, 2049);
-}
-END_TEST
-
-START_TEST(truncated_anywhere)
-{
-	size_t whole;
-
-	tar_make_pax(&tar, (const char *const[]){ "path=name" }, NULL, 1);
-	ADD("f", .size = 1000);
-	whole = tar.len;
-	for (size_t len = 0; len < whole; len += 100) {
-		tar.len = len;
-		refused(len == 0 ? "empty" : "ends in the middle");
-	}
-}
-END_TEST
-
-START_TEST(not_an_archive)
-{
-	tar_make_raw(&tar, NULL, 2000);
-	refused("no header of tar");
-	tar_make_free(&tar);
-	ADD("f", .size = 1);
-	tar.bytes[0] = 'g';
-	refused("no header of tar");
-	/* One block of zeros is not the end, and nothing else either. */
-	tar_make_free(&tar);
-	ADD("f", .size = 1);
-	tar_make_end(&tar);
-	tar.len -= 512;
-	ADD("g", .size = 1);
-	refused("no header of tar");
-}
-END_TEST
-
 /* ---- much ------------------------------------------------------------------------------- */
 
 /* Entries that are all one name, and a chain of hard links: the tree does not grow with them. */
@@ -667,7 +449,7 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("tarindex");
-	TCase *good = tcase_create("good"), *bad = tcase_create("bad");
+	TCase *good = tcase_create("good");
 
 	tcase_add_checked_fixture(good, setup, teardown);
 	tcase_set_timeout(good, 100);
@@ -689,14 +471,5 @@ int main(void)
 	tcase_add_test(good, what_follows_the_end_is_not_looked_at);
 	tcase_add_test(good, many_links_to_one);
 	suite_add_tcase(s, good);
-	tcase_add_checked_fixture(bad, setup, teardown);
-	tcase_add_loop_test(bad, bad_entry, 0, (int)(sizeof(bad_entries) / sizeof(bad_entries[0])));
-	tcase_add_loop_test(bad, bad_record, 0,
-			    (int)(sizeof(bad_records) / sizeof(bad_records[0])));
-	tcase_add_test(bad, bad_extended_headers);
-	tcase_add_test(bad, names_that_are_too_long);
-	tcase_add_test(bad, truncated_anywhere);
-	tcase_add_test(bad, not_an_archive);
-	suite_add_tcase(s, bad);
 	return run_suite(s);
 }

@@ -117,38 +117,59 @@ void handover_leave(void)
 		log_debug("cannot change to /");
 }
 
-static int pass(const char *name)
-{
-	char pid[16];
+/* What sd_listen_fds(3) reads, beside all that there is. */
+struct passing {
+	char pid[32], fds[16], name[16 + HANDOVER_NAME_MAX];
+	char **environment; /* owned, and nothing in it */
+};
 
-	snprintf(pid, sizeof(pid), "%ld", (long)getpid());
-	if (setenv("LISTEN_PID", pid, 1) < 0 || setenv("LISTEN_FDS", "1", 1) < 0 ||
-	    setenv("LISTEN_FDNAMES", name, 1) < 0)
-		return -errno;
+/*
+ * An environment of its own: other threads, of culling or of a resolver, may be reading that of the
+ * process, which setenv(3) would move under them.
+ */
+static int pass(struct passing *p, int device, const char *name)
+{
+	size_t n = 0;
+
+	while (environ[n])
+		n++;
+	p->environment = calloc(n + 4, sizeof(*p->environment));
+	if (!p->environment)
+		return -ENOMEM;
+	memcpy(p->environment, environ, n * sizeof(*environ));
+	if (device < 0)
+		return 0;
+	snprintf(p->pid, sizeof(p->pid), "LISTEN_PID=%ld", (long)getpid());
+	snprintf(p->fds, sizeof(p->fds), "LISTEN_FDS=1");
+	snprintf(p->name, sizeof(p->name), "LISTEN_FDNAMES=%s", name);
+	p->environment[n++] = p->pid;
+	p->environment[n++] = p->fds;
+	p->environment[n] = p->name;
 	return 0;
 }
 
-static int exec(const struct handover_program *program)
+static int exec(const struct handover_program *program, char *const environment[])
 {
 	int err = handover_enter(program);
 
 	if (err < 0)
 		return err;
-	execv(program->path, program->argv);
+	execve(program->path, program->argv, environment);
 	err = -errno;
 	handover_leave();
 	return err;
 }
 
-static int exec_with(const struct handover_program *program, int device)
+static int exec_with(const struct handover_program *program, char *const environment[], int device)
 {
 	int err = dup2(device, FIRST_FD) < 0 || fcntl(FIRST_FD, F_SETFD, 0) < 0 ? -errno : 0;
 
-	return err < 0 ? err : exec(program);
+	return err < 0 ? err : exec(program, environment);
 }
 
 /* Whatever has the number that the device is to have keeps it, if we stay. */
-static int exec_in_place(const struct handover_program *program, int device)
+static int exec_in_place(const struct handover_program *program, char *const environment[],
+			 int device)
 {
 	int flags = device == FIRST_FD ? FD_CLOEXEC : fcntl(FIRST_FD, F_GETFD), err;
 	_cleanup_close_ int other = -1;
@@ -157,7 +178,7 @@ static int exec_in_place(const struct handover_program *program, int device)
 		other = fcntl(FIRST_FD, F_DUPFD_CLOEXEC, FIRST_FD + 1);
 	if (flags >= 0 && device != FIRST_FD && other < 0)
 		return -errno;
-	err = exec_with(program, device);
+	err = exec_with(program, environment, device);
 	if (other >= 0)
 		dup2(other, FIRST_FD);
 	if (flags < 0)
@@ -169,12 +190,12 @@ static int exec_in_place(const struct handover_program *program, int device)
 
 int handover_exec(const struct handover_program *program, int device, const char *name)
 {
-	int err = device < 0 ? 0 : pass(name);
+	struct passing p = { .environment = NULL };
+	int err = pass(&p, device, name);
 
 	if (err == 0)
-		err = device < 0 ? exec(program) : exec_in_place(program, device);
-	unsetenv("LISTEN_PID");
-	unsetenv("LISTEN_FDS");
-	unsetenv("LISTEN_FDNAMES");
+		err = device < 0 ? exec(program, p.environment)
+				 : exec_in_place(program, p.environment, device);
+	free(p.environment);
 	return err;
 }

@@ -208,8 +208,10 @@ START_TEST(program_that_cannot_be_run)
 	struct handover_program none = { (char *)"/nonexistent/cachefilld", (char *)"/", self };
 	_cleanup_close_ int device = memfd_create("device", MFD_CLOEXEC);
 	int three = fcntl(3, F_GETFD);
+	char **const environment = environ;
 
 	ck_assert_int_eq(handover_exec(&none, device, "cachefiles"), -ENOENT);
+	ck_assert_ptr_eq(environ, environment); /* which threads may be reading */
 	ck_assert_int_eq(fcntl(3, F_GETFD), three);
 	ck_assert_int_eq(fcntl(device, F_GETFD), FD_CLOEXEC);
 	ck_assert_ptr_null(getenv("LISTEN_FDS"));

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static int max_level = LOG_INFO;
+static atomic_int max_level = LOG_INFO; /* other threads log, too */
 
 void log_set_level(int level)
 {

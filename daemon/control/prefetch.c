@@ -258,7 +258,9 @@ void control_post_prefetch(struct control *c, const struct control_request *r,
 		return;
 	}
 	prefetch_added(c->config.prefetch, wanted.job, wanted.wishes.more);
-	control_answer_json(a, json_pack("{sI}", "job", (json_int_t)wanted.job));
+	control_answer_json(a, json_pack("{sI sI}", "job", (json_int_t)wanted.job, "unopened",
+					 (json_int_t)prefetch_unopened(c->config.prefetch,
+								       wanted.job)));
 }
 
 /* ---- the end ------------------------------------------------------------------------------ */

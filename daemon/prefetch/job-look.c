@@ -37,6 +37,8 @@ static enum prefetch_state state_of(const struct job *j)
 void job_look(const struct job *j, struct prefetch_view *ret)
 {
 	bool ended = prefetch_has_ended(j->state);
+	/* It stands at the first place that it passed over, and has been everywhere. */
+	bool turned = j->wait == JOB_WAITS_OPEN || j->wait == JOB_WAITS_SOON;
 
 	*ret = (struct prefetch_view){
 		.number = j->number,
@@ -59,5 +61,5 @@ void job_look(const struct job *j, struct prefetch_view *ret)
 		.met = j->met,
 	};
 	if (ret->known)
-		ret->done = ended ? j->done : min_u64(job_done_bytes(j), ret->bytes);
+		ret->done = ended || turned ? j->done : min_u64(job_done_bytes(j), ret->bytes);
 }

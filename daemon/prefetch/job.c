@@ -267,6 +267,7 @@ static void end_of_list(struct job *j)
 {
 	bool opened = j->attached != j->prefetch->attached;
 
+	j->done = job_done_bytes(j);
 	if (j->again.at != SIZE_MAX) {
 		bool unopened = j->unopened && !j->soon && !opened;
 

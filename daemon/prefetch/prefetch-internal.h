@@ -37,8 +37,9 @@ struct job {
 	struct prefetch_wishes wishes; /* name: owned */
 	char *name;
 	struct ranges ranges;
-	size_t n_ranges, n_objects; /* when it ended, as are these: */
-	uint64_t bytes, done;	    /* bytes 0: not known */
+	size_t n_ranges, n_objects; /* when it ended, as is this: */
+	uint64_t bytes;		    /* 0: not known */
+	uint64_t done;		    /* then, or when it came to the end of its list */
 
 	struct place place;
 	struct place again; /* the first that was passed over; at SIZE_MAX: none was */

@@ -137,6 +137,19 @@ int prefetch_added(struct prefetch *p, uint64_t number, bool more)
 	return 0;
 }
 
+size_t prefetch_unopened(const struct prefetch *p, uint64_t number)
+{
+	const struct job *j = find_running(p, number);
+	size_t n = 0;
+
+	for (size_t i = 0; j && i < j->ranges.n_objects; i++) {
+		const struct ranges_object *o = &j->ranges.objects[i];
+
+		n += !engine_is_open(p->config.engine, o->volume, o->cookie);
+	}
+	return n;
+}
+
 int prefetch_cancel(struct prefetch *p, uint64_t number)
 {
 	struct job *j = find(p, number);

@@ -69,6 +69,9 @@ int prefetch_add(struct prefetch *prefetch, uint64_t number, struct bytes volume
 /* All that was added is on the disk, as far as that takes it. more: as in the wishes. */
 int prefetch_added(struct prefetch *prefetch, uint64_t number, bool more);
 
+/* Objects of its list that nobody has open now; 0 also for one that has ended. */
+size_t prefetch_unopened(const struct prefetch *prefetch, uint64_t number);
+
 /* -ENOENT: there is no such job; -EALREADY: it has ended. */
 int prefetch_cancel(struct prefetch *prefetch, uint64_t number);
 

@@ -79,6 +79,7 @@ START_TEST(a_job_is_begun_and_seen)
 			     "\"objects\": [{" BLOB "}]}"),
 			 200);
 	ck_assert_int_eq(number("job"), 1);
+	ck_assert_int_eq(number("unopened"), 0);
 	rig_run(250 * MS);
 	ck_assert_int_eq(ask("GET", "/v1/prefetch/1", NULL), 200);
 	ck_assert_str_eq(text("name"), "an image");
@@ -155,6 +156,7 @@ END_TEST
 START_TEST(a_job_is_canceled)
 {
 	ck_assert_int_eq(ask("POST", "/v1/prefetch", "{\"objects\": [{" BLOB "}]}"), 200);
+	ck_assert_int_eq(number("unopened"), 1);
 	rig_run(MS);
 	ck_assert_int_eq(ask("GET", "/v1/prefetch/1", NULL), 200);
 	ck_assert_str_eq(text("state"), "waiting");

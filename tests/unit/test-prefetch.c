@@ -85,6 +85,7 @@ START_TEST(what_is_not_open_is_waited_for)
 	rig_wait(rig_present(two) == 4 * MIB);
 	rig_run(SEC);
 	ck_assert_int_eq(jobs_state(job), PREFETCH_UNOPENED);
+	ck_assert(!jobs_look(job).known); /* how large the first is */
 	first = rig_mount(one);
 	rig_wait(jobs_state(job) == PREFETCH_DONE);
 	jobs_assert_whole(one);

@@ -5,7 +5,7 @@ _cachefillctl_commands()
 {
 	case $1 in
 	'')
-		echo image trace mount umount mounts als du pin unpin status objects flights origins top \
+		echo image trace mount umount mounts als du pin unpin prefetch warm status objects flights origins top \
 			events metrics whois purge evict gc log-level doctor explain
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
@@ -42,6 +42,11 @@ _cachefillctl_options()
 	du) echo --objects --json --config --state-dir --run-dir --help ;;
 	evict) echo --json --socket --config --state-dir --run-dir --help ;;
 	doctor | explain) echo --json --socket --config --state-dir --run-dir --help ;;
+	prefetch)
+		echo --all --plan --rate --requests --background --list --cancel --json --socket \
+			--config --state-dir --run-dir --help
+		;;
+	warm) echo --limit --share --rate --requests --background --json --socket --help ;;
 	gc) echo --dry-run --json --socket --help ;;
 	pin | unpin) echo --config --state-dir --run-dir --help ;;
 	als) echo --help ;;
@@ -80,7 +85,7 @@ _cachefillctl_value()
 		mapfile -t COMPREPLY < <(compgen -W 'start source object handle open read close bad
 			receive copen complete command release look fetch store lost end' -- "$2")
 		;;
-	-o | --output | --config | --script | --trace | --socket) _filedir ;;
+	-o | --output | --config | --script | --trace | --socket | --plan) _filedir ;;
 	--cache-dir | --dir | --tmp-dir | --state-dir | --run-dir | --writable) _filedir -d ;;
 	--compress) mapfile -t COMPREPLY < <(compgen -W 'lz4 lz4hc' -- "$2") ;;
 	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
@@ -91,7 +96,7 @@ _cachefillctl_value()
 			compgen -W 'synthetic recorded' -- "$2")
 		;;
 	--name | --from | --to | --object | --top | --width | --gap | --limit | --share | --speed) ;;
-	--interval | --count | --slow) ;;
+	--interval | --count | --slow | --rate | --requests | --cancel) ;;
 	--latency | --bandwidth | --buffers | --readahead-max) ;;
 	--chunk-size | --tag | --timestamp | --uuid) ;;
 	--open-deadline | --read-deadline | --max-requests | --read-ahead) ;;
@@ -109,7 +114,7 @@ _cachefillctl_images()
 {
 	case $1 in
 	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | als-rm | \
-		du | evict | pin | unpin | explain) ;;
+		du | evict | pin | unpin | prefetch | explain) ;;
 	*) return 1 ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$(cachefillctl image ls --names 2> /dev/null)" -- "$2")

@@ -6,6 +6,7 @@
 #include "daemon/ctl/cache.h"
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/image.h"
+#include "daemon/ctl/prefetch.h"
 
 static const struct ctl_command commands[] = {
 	{ "image", "COMMAND ...", "remember images by name, make and publish them", ctl_image },
@@ -19,6 +20,9 @@ static const struct ctl_command commands[] = {
 	{ "pin", "[OPTION]... IMAGE|OBJECT...", "keep what is cached of it", ctl_pin },
 	{ "unpin", "[OPTION]... IMAGE|OBJECT...", "take that back", ctl_unpin },
 #ifdef HAVE_DAEMON_COMMANDS
+	{ "prefetch", "[OPTION]... IMAGE|OBJECT [RANGE]...", "fetch what nobody has read yet",
+	  ctl_prefetch },
+	{ "warm", "[OPTION]... TRACE...", "fetch what recorded traces have read", ctl_warm },
 	{ "status", "[OPTION]...", "say what the daemon is and has done", ctl_status },
 	{ "objects", "[OPTION]... [OBJECT]", "list what is open", ctl_objects },
 	{ "flights", "[OPTION]...", "list what is being fetched", ctl_flights },

@@ -12,12 +12,10 @@
 #include "daemon/ctl/ctl.h"
 #include "daemon/ctl/json.h"
 #include "daemon/ctl/trace-filter.h"
+#include "daemon/ctl/trace-learn.h"
 #include "daemon/ctl/trace-text.h"
-#include "daemon/ctl/trace-walk.h"
 #include "daemon/trace/intervals.h"
 #include "daemon/trace/plan.h"
-#include "daemon/trace/requests.h"
-#include "daemon/util/checked.h"
 #include "daemon/util/cleanup.h"
 #include "proto/plan.h"
 
@@ -67,8 +65,6 @@ struct planning {
 	bool json;
 
 	struct trace_plan *plan;
-	struct trace_requests *requests; /* of this file */
-	int err;			 /* the first one from inside a callback */
 	struct trace_plan_range *ranges; /* owned */
 	size_t n_ranges;
 };
@@ -114,50 +110,6 @@ static int take_option(struct planning *p, int opt)
 		status = trace_text_take(&p->text, opt);
 		return status >= 0 ? status : trace_filter_take(&p->filter, syntax.command, opt);
 	}
-}
-
-/* ---- learning ---------------------------------------------------------------------------- */
-
-static void begun(void *arg, struct trace_request *request)
-{
-	struct planning *p = arg;
-	const struct trace_object *object = request->object;
-	uint64_t end = interval_end(request->off, request->len);
-
-	if (request->kind != TRACE_READ || !object || p->err < 0)
-		return;
-	if (!trace_filter_time(&p->filter, (int64_t)(request->begun - p->filter.first)) ||
-	    !trace_filter_object(&p->filter, object->volume, object->cookie))
-		return;
-	if (object->size_known)
-		end = min_u64(end, object->size);
-	if (request->off < end)
-		p->err = trace_plan_need(p->plan, object->volume, object->cookie, request->off,
-					 end - request->off);
-}
-
-static int feed(struct trace_walk *walk, const struct trace_record *record)
-{
-	struct planning *p = walk->arg;
-	int r;
-
-	trace_filter_since(&p->filter, record);
-	r = trace_requests_feed(p->requests, record);
-	return r < 0 ? r : p->err;
-}
-
-static int learn(struct planning *p, const char *path)
-{
-	static const struct trace_requests_callbacks callbacks = { .begun = begun };
-	struct trace_walk walk = { .path = path, .progress = true, .each = feed, .arg = p };
-	int status;
-
-	p->filter.begun = false;
-	if (trace_plan_begin(p->plan) < 0 || trace_requests_new(&p->requests, &callbacks, p) < 0)
-		return ctl_error("%s", strerror(ENOMEM));
-	status = trace_walk(&walk);
-	p->requests = trace_requests_free(p->requests);
-	return status;
 }
 
 /* ---- writing ----------------------------------------------------------------------------- */
@@ -295,7 +247,7 @@ int ctl_trace_plan(int argc, char *argv[])
 	if (trace_plan_new(&p.plan) < 0)
 		return ctl_error("%s", strerror(ENOMEM));
 	for (int i = optind; i < argc && status == CTL_OK; i++)
-		status = learn(&p, argv[i]);
+		status = trace_learn(p.plan, &p.filter, argv[i]);
 	if (status == CTL_OK)
 		status = write_plan(&p);
 	free(p.ranges);

@@ -132,6 +132,8 @@ done <<-PAGES
 	cachefillctl-cache.1 evict
 	cachefillctl-cache.1 pin
 	cachefillctl-cache.1 unpin
+	cachefillctl-prefetch.1 prefetch
+	cachefillctl-prefetch.1 warm
 	cachefillctl-mount.1 mount
 	cachefillctl-mount.1 umount
 	cachefillctl-mount.1 mounts

@@ -24,6 +24,7 @@ struct state {
 	sqlite3_stmt *put; /* ?3 size, ?4 locator, ?5 validator, ?6 whole */
 	sqlite3_stmt *forget;
 	sqlite3_stmt *check; /* ?3 enum state_check */
+	sqlite3_stmt *next;
 
 	char *path;	    /* owned; NULL: in memory */
 	struct stat opened; /* the file that db is of */

@@ -74,6 +74,11 @@ static int prepare_statements(struct state *state)
 		r = database_prepare(state->db, &state->check,
 				     "UPDATE main.object SET checked = ?3"
 				     " WHERE volume = ?1 AND cookie = ?2");
+	if (r == SQLITE_OK)
+		r = database_prepare(state->db, &state->next,
+				     "SELECT volume, cookie FROM main.object"
+				     " WHERE (volume, cookie) > (?1, ?2)"
+				     " ORDER BY volume, cookie LIMIT 1");
 	return r == SQLITE_OK ? state_later_prepare(state) : r;
 }
 
@@ -83,6 +88,7 @@ static void close_database(struct state *state)
 	sqlite3_finalize(state->put);
 	sqlite3_finalize(state->forget);
 	sqlite3_finalize(state->check);
+	sqlite3_finalize(state->next);
 	state_later_finalize(state);
 	sqlite3_close(state->db);
 	free(state->path);
@@ -286,6 +292,45 @@ int state_get(struct state *state, struct bytes volume, struct bytes cookie,
 	return r;
 }
 
+static int copy_keys(sqlite3_stmt *stmt, struct bytes *volume, struct bytes *cookie,
+		     uint8_t buf[static STATE_KEYS_MAX])
+{
+	const void *v = sqlite3_column_blob(stmt, 0), *c = sqlite3_column_blob(stmt, 1);
+	size_t v_len = (size_t)sqlite3_column_bytes(stmt, 0);
+	size_t c_len = (size_t)sqlite3_column_bytes(stmt, 1);
+
+	if (v_len > STATE_KEYS_MAX || c_len > STATE_KEYS_MAX - v_len) {
+		log_error("state: a record is damaged");
+		return -EIO;
+	}
+	if (v_len > 0)
+		memcpy(buf, v, v_len);
+	if (c_len > 0)
+		memcpy(buf + v_len, c, c_len);
+	*volume = bytes_of(buf, v_len);
+	*cookie = bytes_of(buf + v_len, c_len);
+	return 0;
+}
+
+int state_next(struct state *state, struct bytes *volume, struct bytes *cookie,
+	       uint8_t buf[static STATE_KEYS_MAX])
+{
+	int r;
+
+	state_bind_key(state->next, *volume, *cookie);
+	r = sqlite3_step(state->next);
+	if (r == SQLITE_ROW) {
+		r = copy_keys(state->next, volume, cookie, buf);
+	} else if (r == SQLITE_DONE) {
+		r = -ENOENT;
+	} else {
+		log_error("state: reading a record: %s", sqlite3_errmsg(state->db));
+		r = -EIO;
+	}
+	database_release(state->next);
+	return r;
+}
+
 /* Records go on into a file that nobody will find again: it is as good as memory. */
 static void notice_move(struct state *state)
 {
@@ -320,6 +365,13 @@ static int delete_record(struct state *state, struct bytes volume, struct bytes 
 	return r;
 }
 
+static int forget_on_disk(struct state *state, struct bytes volume, struct bytes cookie)
+{
+	int r = state_later_flush(state);
+
+	return r == SQLITE_OK ? delete_record(state, volume, cookie) : r;
+}
+
 int state_forget(struct state *state, struct bytes volume, struct bytes cookie)
 {
 	struct state_object old;
@@ -328,10 +380,13 @@ int state_forget(struct state *state, struct bytes volume, struct bytes cookie)
 	notice_move(state);
 	if (state_get(state, volume, cookie, &old) == -ENOENT)
 		return 0;
-	r = state_later_flush(state);
-	if (r == SQLITE_OK)
-		r = delete_record(state, volume, cookie);
+	r = forget_on_disk(state, volume, cookie);
 	return r == SQLITE_OK ? 0 : state_later_put(state, volume, cookie, NULL, r);
+}
+
+int state_prune(struct state *state, struct bytes volume, struct bytes cookie)
+{
+	return forget_on_disk(state, volume, cookie) == SQLITE_OK ? 0 : -EIO;
 }
 
 static bool same(const struct state_object *a, const struct state_object *b)

@@ -85,6 +85,19 @@ int state_put(struct state *state, struct bytes volume, struct bytes cookie,
 	      const struct state_object *object);
 int state_forget(struct state *state, struct bytes volume, struct bytes cookie);
 
+/* The same for a record of bytes that are not there, which does no harm: where the disk does not
+ * take that, it stays, and all others are believed after a restart. -EIO: it has stayed. */
+int state_prune(struct state *state, struct bytes volume, struct bytes cookie);
+
+/*
+ * The keys of the record that comes next, in the order of keys, after those that are given; empty
+ * ones are before all. They are in buf, where those before may be. 0; -ENOENT: there is none;
+ * -EIO: the database failed (logged). What the disk has not taken yet is not among them.
+ */
+#define STATE_KEYS_MAX 1024
+int state_next(struct state *state, struct bytes *volume, struct bytes *cookie,
+	       uint8_t buf[static STATE_KEYS_MAX]);
+
 /* How far the bytes of a record are verified. */
 enum verified state_verified(const struct state_object *object);
 

@@ -121,14 +121,29 @@ struct gc {
 	struct space_collection collection;
 	json_t *objects;	   /* owned */
 	uint64_t n, bytes, in_use; /* that have gone, or would; that stay */
+	uint64_t records;	   /* that have gone, or would */
 };
+
+static const char *why(const struct space_garbage *garbage)
+{
+	switch (garbage->kind) {
+	case SPACE_UNKNOWN:
+		return "unknown";
+	case SPACE_RECORD:
+		return "record";
+	default:
+		return "unowned";
+	}
+}
 
 static void found_garbage(struct space_collection *collection, const struct space_garbage *garbage)
 {
 	struct gc *gc = container_of(collection, struct gc, collection);
 	json_t *object;
 
-	if (garbage->err == 0) {
+	if (garbage->kind == SPACE_RECORD) {
+		gc->records++;
+	} else if (garbage->err == 0) {
 		gc->n++;
 		gc->bytes += garbage->bytes;
 	} else {
@@ -141,7 +156,7 @@ static void found_garbage(struct space_collection *collection, const struct spac
 	json_set_key(object, "cookie", garbage->cookie);
 	control_set_number(object, "bytes", garbage->bytes);
 	control_set_number(object, "used", (uint64_t)(garbage->used / NSEC_PER_SEC));
-	control_set_text(object, "why", garbage->unknown ? "unknown" : "unowned");
+	control_set_text(object, "why", why(garbage));
 	if (garbage->err < 0)
 		control_set_text(object, "kept",
 				 garbage->err == -EBUSY ? "in use" : strerror(-garbage->err));
@@ -157,6 +172,7 @@ static void answer_gc(struct gc *gc)
 	control_set_number(object, "culled", gc->n);
 	control_set_number(object, "freed_bytes", gc->bytes);
 	control_set_number(object, "in_use", gc->in_use);
+	control_set_number(object, "records", gc->records);
 	json_object_set(object, "objects", gc->objects);
 	a->status = 200;
 	control_answer_json(a, object);

@@ -23,10 +23,21 @@ static const struct ctl_syntax syntax = {
 	"Usage: cachefillctl gc [OPTION]...\n"
 	"\n"
 	"Drops from the cache what nobody needs any more: objects that no image has, and\n"
-	"those of which nobody knows the version. What is in use or pinned stays.\n"
+	"those of which nobody knows the version. What is in use or pinned stays. Also\n"
+	"drops what is on record of objects of which nothing is cached.\n"
 	"\n"
 	"      --dry-run          say what would go, and change nothing\n" DAEMON_HELP,
 };
+
+static const char *why(const json_t *object)
+{
+	const char *text = daemon_text(object, "why");
+
+	if (strcmp(text, "unowned") == 0)
+		return "no image has it";
+	return strcmp(text, "record") == 0 ? "only a record, nothing is cached of it"
+					   : "nobody knows its version";
+}
 
 static void print_object(const json_t *object)
 {
@@ -35,15 +46,14 @@ static void print_object(const json_t *object)
 
 	printf("%10s  %s/%s: %s%s%s\n",
 	       ctl_bytes(daemon_number(object, "bytes"), size, sizeof(size)),
-	       daemon_text(object, "volume"), daemon_text(object, "cookie"),
-	       strcmp(daemon_text(object, "why"), "unowned") == 0 ? "no image has it"
-								  : "nobody knows its version",
+	       daemon_text(object, "volume"), daemon_text(object, "cookie"), why(object),
 	       *kept ? ", stays: " : "", kept);
 }
 
 static void print_answer(const json_t *answer, bool dry)
 {
 	uint64_t culled = daemon_number(answer, "culled"), in_use = daemon_number(answer, "in_use");
+	uint64_t records = daemon_number(answer, "records");
 	char size[32];
 	json_t *object;
 	size_t i;
@@ -54,6 +64,9 @@ static void print_answer(const json_t *answer, bool dry)
 	       dry ? "would be" : "were", (unsigned long long)culled, culled == 1 ? "" : "s");
 	if (in_use > 0)
 		printf("; %llu in use", (unsigned long long)in_use);
+	if (records > 0)
+		printf("; %llu record%s of nothing", (unsigned long long)records,
+		       records == 1 ? "" : "s");
 	putchar('\n');
 }
 

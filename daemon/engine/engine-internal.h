@@ -10,9 +10,6 @@
 #include "daemon/engine/sched.h"
 #include "daemon/state.h"
 
-/* The largest key pair of an OPEN fits a message of 1 KiB. */
-#define ENGINE_KEY_MAX 1024
-
 struct engine {
 	const struct engine_config *config;
 	struct resolve_rule *rules; /* owned; one per source, same order */

@@ -38,6 +38,9 @@ struct flight;
 struct opening;
 struct state;
 
+/* Bytes of both keys of an object: those of an OPEN fit a message of 1 KiB. */
+#define ENGINE_KEY_MAX 1024
+
 /* A `source` of the configuration: a rule, and the fetcher that serves what it matches. */
 struct engine_source_config {
 	const char *name;
@@ -446,9 +449,21 @@ bool engine_is_open(const struct engine *engine, struct bytes volume, struct byt
  * dropped when it is opened. */
 bool engine_is_recorded(const struct engine *engine, struct bytes volume, struct bytes cookie);
 
+/*
+ * All that is on record, one after the other: the keys after those that are given, of which empty
+ * ones are the first. They are in buf, where those before may be. 0; -ENOENT: there are no more;
+ * -EIO.
+ */
+int engine_next_record(const struct engine *engine, struct bytes *volume, struct bytes *cookie,
+		       uint8_t buf[static ENGINE_KEY_MAX]);
+
 /* What was cached of a key is gone: so is what is on record and remembered of it, unless it is open
  * again already. */
 void engine_forget(struct engine *engine, struct bytes volume, struct bytes cookie);
+
+/* The same of a key of which nothing is cached. -EBUSY: it is open; -EIO: the disk does not take
+ * that now, and the record stays. */
+int engine_forget_record(struct engine *engine, struct bytes volume, struct bytes cookie);
 
 /*
  * The bytes that are cached of a key were compared with its digest: that is put on record, and a

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What whoever makes room in the cache asks, and says. */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -61,6 +62,14 @@ void engine_checked(struct engine *e, struct bytes volume, struct bytes cookie, 
 		o->verified = right ? VERIFIED_WHOLE : VERIFIED_FAILED;
 }
 
+static_assert(STATE_KEYS_MAX == ENGINE_KEY_MAX, "keys of a record");
+
+int engine_next_record(const struct engine *e, struct bytes *volume, struct bytes *cookie,
+		       uint8_t buf[static ENGINE_KEY_MAX])
+{
+	return state_next(e->config->state, volume, cookie, buf);
+}
+
 void engine_forget(struct engine *e, struct bytes volume, struct bytes cookie)
 {
 	if (engine_is_open(e, volume, cookie))
@@ -68,4 +77,12 @@ void engine_forget(struct engine *e, struct bytes volume, struct bytes cookie)
 	names_forget(e->names, volume, cookie);
 	/* A record without bytes is harmless: it only pins the version that is fetched next. */
 	(void)state_forget(e->config->state, volume, cookie);
+}
+
+int engine_forget_record(struct engine *e, struct bytes volume, struct bytes cookie)
+{
+	if (engine_is_open(e, volume, cookie))
+		return -EBUSY;
+	names_forget(e->names, volume, cookie);
+	return state_prune(e->config->state, volume, cookie);
 }

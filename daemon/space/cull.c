@@ -113,7 +113,8 @@ int cull_would(struct port *port, int dir_fd, const char *path, uint64_t *ret_by
 	return command_on(port, dir_fd, path, cf_format_inuse, ret_bytes);
 }
 
-int cull_volume(struct port *port, int dir_fd, const char *volume)
+static int command_on_volume(struct port *port, int dir_fd, const char *volume,
+			     int (*format)(char *buf, const char *name))
 {
 	_cleanup_close_ int store = -1, there = -1;
 	int err;
@@ -123,5 +124,15 @@ int cull_volume(struct port *port, int dir_fd, const char *volume)
 	err = step_down(dir_fd, "cache", &store);
 	if (err == 0)
 		err = step_down(store, volume, &there);
-	return err < 0 ? err : command_in(port, store, cf_format_cull, volume);
+	return err < 0 ? err : command_in(port, store, format, volume);
+}
+
+int cull_volume(struct port *port, int dir_fd, const char *volume)
+{
+	return command_on_volume(port, dir_fd, volume, cf_format_cull);
+}
+
+int cull_would_volume(struct port *port, int dir_fd, const char *volume)
+{
+	return command_on_volume(port, dir_fd, volume, cf_format_inuse);
 }

@@ -29,5 +29,8 @@ static inline bool cull_is_busy(int err)
 	return err == -EBUSY || err == -ESTALE;
 }
 
+/* 0: nobody uses any object of that volume ("I..."), nor one that has no name yet. */
+int cull_would_volume(struct port *port, int dir_fd, const char *volume);
+
 /* A volume ("I...") that nobody uses goes to the graveyard, with all that is in it. */
 int cull_volume(struct port *port, int dir_fd, const char *volume);

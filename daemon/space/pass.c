@@ -75,7 +75,7 @@ static void sweep_done(struct worker_job *job)
 	pass_end(container_of(job, struct space, sweep_job));
 }
 
-static void pass_sweep(struct space *s)
+void space_sweep(struct space *s)
 {
 	bool wanted = !s->cull_job.dry && (s->pass_objects > 0 || s->survey->n_empty > 0);
 
@@ -119,11 +119,11 @@ static bool is_garbage(const struct space *s, const struct survey_object *o)
 static void say_found(struct space *s, const struct survey_object *o, int err, uint64_t bytes)
 {
 	struct space_garbage garbage = {
+		.kind = o->value == SURVEY_UNKNOWN ? SPACE_UNKNOWN : SPACE_UNOWNED,
 		.volume = o->volume,
 		.cookie = o->cookie,
 		.bytes = bytes,
 		.used = o->used,
-		.unknown = o->value == SURVEY_UNKNOWN,
 		.err = cull_is_busy(err) ? -EBUSY : err,
 	};
 
@@ -216,7 +216,7 @@ static void cull_next(struct space *s)
 	s->culling |= space_needs(&need);
 	cull_gather(s, &need);
 	if (j->n == 0) {
-		pass_sweep(s);
+		space_records(s);
 		return;
 	}
 	j->space = s;
@@ -327,7 +327,7 @@ void space_pass(struct space *s, bool culling)
 	if (s->collecting)
 		STAILQ_REMOVE_HEAD(&s->collections, link);
 	s->cull_job.dry = s->collecting && s->collecting->dry;
-	s->pass_objects = s->pass_bytes = 0;
+	s->pass_objects = s->pass_bytes = s->pass_records = 0;
 	space_touch_now(s); /* before, and in this order */
 	s->survey_job.space = s;
 	s->survey_job.job.work = survey_work;

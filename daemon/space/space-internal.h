@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Inside: space.c decides, pass.c looks and culls, evict.c culls one object, touch.c notes last
- * uses.
+ * Inside: space.c decides, pass.c looks and culls, records.c drops what is on record of nothing,
+ * evict.c culls one object, touch.c notes last uses.
  */
 #pragma once
 
@@ -15,7 +15,7 @@
 /* Objects that are culled between two looks at the clock of the loop. */
 #define CULL_BATCH 8
 
-enum space_phase { SPACE_IDLE, SPACE_SURVEY, SPACE_MATCH, SPACE_CULL, SPACE_SWEEP };
+enum space_phase { SPACE_IDLE, SPACE_SURVEY, SPACE_MATCH, SPACE_CULL, SPACE_RECORDS, SPACE_SWEEP };
 
 /* An object that was closed, until its cache file says so. */
 struct touch {
@@ -51,6 +51,16 @@ struct cull_job {
 	uint64_t bytes[CULL_BATCH];
 	size_t n, settled;
 	bool dry; /* it is only asked which are in use */
+};
+
+/* The record that was looked at last; a pass goes from one to the next. */
+struct record_job {
+	struct worker_job job;
+	const struct space *space;   /* the same */
+	struct bytes volume, cookie; /* in keys */
+	int err;
+	bool closed; /* something was closed meanwhile, and may have a cache file now */
+	uint8_t keys[ENGINE_KEY_MAX];
 };
 
 /* One object that somebody wants to go. */
@@ -93,6 +103,9 @@ struct space {
 	struct survey_job survey_job;
 	struct cull_job cull_job;
 	struct worker_job sweep_job;
+	struct record_job record_job;
+	uint64_t pass_records; /* that this pass dropped */
+	struct loop_deferred record;
 
 	struct space_collection *collecting;	     /* this pass is for it, or NULL */
 	STAILQ_HEAD(, space_collection) collections; /* those that wait */
@@ -111,6 +124,10 @@ void space_pass_free(struct space *space);
 /* All collections end: -ECANCELED. */
 void space_collect_end(struct space *space);
 void space_settle(struct loop_timer *timer);
+/* What is left empty, and the end. */
+void space_sweep(struct space *space);
+/* records.c: the part of a pass before that. */
+void space_records(struct space *space);
 /* space.c: it is over. */
 void space_passed(struct space *space);
 

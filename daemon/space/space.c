@@ -69,6 +69,9 @@ static void say_what_went(const struct space *s)
 			   s->config.cache_dir, (unsigned long long)s->pass_objects,
 			   s->pass_objects == 1 ? "" : "s", mib(s->pass_bytes), mib(s->used),
 			   mib(s->disk.bytes_free));
+	if (s->pass_records > 0)
+		log_info("%s: dropped %llu record%s of what is not cached", s->config.cache_dir,
+			 (unsigned long long)s->pass_records, s->pass_records == 1 ? "" : "s");
 }
 
 static void say_stuck(struct space *s)
@@ -173,7 +176,10 @@ static void space_stored(struct engine_observer *observer, struct object *object
 
 static void space_closed(struct engine_observer *observer, struct object *object)
 {
-	space_touch(container_of(observer, struct space, observer), object);
+	struct space *s = container_of(observer, struct space, observer);
+
+	s->record_job.closed = true;
+	space_touch(s, object);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -237,6 +243,7 @@ void space_stop(struct space *s)
 	loop_timer_cancel(&s->touch_timer);
 	loop_timer_cancel(&s->settle);
 	loop_defer_cancel(s->config.loop, &s->match);
+	loop_defer_cancel(s->config.loop, &s->record);
 	s->worker = worker_free(s->worker);
 	s->phase = SPACE_IDLE;
 	s->asked = false; /* the engine ends what waits */

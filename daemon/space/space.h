@@ -4,13 +4,13 @@
  * so they are watched here: when the disk runs low, or the cache files are larger than they may be,
  * objects that nobody has open go, those first that were used longest ago. Pinned ones stay.
  *
- *   idle --> survey (what is there) --> cull (some at a time) --> idle
+ *   idle --> survey (what is there) --> cull (some at a time) --> records (of nothing) --> idle
  *              ^ at the start; above a limit; when a write was refused
  *
  * Whatever may block is done by a thread (daemon/loop/worker.h). What is in use the kernel alone
  * knows: it refuses to cull that. So an object is culled first, and what is on record of it goes
  * after that: the other way round, a mount that survived a daemon could lose the version that it
- * is of. A record without bytes is harmless.
+ * is of. A record without bytes is harmless, and goes in the next pass (records.c).
  */
 #pragma once
 
@@ -67,12 +67,18 @@ struct space_eviction {
 int space_evict(struct space *space, struct bytes volume, struct bytes cookie,
 		struct space_eviction *eviction);
 
-/* What nobody needs any more: no image has it, or nobody knows of which version it is. */
+enum space_garbage_kind {
+	SPACE_UNOWNED, /* no image has it */
+	SPACE_UNKNOWN, /* nobody knows of which version it is */
+	SPACE_RECORD,  /* it is on record, and nothing is cached of it */
+};
+
+/* What nobody needs any more. */
 struct space_garbage {
+	enum space_garbage_kind kind;
 	struct bytes volume, cookie; /* borrowed */
-	uint64_t bytes;		     /* on the disk */
-	int64_t used;		     /* ns, Unix time */
-	bool unknown;		     /* the version; else no image has it */
+	uint64_t bytes;		     /* on the disk; 0 of a record */
+	int64_t used;		     /* ns, Unix time; 0 of a record */
 	int err;		     /* 0: it has gone, or would; -EBUSY: it is in use; ... */
 };
 

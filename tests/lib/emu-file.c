@@ -329,6 +329,27 @@ static const char *working_directory(const struct emu *emu, char buf[PATH_MAX])
 	return buf + n + 1;
 }
 
+/* A volume is in use while an object of it is. */
+static bool volume_live(struct emu *emu, struct bytes volume)
+{
+	struct emu_object *object, *next;
+
+	HASH_ITER(hh, emu->live, object, next)
+		if (bytes_equal(emu_key_volume(&object->key), volume))
+			return true;
+	return false;
+}
+
+static bool has_volume(struct emu *emu, struct bytes volume)
+{
+	struct emu_file *file, *next;
+
+	HASH_ITER(hh, emu->files, file, next)
+		if (bytes_equal(emu_key_volume(&file->key), volume))
+			return true;
+	return false;
+}
+
 /* cachefiles_lookup_for_cull(): 0, *ret NULL: something else than an object. */
 static int command_find(struct emu *emu, const char *name, struct emu_file **ret)
 {
@@ -345,12 +366,15 @@ static int command_find(struct emu *emu, const char *name, struct emu_file **ret
 		return -ENOENT;
 	}
 	snprintf(path, sizeof(path), "%s/%s", in, name);
+	*ret = NULL;
 	HASH_ITER(hh, emu->files, file, next)
 		if (strcmp(file->path, path) == 0) {
 			*ret = file;
 			return key_live(emu, &file->key) ? -EBUSY : 0;
 		}
-	return -ENOENT; /* directories go with their last file */
+	if (strcmp(in, "cache") != 0 || !has_volume(emu, bytes_str(name + 1)))
+		return -ENOENT; /* directories go with their last file */
+	return volume_live(emu, bytes_str(name + 1)) ? -EBUSY : 0;
 }
 
 int emu_command_inuse(struct emu *emu, const char *name)
@@ -367,6 +391,10 @@ int emu_command_cull(struct emu *emu, const char *name)
 
 	if (r < 0)
 		return r;
+	if (!file) {
+		emu_violation(emu, "a volume that has objects is culled: %s", name);
+		return -EIO;
+	}
 	emu_file_verify(emu, file);
 	emu_file_free(emu, file);
 	emu->counters.culls++;

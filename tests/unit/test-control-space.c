@@ -157,6 +157,82 @@ START_TEST(test_metrics)
 }
 END_TEST
 
+/* ---- records of nothing ------------------------------------------------------------------- */
+
+static void record(const char *volume, const char *cookie)
+{
+	const struct state_object o = { .size = 4096, .locator = "fake:x" };
+
+	ck_assert_int_eq(state_put(rig.state, bytes_str(volume), bytes_str(cookie), &o), 0);
+}
+
+static bool is_on_record(const char *volume, const char *cookie)
+{
+	struct state_object o;
+
+	return state_get(rig.state, bytes_str(volume), bytes_str(cookie), &o) == 0;
+}
+
+START_TEST(test_collect_records)
+{
+	struct fake_origin *origin = rig_serve("kept", 1 * MIB);
+	struct emu_mount *mount = rig_mount(origin);
+
+	ck_assert_int_eq(rig_read(mount, 0, 64 * KIB), 0);
+	rig_umount(mount);
+	record(RIG_VOLUME, "gone");
+	record("erofs,other", "gone");
+	record("erofs/no", "file"); /* can be the name of none */
+	ck_assert_int_eq(post("/v1/gc", "{\"dry_run\":true}"), 200);
+	assert_says("\"culled\":0,");
+	assert_says("\"records\":3,");
+	assert_says("\"why\":\"record\"");
+	ck_assert(is_on_record("erofs,other", "gone"));
+	ck_assert_int_eq(post("/v1/gc", NULL), 200);
+	assert_says("\"records\":3,");
+	ck_assert(!is_on_record(RIG_VOLUME, "gone"));
+	ck_assert(!is_on_record("erofs,other", "gone"));
+	ck_assert(!is_on_record("erofs/no", "file"));
+	ck_assert(is_on_record(RIG_VOLUME, "kept"));
+	ck_assert_int_eq(post("/v1/gc", NULL), 200);
+	assert_says("\"records\":0,");
+}
+END_TEST
+
+/* The file of a first use has no name yet, and who began it may have been another daemon. */
+START_TEST(test_records_of_a_volume_in_use)
+{
+	struct emu_mount *mount = rig_mount(rig_serve("used", 1 * MIB));
+
+	record(RIG_VOLUME, "blob");
+	ck_assert_int_eq(post("/v1/gc", NULL), 200);
+	assert_says("\"records\":0,");
+	ck_assert(is_on_record(RIG_VOLUME, "blob"));
+	rig_umount(mount);
+	ck_assert_int_eq(post("/v1/gc", NULL), 200);
+	assert_says("\"records\":1,");
+}
+END_TEST
+
+/* An open that is under way has its record before its file. */
+START_TEST(test_record_of_what_is_being_opened)
+{
+	struct fake_origin *origin = rig_serve("blob", 1 * MIB);
+	struct emu_mount *mount;
+
+	record(RIG_VOLUME, "blob");
+	origin->look_stalls = true;
+	mount = rig_open(origin);
+	rig_wait(origin->looks == 1);
+	ck_assert_int_eq(post("/v1/gc", NULL), 200);
+	assert_says("\"records\":0,");
+	ck_assert(is_on_record(RIG_VOLUME, "blob"));
+	fake_unstall(rig.fake, origin);
+	rig_wait(emu_mount_state(mount) == EMU_MOUNT_OPEN);
+	rig_umount(mount);
+}
+END_TEST
+
 /* A client that waits for a pass that has begun. */
 static int begin_collection(void)
 {
@@ -204,6 +280,9 @@ int main(void)
 	tcase_add_test(tc, test_collect);
 	tcase_add_test(tc, test_collect_in_use);
 	tcase_add_test(tc, test_metrics);
+	tcase_add_test(tc, test_collect_records);
+	tcase_add_test(tc, test_records_of_a_volume_in_use);
+	tcase_add_test(tc, test_record_of_what_is_being_opened);
 	suite_add_tcase(suite, tc);
 	tc = tcase_create("meanwhile");
 	tcase_add_checked_fixture(tc, setup_thread, teardown);

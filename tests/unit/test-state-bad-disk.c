@@ -100,6 +100,26 @@ START_TEST(test_record_that_cannot_be_taken_back)
 }
 END_TEST
 
+/* What does no harm is no reason to give the cache up. */
+START_TEST(test_record_of_nothing_that_cannot_be_taken_back)
+{
+	struct state *state = claim_state();
+
+	put(state, "a", 1);
+	put(state, "b", 1);
+	disk_error = ENOSPC;
+	ck_assert_int_eq(state_prune(state, bytes_str("erofs,v"), bytes_str("a")), -EIO);
+	ck_assert_int_eq(get(state, "a"), 1);
+	state_close(state);
+	disk_error = 0;
+	expect_at_start(1, 1);
+	state = claim_state();
+	ck_assert_int_eq(state_prune(state, bytes_str("erofs,v"), bytes_str("a")), 0);
+	state_close(state);
+	expect_at_start(-ENOENT, 1);
+}
+END_TEST
+
 /* At the start, with a database that has to be changed before it can be used. */
 START_TEST(test_full_disk_at_the_start)
 {
@@ -130,6 +150,7 @@ int main(void)
 	tcase_add_test(tc, test_disk_that_takes_nothing_until_the_end);
 	tcase_add_test(tc, test_new_records_that_were_lost);
 	tcase_add_test(tc, test_record_that_cannot_be_taken_back);
+	tcase_add_test(tc, test_record_of_nothing_that_cannot_be_taken_back);
 	tcase_add_test(tc, test_full_disk_at_the_start);
 	suite_add_tcase(s, tc);
 	return run_suite(s);

@@ -150,6 +150,40 @@ START_TEST(test_peeking_changes_nothing)
 }
 END_TEST
 
+/* The next after these keys is that one. */
+static void expect_next(struct state *state, const struct bytes after[2], const struct bytes is[2])
+{
+	uint8_t buf[STATE_KEYS_MAX];
+	struct bytes volume = after[0], cookie = after[1];
+
+	ck_assert_int_eq(state_next(state, &volume, &cookie, buf), is ? 0 : -ENOENT);
+	ck_assert(!is || (bytes_equal(volume, is[0]) && bytes_equal(cookie, is[1])));
+}
+
+START_TEST(test_one_after_the_other)
+{
+	static const struct bytes keys[][2] = {
+		{ { NULL, 0 }, { NULL, 0 } },
+		{ { (const uint8_t *)"a", 1 }, { (const uint8_t *)"y", 1 } },
+		{ { (const uint8_t *)"a\0", 2 }, { (const uint8_t *)"\0", 1 } },
+		{ { (const uint8_t *)"b", 1 }, { (const uint8_t *)"\xff", 1 } },
+		{ { (const uint8_t *)"b", 1 }, { (const uint8_t *)"\xff\0", 2 } },
+	};
+	struct state_object o = object_of(1, "l", "v");
+	struct state *state = open_state();
+
+	expect_next(state, keys[0], NULL);
+	for (size_t i = 4; i > 0; i--)
+		ck_assert_int_eq(state_put(state, keys[i][0], keys[i][1], &o), 0);
+	for (size_t i = 0; i < 4; i++)
+		expect_next(state, keys[i], keys[i + 1]);
+	expect_next(state, keys[4], NULL);
+	state_forget(state, keys[2][0], keys[2][1]);
+	expect_next(state, keys[2], keys[3]); /* also after one that is gone */
+	state_close(state);
+}
+END_TEST
+
 START_TEST(test_fields_out_of_bounds)
 {
 	struct state *state = open_state();
@@ -274,6 +308,7 @@ int main(void)
 	tcase_add_test(tc, test_checks_go_with_their_record);
 	tcase_add_test(tc, test_records_without_checks);
 	tcase_add_test(tc, test_peeking_changes_nothing);
+	tcase_add_test(tc, test_one_after_the_other);
 	tcase_add_test(tc, test_fields_out_of_bounds);
 	tcase_add_test(tc, test_only_what_goes_is_synced);
 	tcase_add_test(tc, test_state_directory_is_made);

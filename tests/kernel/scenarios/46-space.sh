@@ -46,6 +46,12 @@ cached "$object" || fail "it has gone"
 says "$(within 10 "$TOOLS/cachefillctl" gc)" 'freed by 1 object'
 not_cached "$object" || fail "it is still there"
 
+step "a record, and nothing that is cached"
+sqlite3 "$RUN/state/state.db" "INSERT INTO object(volume, cookie, size, locator, validator, whole)
+	VALUES(CAST('erofs,gone' AS BLOB), CAST('gone' AS BLOB), 4096, 'file:/gone', '', 0)"
+says "$(within 10 "$TOOLS/cachefillctl" gc --dry-run)" 'erofs,gone/gone: only a record'
+says "$(within 10 "$TOOLS/cachefillctl" gc)" '; 1 record of nothing'
+
 step "evicted, and fetched again"
 image_unmounted "$MNT-one"
 eventually 10 tool evict one

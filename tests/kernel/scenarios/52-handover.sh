@@ -25,6 +25,7 @@ child() {
 	done
 }
 now() { local up; read -r up _ < /proc/uptime; echo "${up/./}"; }
+collected() { "$TOOLS/cachefillctl" gc > "$RUN/gc" 2>&1; }
 said() { grep -cF -- "$1" "$LOGS/daemon.log" || true; }
 said_more() { [ "$(said "$1")" -gt "$2" ]; }
 
@@ -54,6 +55,14 @@ kill -KILL "$(child)"
 works 60 gone $mounting
 wait $mounting || fail "mount(8) failed"
 works 20 same_piece 1
+
+# It has no cache file with a name yet, and the daemon that began it is gone.
+step "what is on record of a first use is not collected"
+mounted ten-0 "$RUN/first"
+kill -KILL "$(child)"
+eventually 30 collected
+works 20 same_tree 20 "$IMAGES/ten/0" "$RUN/first"
+unmounted "$RUN/first"
 
 step "another file in its place"
 pid=$(child)

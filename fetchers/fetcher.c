@@ -44,20 +44,6 @@ void fetch_error_add(char *error, const char *fmt, ...)
 	memcpy(error + at, more, len + 1);
 }
 
-bool fetch_may_pass(int err)
-{
-	switch (err) {
-	case -ETIMEDOUT:
-	case -ECONNREFUSED:
-	case -EHOSTUNREACH:
-	case -ECONNRESET:
-	case -EAGAIN:
-		return true;
-	default:
-		return false;
-	}
-}
-
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

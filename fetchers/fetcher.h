@@ -24,6 +24,7 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -233,7 +234,11 @@ struct fetch_host {
 };
 
 /* Whether the same request may succeed a little later, by what the error is. */
-bool fetch_may_pass(int err);
+static inline bool fetch_may_pass(int err)
+{
+	return err == -ETIMEDOUT || err == -ECONNREFUSED || err == -EHOSTUNREACH ||
+	       err == -ECONNRESET || err == -EAGAIN;
+}
 
 /* Frees what a list has found, and empties it. */
 void fetch_list_end(struct fetch_list *list);

@@ -87,16 +87,13 @@ static void flight_read_done(struct fetch_read *read, int err)
 	flight_pump(f);
 }
 
-/* A demand is being made for it: it may wait for an earlier flight first. */
-static void flight_wanted(struct flight *f, enum flight_class class)
+static enum flight_class class_of(uint64_t until)
 {
-	if (class == FLIGHT_DEMAND)
-		f->wanted_until =
-			loop_now(f->object->sched->loop) + f->object->source->config->read_deadline;
+	return until ? FLIGHT_DEMAND : FLIGHT_AHEAD;
 }
 
 static int flight_make(struct flight **ret, struct object *object, enum flight_class class,
-		       uint64_t from, uint64_t to)
+		       uint64_t until, uint64_t from, uint64_t to)
 {
 	struct flight *f = malloc(sizeof(*f));
 
@@ -110,9 +107,9 @@ static int flight_make(struct flight **ret, struct object *object, enum flight_c
 		.to = to,
 		.wished = loop_now(object->sched->loop),
 		.wake_at = UINT64_MAX,
+		.wanted_until = until,
 		.read = { .progress = flight_read_progress, .done = flight_read_done },
 	};
-	flight_wanted(f, class);
 	TAILQ_INIT(&f->waiters);
 	if (!tsearch(f, &object->flight_tree, flight_compare)) {
 		free(f);
@@ -125,10 +122,10 @@ static int flight_make(struct flight **ret, struct object *object, enum flight_c
 	return 0;
 }
 
-int flight_new(struct object *object, enum flight_class class, uint64_t from, uint64_t to)
+int flight_new(struct object *object, uint64_t until, uint64_t from, uint64_t to)
 {
 	struct flight *f;
-	int err = flight_make(&f, object, class, from, to);
+	int err = flight_make(&f, object, class_of(until), until, from, to);
 
 	if (err < 0)
 		return err;
@@ -141,7 +138,7 @@ int flight_new_prefetch(struct object *object, uint64_t from, uint64_t to,
 			struct engine_prefetch *prefetch)
 {
 	struct flight *f;
-	int err = flight_make(&f, object, FLIGHT_PREFETCH, from, to);
+	int err = flight_make(&f, object, FLIGHT_PREFETCH, 0, from, to);
 
 	if (err < 0)
 		return err;
@@ -155,7 +152,7 @@ int flight_new_prefetch(struct object *object, uint64_t from, uint64_t to,
 int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *buf)
 {
 	struct flight *f;
-	int err = flight_make(&f, object, FLIGHT_AHEAD, from, to);
+	int err = flight_make(&f, object, FLIGHT_AHEAD, 0, from, to);
 
 	if (err < 0) {
 		bufpool_put(object->sched->pool, buf);
@@ -170,15 +167,16 @@ int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *b
 	return 0;
 }
 
-bool flight_extend(struct object *object, enum flight_class class, uint64_t from, uint64_t to)
+bool flight_extend(struct object *object, uint64_t until, uint64_t from, uint64_t to)
 {
 	struct flight *f = from > 0 ? flight_find(object, from - 1) : NULL;
 
-	if (!f || f->state != FLIGHT_QUEUED || f->class != class || to - f->from > FLIGHT_BLOCKS)
+	if (!f || f->state != FLIGHT_QUEUED || f->class != class_of(until) ||
+	    to - f->from > FLIGHT_BLOCKS)
 		return false;
 	/* In place: the blocks are free, so the order in the tree stays. */
 	f->to = to;
-	flight_wanted(f, class);
+	f->wanted_until = max_u64(f->wanted_until, until);
 	residency_claim(&object->residency, from, to);
 	return true;
 }
@@ -293,11 +291,31 @@ static bool flight_is_awaited(const struct flight *f)
 	return !TAILQ_EMPTY(&f->waiters) || (f->object->whole && !TAILQ_EMPTY(&f->object->demands));
 }
 
+/*
+ * Who came when it was at the origin already joined what may have spent its tries or its patience
+ * before, and gets a flight of its own. That begins later than the demand: so what fails again is
+ * the answer.
+ */
+static bool waiter_goes_on(const struct flight *f, const struct engine_demand *d)
+{
+	return f->err == 0 || (fetch_may_pass(f->err) && f->begun < d->begun);
+}
+
+static bool flight_fails_somebody(const struct flight *f)
+{
+	const struct engine_demand *d;
+
+	TAILQ_FOREACH(d, &f->waiters, flight_link)
+		if (!waiter_goes_on(f, d))
+			return true;
+	return f->object->whole && !TAILQ_EMPTY(&f->object->demands);
+}
+
 static void flight_log(struct flight *f)
 {
 	char what[96];
 
-	if (f->err == 0 || f->err == -ECANCELED || !flight_is_awaited(f))
+	if (f->err == 0 || f->err == -ECANCELED || !flight_fails_somebody(f))
 		return;
 	/* Whoever makes room says that the disk is full, once for all. */
 	if (f->err == -ENOSPC && f->object->sched->room)
@@ -329,15 +347,15 @@ static void flight_end(struct flight *f)
 	TAILQ_CONCAT(&waiters, &f->waiters, flight_link);
 	TAILQ_FOREACH(d, &waiters, flight_link)
 		waiter_release(f, d);
-	free(f);
 
 	while ((d = TAILQ_FIRST(&waiters))) {
 		TAILQ_REMOVE(&waiters, d, flight_link);
-		if (err < 0)
-			demand_answer(d, err);
-		else
+		if (waiter_goes_on(f, d))
 			demand_continue(d);
+		else
+			demand_answer(d, err);
 	}
+	free(f);
 	o->sched->flights--;
 	sched_kick(o->sched);
 	object_flight_ended(o, err);

@@ -51,8 +51,9 @@ struct flight {
 	TAILQ_ENTRY(flight) queue_link; /* in a queue of its source, or in sched->parked */
 };
 
-/* Claims blocks [from, to), at most FLIGHT_BLOCKS, all free, and queues the fetch. -ENOMEM. */
-int flight_new(struct object *object, enum flight_class class, uint64_t from, uint64_t to);
+/* Claims blocks [from, to), at most FLIGHT_BLOCKS, all free, and queues the fetch, for a demand
+ * that is answered by `until` (ns), or (0) as read-ahead. -ENOMEM. */
+int flight_new(struct object *object, uint64_t until, uint64_t from, uint64_t to);
 
 /* The same for a prefetch, which is told of its end. */
 int flight_new_prefetch(struct object *object, uint64_t from, uint64_t to,
@@ -65,9 +66,10 @@ int flight_new_filled(struct object *object, uint64_t from, uint64_t to, void *b
 struct flight *flight_find(const struct object *object, uint64_t block);
 
 /* Lets a queued flight take blocks up to `to` as well, if it ends at `from`. */
-bool flight_extend(struct object *object, enum flight_class class, uint64_t from, uint64_t to);
+bool flight_extend(struct object *object, uint64_t until, uint64_t from, uint64_t to);
 
-/* demand->pos is in [from, to): it is served, or answered with an error, by this flight. */
+/* demand->pos is in [from, to): it is served by this flight, or answered with its error, unless it
+ * only joined what was under way and that may pass: then it gets a flight of its own. */
 void flight_wait(struct flight *flight, struct engine_demand *demand);
 void flight_unwait(struct engine_demand *demand);
 

@@ -206,8 +206,8 @@ static void object_head_again(struct loop_timer *timer)
 
 /* ---- from a miss to flights --------------------------------------------------------------- */
 
-/* Flights for whatever of [from, to) is neither here nor on its way. */
-static int object_fetch(struct object *o, enum flight_class class, uint64_t from, uint64_t to)
+/* Flights for whatever of [from, to) is neither here nor on its way; until: as flight_new(). */
+static int object_fetch(struct object *o, uint64_t until, uint64_t from, uint64_t to)
 {
 	uint64_t b = residency_next_free(&o->residency, from, to);
 
@@ -216,8 +216,8 @@ static int object_fetch(struct object *o, enum flight_class class, uint64_t from
 			residency_next_busy(&o->residency, b, min_u64(to, b + FLIGHT_BLOCKS));
 		int err;
 
-		if (!flight_extend(o, class, b, end)) {
-			err = flight_new(o, class, b, end);
+		if (!flight_extend(o, until, b, end)) {
+			err = flight_new(o, until, b, end);
 			if (err < 0)
 				return err;
 		}
@@ -227,28 +227,28 @@ static int object_fetch(struct object *o, enum flight_class class, uint64_t from
 }
 
 /* Blocks [from, to) that a demand and its read-ahead want; only the first part is urgent. */
-static int object_plan(struct object *o, uint64_t pos, uint64_t end)
+static int object_plan(struct object *o, const struct engine_demand *d)
 {
 	struct readahead_plan plan =
-		readahead_miss(&o->readahead, pos * CACHE_BLOCK, end * CACHE_BLOCK);
+		readahead_miss(&o->readahead, d->pos * CACHE_BLOCK, d->end * CACHE_BLOCK);
 	uint64_t from = plan.start / CACHE_BLOCK;
 	uint64_t to = min_u64(plan.end / CACHE_BLOCK, o->residency.blocks);
+	uint64_t until = d->request.due;
 	int err;
 
 	prefetch_give_way(o, from, to);
 	err = residency_learn(&o->residency, o->sink->fd, from, to);
-
 	if (err < 0)
 		return err;
 	/* What is widened, up to one flight, rides along in the same request. */
-	uint64_t urgent = min_u64(to, max_u64(end, from + FLIGHT_BLOCKS));
+	uint64_t urgent = min_u64(to, max_u64(d->end, from + FLIGHT_BLOCKS));
 
 	/* What is left of the disk is for those who wait. */
 	if (o->sched->room && o->sched->room->scarce)
-		return object_fetch(o, FLIGHT_DEMAND, pos, end);
-	err = object_fetch(o, FLIGHT_DEMAND, from, urgent);
+		return object_fetch(o, until, d->pos, d->end);
+	err = object_fetch(o, until, from, urgent);
 	if (err == 0)
-		object_fetch(o, FLIGHT_AHEAD, urgent, to); /* a failure costs a later round trip */
+		object_fetch(o, 0, urgent, to); /* a failure costs a later round trip */
 	return err;
 }
 
@@ -283,7 +283,7 @@ static int object_whole_pump(struct object *o)
 	for (; next < blocks && flying < WHOLE_FLIGHTS; flying++) {
 		uint64_t end = residency_next_busy(&o->residency, next,
 						   min_u64(blocks, next + FLIGHT_BLOCKS));
-		int err = flight_new(o, FLIGHT_AHEAD, next, end);
+		int err = flight_new(o, 0, next, end);
 
 		if (err < 0)
 			return err;
@@ -292,7 +292,8 @@ static int object_whole_pump(struct object *o)
 	if (flying > 0)
 		return 0;
 	if (residency_next_hole(&o->residency, 0, 1) == 0)
-		return flight_new(o, FLIGHT_DEMAND, 0, 1);
+		return flight_new(o, loop_now(o->sched->loop) + o->source->config->read_deadline,
+				  0, 1);
 	object_whole_is_complete(o);
 	return 0;
 }
@@ -388,7 +389,7 @@ void demand_continue(struct engine_demand *d)
 	}
 	f = flight_find(o, d->pos);
 	if (!f) {
-		err = object_fetch(o, FLIGHT_DEMAND, d->pos, d->end);
+		err = object_fetch(o, d->request.due, d->pos, d->end);
 		f = err == 0 ? flight_find(o, d->pos) : NULL;
 	}
 	if (f)
@@ -418,7 +419,7 @@ static int demand_start(struct object *o, struct engine_demand *d)
 		err = residency_recheck(&o->residency, o->sink->fd, d->pos, d->end);
 	d->pos = residency_next_hole(&o->residency, d->pos, d->end);
 	if (err == 0 && d->pos < d->end)
-		err = object_plan(o, d->pos, d->end);
+		err = object_plan(o, d);
 	if (err == 0)
 		demand_continue(d);
 	return err;

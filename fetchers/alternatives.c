@@ -224,7 +224,6 @@ static bool take_identity(struct alt_look *l)
 	const char *via = strncmp(seen->validator, "digest:", 7) == 0 ? "" : origin->via;
 
 	identity->size = seen->size;
-	l->look->head_filled = l->inner.head_filled;
 	return (size_t)snprintf(identity->validator, sizeof(identity->validator), "%s%s", via,
 				seen->validator) < sizeof(identity->validator);
 }
@@ -236,6 +235,7 @@ static void look_done(struct fetch_look *inner, int err)
 	struct alt_look *l = container_of(inner, struct alt_look, inner);
 	char error[FETCH_ERROR_MAX];
 
+	l->look->head_filled = inner->head_filled;
 	if (err == 0) {
 		health_answered(&l->alt->origins[l->tries.at].health,
 				loop_now(l->alt->loop) - l->tries.begun);

@@ -63,6 +63,8 @@ struct fetch_identity {
  * The second, third and fourth line may pass by themselves: fetch_may_pass().
  */
 
+#define FETCH_HEAD_LEAST ((size_t)4096) /* of what a look has room for, it brings so much */
+
 /* Learns an object's identity, and its first bytes on the way. Owned by the caller until done(). */
 struct fetch_look {
 	const char *locator;
@@ -80,7 +82,9 @@ struct fetch_look {
 	void (*done)(struct fetch_look *look, int err);
 	/* Set before done(look, 0): */
 	struct fetch_identity identity;
-	size_t head_filled; /* min(head_len, identity.size) */
+	/* min(head_len, identity.size); less, but at least FETCH_HEAD_LEAST of them, where they had
+	 * been cut off before. Before done(look, err < 0): where they were cut off, if they were. */
+	size_t head_filled;
 	/* Set before done(look, err < 0): one line, no secret, names the locator's host or file.
 	 * Before that, if anything, what has gone wrong so far. */
 	char error[FETCH_ERROR_MAX];

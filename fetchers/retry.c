@@ -33,6 +33,7 @@ struct retry_look {
 	struct attempt attempt;
 	struct fetch_look *look; /* the caller's */
 	struct fetch_look inner;
+	size_t head_len; /* of the next try */
 };
 
 struct retry_object {
@@ -163,12 +164,23 @@ static void look_end(struct retry_look *l, int err)
 	look->done(look, err);
 }
 
+/* There is no identity yet for which it could go on: what is asked for has to come in one piece. */
+static void look_ask_less(struct retry_look *l)
+{
+	size_t came = l->inner.head_filled;
+
+	if (came > 0 && came < l->head_len)
+		l->head_len = min_u64(l->head_len, max_u64(FETCH_HEAD_LEAST, came / 2));
+}
+
 static void look_done(struct fetch_look *inner, int err)
 {
 	struct retry_look *l = container_of(inner, struct retry_look, inner);
 
-	if (err < 0)
+	if (err < 0) {
 		memcpy(l->look->error, inner->error, sizeof(inner->error));
+		look_ask_less(l);
+	}
 	err = attempt_word(&l->attempt, err);
 	if (err == 0 || !attempt_again(&l->attempt, err, inner->retry_after, l->look->deadline))
 		look_end(l, err);
@@ -187,6 +199,8 @@ static void look_try(struct loop_timer *timer)
 	l->attempt.tries++;
 	l->inner = *l->look;
 	l->inner.done = look_done;
+	l->inner.head_len = l->head_len;
+	l->inner.head_filled = 0;
 	l->inner.retry_after = 0;
 	next->ops->look(next, &l->inner);
 }
@@ -202,6 +216,7 @@ static void retry_look(struct fetcher *fetcher, struct fetch_look *look)
 		return;
 	}
 	l->look = look;
+	l->head_len = look->head_len;
 	attempt_init(&l->attempt, retry, look_try);
 	look_try(&l->attempt.timer);
 }

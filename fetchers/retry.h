@@ -2,7 +2,8 @@
 /*
  * Tries again what may succeed a little later, in front of any fetcher: exponential backoff with
  * full jitter, never before the origin wants to be asked again, never after the request's deadline.
- * A read goes on at the first byte that has not come yet.
+ * A read goes on at the first byte that has not come yet; a look whose bytes were cut off asks for
+ * fewer of them.
  *
  * All requests of an instance share a budget of tries, so that an origin that fails is asked less
  * often, and not more: so many at once, then so many in a second, and one more for each request

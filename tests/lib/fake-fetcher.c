@@ -159,10 +159,14 @@ static void fake_look_fire(struct loop_timer *timer)
 	snprintf(look->identity.validator, sizeof(look->identity.validator), "%s",
 		 origin->validator);
 	look->head_filled = (size_t)min_u64(look->head_len, origin->bytes.size);
+	if (origin->look_cut && look->head_filled > origin->look_cut) {
+		look->head_filled = origin->look_cut;
+		err = -ECONNRESET;
+	}
 	if (look->head)
 		fill(look->elsewhere && origin->elsewhere ? origin->elsewhere : &origin->bytes,
 		     look->head, 0, look->head_filled);
-	fake_look_end(l, 0);
+	fake_look_end(l, err);
 }
 
 static void fake_look(struct fetcher *fetcher, struct fetch_look *look)

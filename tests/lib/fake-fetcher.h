@@ -23,6 +23,7 @@ struct fake_origin {
 	uint64_t look_delay;	 /* ns */
 	int look_error;		 /* negative errno, 0: none */
 	bool look_stalls;
+	size_t look_cut;    /* more bytes than this never come at once, 0: they do */
 	uint64_t delay;	    /* ns to the first byte of a read */
 	uint64_t step;	    /* bytes that arrive at a time; 0: all at once */
 	uint64_t step_time; /* ns between two of them */

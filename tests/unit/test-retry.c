@@ -300,6 +300,45 @@ START_TEST(more_patience_than_there_is_fails_at_once)
 }
 END_TEST
 
+/* What there is room for does not come in one piece, and what has to does. */
+START_TEST(a_look_that_is_cut_off_asks_for_less)
+{
+	static const struct {
+		size_t room, cut, filled;
+		int err;
+		unsigned int looks;
+	} rows[] = {
+		{ 128 << 10, 20000, 10000, 0, 2 },
+		{ 128 << 10, 5000, 4096, 0, 2 },
+		{ 128 << 10, 2000, 0, -ECONNRESET, 6 },
+		{ 3000, 2000, 0, -ECONNRESET, 6 },
+		{ 4096, 5000, 4096, 0, 1 },
+	};
+	uint8_t *head = malloc(128 << 10), *right = malloc(128 << 10);
+	struct watched w;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		origin->looks = 0;
+		origin->look_cut = rows[i].cut;
+		w = (struct watched){ .look = { .locator = "blob", .done = look_done } };
+		w.look.head = head;
+		w.look.head_len = rows[i].room;
+		fetcher->ops->look(fetcher, &w.look);
+		wait_for(&w);
+		ck_assert_int_eq(w.err, rows[i].err);
+		ck_assert_uint_eq(origin->looks, rows[i].looks);
+		if (w.err < 0)
+			continue;
+		ck_assert_uint_eq(w.look.head_filled, rows[i].filled);
+		origin->bytes.fill(&origin->bytes, right, 0, rows[i].filled);
+		ck_assert_mem_eq(head, right, rows[i].filled);
+		ck_assert_uint_eq(w.look.identity.size, SIZE);
+	}
+	free(head);
+	free(right);
+}
+END_TEST
+
 /* ---- reads ------------------------------------------------------------------------------ */
 
 START_TEST(a_read_goes_on_where_it_was)
@@ -525,6 +564,7 @@ int main(void)
 	tcase_add_test(tc, a_deadline_may_be_moved);
 	tcase_add_test(tc, an_origin_may_ask_for_patience);
 	tcase_add_test(tc, more_patience_than_there_is_fails_at_once);
+	tcase_add_test(tc, a_look_that_is_cut_off_asks_for_less);
 	tcase_add_test(tc, a_read_goes_on_where_it_was);
 	tcase_add_test(tc, what_came_before_the_end_is_right);
 	tcase_add_test(tc, all_that_was_asked_for_is_enough);

@@ -22,7 +22,7 @@ version=$("$daemon" --version | grep -oE '[0-9]+\.[0-9.]*[0-9]')
 is() { [ "${2%-*}" = "$version" ] || fault "$1 says $2, the program $version"; }
 is contrib/debian/changelog "$(sed -n '1s/.*(\(.*\)).*/\1/p' contrib/debian/changelog)"
 is contrib/cachefilld.spec "$(sed -n 's/^Version: *//p' contrib/cachefilld.spec)"
-is "the changelog of contrib/cachefilld.spec" "$(sed -n '/^%changelog/{n;s/.* - //p}' contrib/cachefilld.spec)"
+is "the changelog there" "$(sed -n "/^%changelog/{n;s/.* - //p}" contrib/cachefilld.spec)"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -163,10 +163,11 @@ static bool read_word(const char *text, const char *const *words, uint64_t *ret)
 	return false;
 }
 
+static const char *const policies[] = { "whole", "refuse", NULL };
+static const char *const filters[] = { "no", "yes", "log", NULL };
+
 static bool read_number(enum kind kind, const char *text, uint64_t *ret)
 {
-	static const char *const policies[] = { "whole", "refuse", NULL };
-	static const char *const filters[] = { "no", "yes", "log", NULL };
 	bool yes;
 	int level;
 
@@ -421,4 +422,88 @@ const char *config_key_name(size_t i)
 		return top_keys[i].name;
 	i -= N_TOP_KEYS;
 	return i < N_SOURCE_KEYS ? source_keys[i].name : NULL;
+}
+
+/* ---- back to text ------------------------------------------------------------------------ */
+
+/* buf: 32 bytes, or static text. */
+static const char *print_number(enum kind kind, const void *field, char *buf)
+{
+	switch (kind) {
+	case KIND_SIZE:
+		snprintf(buf, 32, "%llu", (unsigned long long)*(const uint64_t *)field);
+		return buf;
+	case KIND_TIME:
+		snprintf(buf, 32, "%ums", *(const uint32_t *)field);
+		return buf;
+	case KIND_COUNT:
+		snprintf(buf, 32, "%u", *(const uint32_t *)field);
+		return buf;
+	case KIND_PERCENT:
+		snprintf(buf, 32, "%u%%", *(const uint8_t *)field);
+		return buf;
+	case KIND_BOOL:
+		return *(const bool *)field ? "yes" : "no";
+	case KIND_LEVEL:
+		return log_level_name(*(const int *)field);
+	case KIND_FILTER:
+		return filters[*(const enum syscall_filter *)field];
+	default:
+		return policies[*(const enum compressed_policy *)field];
+	}
+}
+
+static void tell(const struct key *key, const void *base, config_visit *visit, void *arg)
+{
+	const void *field = (const char *)base + key->offset;
+	char buf[LOCATOR_MAX];
+	const char *text;
+
+	if (key->kind == KIND_IGNORED || key->kind == KIND_ALTERNATIVE)
+		return;
+	if (key->kind > KIND_ALTERNATIVE) {
+		visit(arg, key->name, print_number(key->kind, field, buf), true);
+		return;
+	}
+	text = *(const char *const *)field;
+	if (text && key->kind == KIND_TEMPLATE)
+		text = locator_print(text, buf, sizeof(buf));
+	if (text)
+		visit(arg, key->name, text, false);
+}
+
+static bool is_harmless(const struct config_source *source, const char *name)
+{
+	const struct fetcher_class *class = fetcher_class_find(source->rule.locator);
+
+	for (const struct fetcher_key *k = class ? class->keys : NULL; k && k->key; k++)
+		if (strcmp(k->key, name) == 0)
+			return k->harmless;
+	return false;
+}
+
+static void tell_source(const struct config_source *source, config_visit *visit, void *arg)
+{
+	char buf[LOCATOR_MAX];
+
+	for (size_t i = 0; i < N_SOURCE_KEYS; i++)
+		tell(&source_keys[i], source, visit, arg);
+	for (size_t i = 0; i < source->n_alternatives; i++)
+		visit(arg, "alternative", locator_print(source->alternatives[i], buf, sizeof(buf)),
+		      false);
+	for (const struct fetcher_param *p = source->params; p && p->key; p++)
+		visit(arg, p->key, is_harmless(source, p->key) ? p->value : "(set)", false);
+}
+
+void config_each(const struct config *config, const struct config_source *source,
+		 config_visit *visit, void *arg)
+{
+	if (source) {
+		tell_source(source, visit, arg);
+		return;
+	}
+	for (size_t i = 0; i < N_TOP_KEYS; i++)
+		tell(&top_keys[i], config, visit, arg);
+	for (size_t i = 0; i < N_POLICY_KEYS; i++)
+		tell(&source_keys[i], &config->defaults, visit, arg);
 }

@@ -108,6 +108,15 @@ const struct fetcher_param *config_params_of(const struct config *config, const 
 /* What a source makes of keys; its locator is NULL where it is not asked for any. Borrowed. */
 struct resolve_rule config_rule_of(const struct config_source *source);
 
+/*
+ * Each key of the top level (source NULL) or of a source, with its value as it may be shown to
+ * anybody: URLs are without what may be secret, and parameters of fetchers that may be are told as
+ * "(set)". plain: a number or a word, neither a name nor a place.
+ */
+typedef void config_visit(void *arg, const char *key, const char *value, bool plain);
+void config_each(const struct config *config, const struct config_source *source,
+		 config_visit *visit, void *arg);
+
 /* What can only be said of the whole: limits fit each other, each fetcher accepts its parameters.
  * Gives sources their defaults. */
 int config_finish(struct config *config, char *error);

@@ -257,6 +257,7 @@ struct fetcher_param {
 struct fetcher_key {
 	const char *key;
 	const char *help; /* half a line */
+	bool harmless;	  /* its value may be shown: there is never a secret in it */
 };
 
 /* A kind of origin: one row of the registry. */

@@ -31,19 +31,19 @@ struct http_config {
 /* Also the keys of others whose origins are web servers. */
 /* clang-format off */
 #define HTTP_CONFIG_KEYS \
-	{ "ca-file", "PEM file of the authorities that may vouch for the server" }, \
-	{ "ca-path", "directory of such authorities, hashed by openssl-rehash(1)" }, \
-	{ "client-cert", "PEM file with the certificate to show to the server" }, \
-	{ "client-key", "PEM file with its private key, where client-cert has none" }, \
-	{ "connect-timeout", "longest wait for a connection, default 10s" }, \
+	{ "ca-file", "PEM file of the authorities that may vouch for the server", true }, \
+	{ "ca-path", "directory of such authorities, hashed by openssl-rehash(1)", true }, \
+	{ "client-cert", "PEM file with the certificate to show to the server", true }, \
+	{ "client-key", "PEM file with its private key, where client-cert has none", true }, \
+	{ "connect-timeout", "longest wait for a connection, default 10s", true }, \
 	{ "header", "field of every request, \"Name: value\"; repeatable" }, \
-	{ "header-file", "file of such fields, one per line, for secrets" }, \
-	{ "http-version", "1.1, or 2 where the server offers it (default)" }, \
-	{ "max-connections", "connections to one host, default 16" }, \
+	{ "header-file", "file of such fields, one per line, for secrets", true }, \
+	{ "http-version", "1.1, or 2 where the server offers it (default)", true }, \
+	{ "max-connections", "connections to one host, default 16", true }, \
 	{ "proxy", "URL of a proxy, \"\" for none; default: the environment" }, \
-	{ "redirects", "how many are followed, default 5" }, \
-	{ "min-rate", "bytes per second below which a transfer is slow, default 1000" }, \
-	{ "stall-timeout", "longest time with less than min-rate, default 10s" }, \
+	{ "redirects", "how many are followed, default 5", true }, \
+	{ "min-rate", "bytes per second below which a transfer is slow, default 1000", true }, \
+	{ "stall-timeout", "longest time with less than min-rate, default 10s", true }, \
 	{ "user-agent", "what we call ourselves" }
 /* clang-format on */
 

@@ -12,12 +12,12 @@
 #include "fetchers/auth-file.h"
 
 const struct fetcher_key oci_keys[] = {
-	{ "allow-skip-verify", "yes: hosts.toml may turn off the check of certificates" },
-	{ "auth-file", "credentials, as of podman-login(1) or docker-login(1)" },
-	{ "hosts-dir", "mirrors, as of containerd; default: its usual directory" },
-	{ "plain-http", "yes: the registry has no TLS; default no" },
-	{ "platform", "OS/ARCHITECTURE[/VARIANT] of images for several; default: this host" },
-	{ "trust-mirrors", "yes: also those that may not resolve are asked for ranges" },
+	{ "allow-skip-verify", "yes: hosts.toml may turn off the check of certificates", true },
+	{ "auth-file", "credentials, as of podman-login(1) or docker-login(1)", true },
+	{ "hosts-dir", "mirrors, as of containerd; default: its usual directory", true },
+	{ "plain-http", "yes: the registry has no TLS; default no", true },
+	{ "platform", "OS/ARCHITECTURE[/VARIANT] of images for several; default: this host", true },
+	{ "trust-mirrors", "yes: also those that may not resolve are asked for ranges", true },
 	HTTP_CONFIG_KEYS,
 	{ NULL, NULL },
 };

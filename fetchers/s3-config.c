@@ -12,12 +12,12 @@
 #define DEFAULT_REGION "us-east-1"
 
 const struct fetcher_key s3_keys[] = {
-	{ "anonymous", "yes: requests are not signed, for public buckets" },
-	{ "credentials-file", "file of access keys, as the AWS tools have it" },
+	{ "anonymous", "yes: requests are not signed, for public buckets", true },
+	{ "credentials-file", "file of access keys, as the AWS tools have it", true },
 	{ "endpoint", "URL of the server, default that of AWS in the region" },
-	{ "path-style", "yes: the bucket is in the path, no: in the host name" },
-	{ "profile", "section of the file of access keys" },
-	{ "region", "where the bucket is, default " DEFAULT_REGION },
+	{ "path-style", "yes: the bucket is in the path, no: in the host name", true },
+	{ "profile", "section of the file of access keys", true },
+	{ "region", "where the bucket is, default " DEFAULT_REGION, true },
 	HTTP_CONFIG_KEYS,
 	{ NULL, NULL },
 };

@@ -27,7 +27,9 @@ static int fake_create(struct fetcher **ret, struct loop *loop, const char *temp
 static const struct fetcher_class fake_class = {
 	.name = "fake",
 	.schemes = (const char *const[]){ "fake", "https", NULL },
-	.keys = (const struct fetcher_key[]){ { "color", "any" }, { "header", "many" }, { NULL } },
+	.keys = (const struct fetcher_key[]){ { "color", "any", true },
+					      { "header", "many" },
+					      { NULL } },
 	.create = fake_create,
 };
 

@@ -399,6 +399,59 @@ END_TEST
 
 /* ---- files ------------------------------------------------------------------------------- */
 
+/* Lines "KEY = 'VALUE'": what is plain goes to the first, and the rest to the second. */
+struct shown {
+	char plain[8192], names[8192];
+};
+
+static void show(void *arg, const char *key, const char *value, bool plain)
+{
+	struct shown *shown = arg;
+	char *text = plain ? shown->plain : shown->names;
+
+	snprintf(text + strlen(text), 8192 - strlen(text), "%s = '%s'\n", key, value);
+}
+
+/* What is shown is what a file would have to say. */
+START_TEST(test_values_are_shown_as_they_are_written)
+{
+	struct shown before = { "", "" }, after = { "", "" };
+	struct config *copy;
+
+	good("brun 9%\nbuffers 3MiB\nslow-request = 1500ms\nseccomp = log\nlog-level = debug\n"
+	     "credential-helpers = yes\ndir /d\nretries = 3\ncompressed = refuse\n");
+	config_each(config, NULL, show, &before);
+	ck_assert_ptr_nonnull(strstr(before.plain, "seccomp = 'log'\n"));
+	ck_assert_ptr_nonnull(strstr(before.plain, "slow-request = '1500ms'\n"));
+	ck_assert_ptr_nonnull(strstr(before.names, "dir = '/d'\n"));
+	ck_assert_int_eq(config_new(&copy), 0);
+	ck_assert_int_eq(config_parse(copy, "F", before.plain, strlen(before.plain), error), 0);
+	ck_assert_int_eq(config_parse(copy, "F", before.names, strlen(before.names), error), 0);
+	config_each(copy, NULL, show, &after);
+	ck_assert_str_eq(before.plain, after.plain);
+	ck_assert_str_eq(before.names, after.names);
+	config_free(copy);
+}
+END_TEST
+
+START_TEST(test_secrets_are_not_shown)
+{
+	struct shown shown = { "", "" };
+
+	good("source s {\n url = https://u:hunter2@h/{cookie}?t=hunter2\n"
+	     " alternative = fake://u:hunter2@g/{cookie}?t=hunter2\n"
+	     " header = hunter2\n color = red\n read-deadline = 2s\n}\n");
+	config_each(config, &config->sources[0], show, &shown);
+	ck_assert_ptr_null(strstr(shown.names, "hunter2"));
+	ck_assert_ptr_null(strstr(shown.plain, "hunter2"));
+	ck_assert_ptr_nonnull(strstr(shown.names, "url = 'https://h/{cookie}'\n"));
+	ck_assert_ptr_nonnull(strstr(shown.names, "alternative = 'fake://g/{cookie}'\n"));
+	ck_assert_ptr_nonnull(strstr(shown.names, "header = '(set)'\n"));
+	ck_assert_ptr_nonnull(strstr(shown.names, "color = 'red'\n"));
+	ck_assert_ptr_nonnull(strstr(shown.plain, "read-deadline = '2000ms'\n"));
+}
+END_TEST
+
 static char dir[TEMPORARY_MAX];
 
 static void write_text(const char *name, const char *text)
@@ -482,6 +535,8 @@ int main(void)
 	tcase_add_test(tc, test_sources_of_the_command_line);
 	tcase_add_test(tc, test_number_of_sources_and_params_is_bounded);
 	tcase_add_test(tc, test_one_key_by_itself);
+	tcase_add_test(tc, test_values_are_shown_as_they_are_written);
+	tcase_add_test(tc, test_secrets_are_not_shown);
 	tcase_add_test(tc, test_files);
 	tcase_add_test(tc, test_endless_file_is_refused);
 	suite_add_tcase(s, tc);

@@ -155,6 +155,10 @@ static void print_kept(const json_t *object)
 	else if (cached)
 		printf("cached      %s, used %s\n", bytes(cached, "bytes", size),
 		       image_time((int64_t)daemon_number(cached, "used"), used, sizeof(used)));
+	else if (get(object, "open"))
+		/* The kernel gives a new file its name when it is closed for the first time. */
+		printf("cached      %s, in a file that has no name yet\n",
+		       bytes(get(object, "open"), "cached_bytes", size));
 	else
 		puts("cached      no");
 }

@@ -41,6 +41,14 @@ says '^ok    daemon  .*no request waits'
 says '^ok    origins  .*web answers'
 if grep '^fail' "$RUN/answer"; then fail "something fails"; fi
 
+step "what becomes of an object"
+works 20 "$TOOLS/cachefillctl" explain --config "$RUN/conf" erofs,plain/plain > "$RUN/answer"
+says '^resolved    by source web'
+says '^open        1 times'
+says '^recorded    '
+says '^cached      [1-9]'
+says '^now         it works'
+
 step "a mount hangs"
 drop_caches
 kill -STOP "$DAEMON_PID"

@@ -6,7 +6,7 @@ _cachefillctl_commands()
 	case $1 in
 	'')
 		echo image trace mount umount mounts als du pin unpin prefetch warm status objects flights origins top \
-			events metrics whois purge evict gc log-level doctor explain
+			events metrics whois purge evict gc log-level doctor explain bugreport
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
@@ -41,6 +41,7 @@ _cachefillctl_options()
 	mounts) echo --json --run-dir --help ;;
 	du) echo --objects --json --config --state-dir --run-dir --help ;;
 	evict) echo --json --socket --config --state-dir --run-dir --help ;;
+	bugreport) echo --anonymise --output --socket --config --state-dir --run-dir --help ;;
 	doctor | explain) echo --json --socket --config --state-dir --run-dir --help ;;
 	prefetch)
 		echo --all --plan --rate --requests --background --list --cancel --json --socket \

@@ -103,6 +103,7 @@ int ctl_top(int argc, char *argv[]);
 /* What is wrong. */
 int ctl_doctor(int argc, char *argv[]);
 int ctl_explain(int argc, char *argv[]);
+int ctl_bugreport(int argc, char *argv[]);
 
 /* Mounted images. */
 int ctl_mount(int argc, char *argv[]);

@@ -36,6 +36,10 @@ static const struct ctl_command commands[] = {
 	{ "doctor", "[OPTION]...", "look for what is wrong, and say what to do", ctl_doctor },
 	{ "explain", "[OPTION]... OBJECT", "say what an object is, and whether it works",
 	  ctl_explain },
+#ifdef HAVE_BUGREPORT
+	{ "bugreport", "[OPTION]...", "write what others need to see into an archive",
+	  ctl_bugreport },
+#endif
 	{ "gc", "[OPTION]...", "drop what is cached and nobody needs any more", ctl_gc },
 	{ "log-level", "[OPTION]... [LEVEL]", "say how much is logged, or change it",
 	  ctl_log_level },

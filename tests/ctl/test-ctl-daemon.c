@@ -282,6 +282,34 @@ START_TEST(it_is_asked_what_it_knows_of_an_object)
 }
 END_TEST
 
+static void report_holds(const char *text, bool wanted)
+{
+	size_t len;
+	uint8_t *bytes = file_read("r.tar", &len);
+
+	ck_assert_msg((memmem(bytes, len, text, strlen(text)) != NULL) == wanted, "%s '%s'",
+		      wanted ? "no" : "there is", text);
+	free(bytes);
+}
+
+START_TEST(a_report_has_what_it_says)
+{
+	const char conf[] = "dir /nonexistent/cache\nstate-dir = /nonexistent/state\n";
+
+	file_write("conf", conf, sizeof(conf) - 1);
+	good(ASK("bugreport", "-o", "r.tar", "--config", "conf"));
+	report_holds("erofs,v", true);
+	unlink("r.tar");
+	good(ASK("bugreport", "-o", "r.tar", "--anonymise", "--config", "conf"));
+	report_holds("\"cached_bytes\":", true);
+	report_holds("cachefilld_requests_total{op=\"open\",result=\"ok\"} 1\n", true);
+	report_holds("source=\"name-", true);
+	report_holds("\"volume\":\"name-", true);
+	report_holds("erofs,v", false);
+	report_holds("\"blob\"", false);
+}
+END_TEST
+
 /* ---- changing ------------------------------------------------------------------------------ */
 
 START_TEST(names_are_forgotten)
@@ -371,6 +399,7 @@ int main(void)
 	tcase_add_test(look, top_prints_lines_where_there_is_no_terminal);
 	tcase_add_test(look, top_draws_on_a_terminal);
 	tcase_add_test(look, the_doctor_asks_it);
+	tcase_add_test(look, a_report_has_what_it_says);
 	tcase_add_test(look, it_is_asked_what_it_knows_of_an_object);
 	tcase_add_test(look, a_daemon_that_is_not_there_is_no_riddle);
 	tcase_add_test(look, what_is_no_daemon_is_no_riddle);

@@ -50,6 +50,7 @@ daemon/ctl/mount*	daemon/ctl/* daemon/images/images.h
 daemon/ctl/trace-replay*	daemon/ctl/* daemon/trace/* daemon/replay/* proto/trace.h
 daemon/ctl/daemon*	daemon/ctl/* daemon/config.h
 daemon/ctl/doctor*	daemon/ctl/* daemon/config.h daemon/database.h daemon/kernel/*.h daemon/engine/resolve.h daemon/space/limits.h daemon/space/survey.h fetchers/fetcher.h
+daemon/ctl/bugreport*	daemon/ctl/* daemon/config.h daemon/kernel/startup.h
 daemon/ctl/explain*	daemon/ctl/* daemon/config.h daemon/engine/resolve.h daemon/images/images.h daemon/origins.h daemon/state.h fetchers/fetcher.h proto/cachename.h
 daemon/ctl/als*		daemon/ctl/* daemon/images/images.h fetchers/oci-reference.h
 daemon/ctl/cache.*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/space/survey.h daemon/space/owners.h daemon/state.h
@@ -90,7 +91,7 @@ sqlite3.h	daemon/database.h
 seccomp.h	daemon/syscall-filter.c
 libmount/*	daemon/ctl/mount-utab.c
 microhttpd.h	daemon/control/server*
-archive*	daemon/ctl/build-unpack.c
+archive*	daemon/ctl/build-unpack.c daemon/ctl/bugreport-tar.c
 curl/*		fetchers/http* fetchers/s3* daemon/ctl/daemon.c
 openssl/*	fetchers/oci-digest.c daemon/util/sha256.c
 '

@@ -150,6 +150,7 @@ done <<-PAGES
 	cachefillctl-daemon.1 log-level
 	cachefillctl-doctor.1 doctor
 	cachefillctl-doctor.1 explain
+	cachefillctl-doctor.1 bugreport
 PAGES
 commands | grep -vxE 'image|trace|als' > "$work/help"
 same "commands of cachefillctl that are compared" help paged

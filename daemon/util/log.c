@@ -8,7 +8,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "daemon/util/log-journal.h"
+#include "daemon/util/log-limit.h"
 
 static atomic_int max_level = LOG_INFO; /* other threads log, too */
 
@@ -63,23 +67,75 @@ static void blank_controls(char *s)
 			*s = ' ';
 }
 
-void log_line(int priority, const char *fmt, ...)
-{
-	char line[2048];
-	char head[32];
-	va_list ap;
+/* ---- lines -------------------------------------------------------------------------------- */
 
-	if (priority > max_level)
-		return;
-	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
-	va_end(ap);
-	blank_controls(line);
-	if (getenv("JOURNAL_STREAM"))
+/* A line for people, where journald cannot be reached with the prefix that it knows. */
+static void put_line(int priority, bool journal, const char *line)
+{
+	char head[32];
+
+	if (journal)
 		snprintf(head, sizeof(head), "<%d>", priority);
 	else
 		snprintf(head, sizeof(head), "%.15s: %s", program_invocation_short_name,
 			 priority_word(priority));
 	/* One write per line, so that lines of several processes on one pipe do not mix. */
 	dprintf(STDERR_FILENO, "%s%s\n", head, line);
+}
+
+static void put(int priority, const struct log_subject *subject, const char *line)
+{
+	bool journal = log_journal_is_stream(getenv("JOURNAL_STREAM"), STDERR_FILENO);
+
+	if (!journal || log_journal_send(LOG_JOURNAL_SOCKET, priority, line, subject) < 0)
+		put_line(priority, journal, line);
+}
+
+/* What was asked for request by request is not limited. */
+static bool may_speak(int priority)
+{
+	static struct log_limit limit;
+	unsigned int left_out = 0;
+	struct timespec now;
+	char line[64];
+	bool may;
+
+	if (priority >= LOG_DEBUG)
+		return true;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	may = log_limit_take(&limit, (uint64_t)now.tv_sec, &left_out);
+	if (left_out > 0) {
+		snprintf(line, sizeof(line), "%u lines were left out", left_out);
+		put(LOG_WARNING, NULL, line);
+	}
+	return may;
+}
+
+static void log_va(int priority, const struct log_subject *subject, const char *fmt, va_list ap)
+{
+	char line[2048];
+
+	if (priority > max_level || !may_speak(priority))
+		return;
+	vsnprintf(line, sizeof(line), fmt, ap);
+	blank_controls(line);
+	put(priority, subject, line);
+}
+
+void log_line(int priority, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_va(priority, NULL, fmt, ap);
+	va_end(ap);
+}
+
+void log_about(int priority, const struct log_subject *subject, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	log_va(priority, subject, fmt, ap);
+	va_end(ap);
 }

@@ -18,6 +18,7 @@ struct image_catalog {
 	struct origins *origins;
 	char *volume;		     /* owned */
 	struct images_object object; /* owned: what was found last */
+	char *name;		     /* owned: the image that was told last */
 	size_t n_configured, n_added;
 	struct engine_source_config added[IMAGE_CATALOG_SPARE]; /* by number, behind n_configured */
 };
@@ -61,11 +62,29 @@ static int add_sources(struct image_catalog *c, struct engine *engine, uint32_t 
 	return err;
 }
 
-static int fail(struct bytes cookie, const char *why, int err)
+static const char *catalog_image(struct engine_catalog *base, struct bytes volume,
+				 struct bytes cookie)
 {
-	char c[512];
+	struct image_catalog *c = container_of(base, struct image_catalog, base);
 
-	log_error("image object %s: cannot open: %s", bytes_print(cookie, c, sizeof(c)), why);
+	if (!bytes_equal(volume, bytes_str(c->volume)))
+		return NULL;
+	free(c->name);
+	c->name = images_follow_name_of(c->images, cookie);
+	return c->name;
+}
+
+static int fail(struct image_catalog *c, struct bytes cookie, const char *why, int err)
+{
+	const struct log_subject subject = {
+		.volume = bytes_str(c->volume),
+		.cookie = cookie,
+		.image = catalog_image(&c->base, bytes_str(c->volume), cookie),
+	};
+	char text[512];
+
+	log_about(LOG_ERR, &subject, "image object %s: cannot open: %s",
+		  bytes_print(cookie, text, sizeof(text)), why);
 	/* The rules are not for what the store knows. */
 	return err == -ENOENT ? -EIO : err;
 }
@@ -87,13 +106,13 @@ static int catalog_find(struct engine_catalog *base, struct engine *engine, stru
 	images_object_end(&c->object);
 	c->object = object;
 	if (strlen(object.validator) >= sizeof(ret->identity.validator))
-		return fail(cookie, "the validator on record is too long", -EINVAL);
+		return fail(c, cookie, "the validator on record is too long", -EINVAL);
 	err = origins_find(c->origins, object.locator, &origin, error);
 	if (err < 0)
-		return fail(cookie, error, err);
+		return fail(c, cookie, error, err);
 	err = add_sources(c, engine, origin.number);
 	if (err < 0)
-		return fail(cookie, strerror(-err), err);
+		return fail(c, cookie, strerror(-err), err);
 	*ret = (struct engine_known){
 		.locator = object.locator,
 		.identity.size = object.size,
@@ -128,6 +147,7 @@ int image_catalog_new(struct image_catalog **ret, const char *state_dir, const c
 	if (!c)
 		return -ENOMEM;
 	c->base.find = catalog_find;
+	c->base.image = catalog_image;
 	c->notes.recall = catalog_recall;
 	c->origins = origins;
 	c->n_configured = origins_configured(origins);
@@ -147,6 +167,7 @@ struct image_catalog *image_catalog_free(struct image_catalog *c)
 		return NULL;
 	images_follow_free(c->images);
 	images_object_end(&c->object);
+	free(c->name);
 	free(c->volume);
 	free(c);
 	return NULL;

@@ -37,13 +37,15 @@ static uint64_t wanted(void)
 
 static void complain(struct watchdog *w, const struct engine_waiting *oldest, uint64_t now)
 {
+	const struct log_subject subject = { oldest->volume, oldest->cookie, oldest->source };
 	char v[512], c[512], why[256];
 
 	if (w->silent)
 		return;
 	w->silent = true;
 	engine_waiting_print(oldest, now, why, sizeof(why));
-	log_error("%s/%s: a request is overdue by %.1f s, and the service manager is told nothing "
+	log_about(LOG_ERR, &subject,
+		  "%s/%s: a request is overdue by %.1f s, and the service manager is told nothing "
 		  "until it is answered: %s",
 		  bytes_print(oldest->volume, v, sizeof(v)),
 		  bytes_print(oldest->cookie, c, sizeof(c)), (double)(now - oldest->due) / 1e9,

@@ -134,6 +134,16 @@ struct object *engine_find_object(struct engine *e, struct bytes volume, struct 
 	return o;
 }
 
+static void tell_compressed(const struct object *o)
+{
+	const struct log_subject subject = object_subject(o);
+
+	log_about(LOG_NOTICE, &subject,
+		  "%s: a compressed EROFS image: all %llu bytes are fetched before it can be "
+		  "mounted, since a read that touches cached and missing bytes can hang the kernel",
+		  o->name, (unsigned long long)o->size);
+}
+
 int engine_add_object(struct engine *e, struct object **ret, struct source *source,
 		      const struct object_params *params)
 {
@@ -157,11 +167,7 @@ int engine_add_object(struct engine *e, struct object **ret, struct source *sour
 	o->number = ++e->numbers;
 	OBSERVE(&e->sched, opened, o);
 	if (o->whole)
-		log_notice(
-			"%s: a compressed EROFS image: all %llu bytes are fetched before it can be "
-			"mounted, since a read that touches cached and missing bytes can hang "
-			"the kernel",
-			o->name, (unsigned long long)o->size);
+		tell_compressed(o);
 	*ret = o;
 	return 0;
 }
@@ -187,12 +193,28 @@ void engine_open_answer(struct engine_open *open, int err, struct object *object
 	loop_defer(e->config->loop, &open->answer);
 }
 
+struct log_subject engine_subject(const struct engine *e, struct bytes volume, struct bytes cookie,
+				  const char *origin)
+{
+	struct engine_catalog *catalog = e->config->catalog;
+
+	return (struct log_subject){
+		.volume = volume,
+		.cookie = cookie,
+		.origin = origin,
+		.image = catalog && catalog->image ? catalog->image(catalog, volume, cookie) : NULL,
+	};
+}
+
 void engine_open_log(const struct engine_open *open, const char *why)
 {
+	const struct log_subject subject =
+		engine_subject(open->engine, open->volume, open->cookie, NULL);
 	char v[512], c[512];
 
-	log_error("%s/%s: cannot open: %s", bytes_print(open->volume, v, sizeof(v)),
-		  bytes_print(open->cookie, c, sizeof(c)), why);
+	log_about(LOG_ERR, &subject, "%s/%s: cannot open: %s",
+		  bytes_print(open->volume, v, sizeof(v)), bytes_print(open->cookie, c, sizeof(c)),
+		  why);
 }
 
 void engine_open_log_known(const struct engine_open *open, const char *locator, int err)

@@ -25,6 +25,7 @@
 #include "daemon/loop/loop.h"
 #include "daemon/names/names.h"
 #include "daemon/util/bytes.h"
+#include "daemon/util/log.h"
 #include "daemon/util/verified.h"
 #include "fetchers/fetcher.h"
 
@@ -94,6 +95,10 @@ struct engine_catalog {
 	 */
 	int (*find)(struct engine_catalog *catalog, struct engine *engine, struct bytes volume,
 		    struct bytes cookie, struct engine_known *ret);
+	/* Optional, for the log: a name of people's for it, borrowed until the next call; or NULL.
+	 */
+	const char *(*image)(struct engine_catalog *catalog, struct bytes volume,
+			     struct bytes cookie);
 };
 
 /*
@@ -309,6 +314,9 @@ void object_set_verified(struct object *object, enum verified verified);
 /* "volume/cookie" in printable form, for logs. */
 const char *object_name(const struct object *object);
 
+/* For log_about(); borrowed, as long as the object and until the next call. */
+struct log_subject object_subject(const struct object *object);
+
 /*
  * Where an object's bytes are stored: a descriptor that takes direct, 4 KiB-aligned, positioned
  * writes and answers SEEK_DATA / SEEK_HOLE. Owned by the client.
@@ -401,8 +409,8 @@ struct engine_prefetch {
 /*
  * 1: done() comes. 0: nothing is to be fetched in what was looked through, which may be less than
  * was asked. -ENOENT: it is not open; -ENOBUFS: the kernel is not ready yet; -EBUSY: it is a
- * compressed image, which is fetched as a whole in any case; -ESTALE: nobody can have its version any
- * more; -ESHUTDOWN, -ENOMEM, or of lseek(2).
+ * compressed image, which is fetched as a whole in any case; -ESTALE: nobody can have its version
+ * any more; -ESHUTDOWN, -ENOMEM, or of lseek(2).
  */
 int engine_prefetch(struct engine *engine, struct bytes volume, struct bytes cookie,
 		    struct engine_prefetch *prefetch);
@@ -539,10 +547,10 @@ void engine_each_flight(const struct engine *engine,
 			bool (*visit)(void *arg, const struct flight_view *flight), void *arg);
 
 struct source_view {
-	unsigned int running;		    /* requests at the origin */
-	unsigned int looks, demands;	    /* that wait for their turn */
-	unsigned int ahead, prefetches;	    /* so do these */
-	uint64_t buffers;		    /* bytes that it holds */
+	unsigned int running;		/* requests at the origin */
+	unsigned int looks, demands;	/* that wait for their turn */
+	unsigned int ahead, prefetches; /* so do these */
+	uint64_t buffers;		/* bytes that it holds */
 };
 
 void engine_look_at_source(const struct engine *engine, uint32_t number, struct source_view *ret);

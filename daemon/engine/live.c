@@ -128,8 +128,11 @@ int engine_open_live(struct engine *e, struct engine_open *open)
 	if (err < 0)
 		return err;
 	if (live.trouble) {
+		const struct log_subject subject = object_subject(o);
+
 		e->sched.stats.orphans++;
-		log_error("%s: is mounted since before this start, but %s: what is not cached of "
+		log_about(LOG_ERR, &subject,
+			  "%s: is mounted since before this start, but %s: what is not cached of "
 			  "it cannot be read until it has been unmounted and mounted again",
 			  object_name(o), live.trouble);
 	}

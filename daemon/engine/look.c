@@ -41,6 +41,12 @@ const char *object_name(const struct object *o)
 	return o->name;
 }
 
+struct log_subject object_subject(const struct object *o)
+{
+	return engine_subject(o->engine, object_volume(o), object_cookie(o),
+			      o->source ? o->source->config->name : NULL);
+}
+
 uint64_t object_number(const struct object *o)
 {
 	return o->number;

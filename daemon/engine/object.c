@@ -122,8 +122,12 @@ static void object_speak_again(struct loop_timer *timer)
 {
 	struct object *o = container_of(timer, struct object, quiet);
 
-	if (o->muted > 0)
-		log_warning("%s: %u more failures in the last second", o->name, o->muted);
+	if (o->muted > 0) {
+		const struct log_subject subject = object_subject(o);
+
+		log_about(LOG_WARNING, &subject, "%s: %u more failures in the last second", o->name,
+			  o->muted);
+	}
 	o->muted = 0;
 }
 
@@ -139,6 +143,7 @@ static void object_note_failure(struct object *o, const char *what, int err, con
 
 void object_log_failure(struct object *o, const char *what, int err, const char *detail)
 {
+	struct log_subject subject;
 	char origin[512];
 
 	object_note_failure(o, what, err, detail);
@@ -146,8 +151,10 @@ void object_log_failure(struct object *o, const char *what, int err, const char 
 		o->muted++;
 		return;
 	}
+	subject = object_subject(o);
 	/* What a fetcher says names the origin already. */
-	log_error("%s: %s (source \"%s\"): %s: %s%s", o->name, what, o->source->config->name,
+	log_about(LOG_ERR, &subject, "%s: %s (source \"%s\"): %s: %s%s", o->name, what,
+		  o->source->config->name,
 		  *detail ? detail : locator_print(o->locator, origin, sizeof(origin)),
 		  strerror(-err),
 		  err == -ESTALE ? "; unmount it, and mount it again with `revalidate = yes` for "
@@ -256,10 +263,12 @@ static int object_plan(struct object *o, const struct engine_demand *d)
 
 static void object_whole_is_complete(struct object *o)
 {
+	const struct log_subject subject = object_subject(o);
 	struct demand_list held;
 	struct engine_demand *d;
 
-	log_info("%s: complete, %llu bytes are cached", o->name, (unsigned long long)o->size);
+	log_about(LOG_INFO, &subject, "%s: complete, %llu bytes are cached", o->name,
+		  (unsigned long long)o->size);
 	o->whole = false;
 	TAILQ_INIT(&held);
 	TAILQ_CONCAT(&held, &o->demands, link);

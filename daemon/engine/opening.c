@@ -18,13 +18,16 @@
 /* What a fetcher says names the origin already. */
 static void opening_log(const struct opening *p, int err, const char *detail, const char *then)
 {
+	const struct log_subject subject = engine_subject(p->engine, p->open->volume,
+							  p->open->cookie, p->source->config->name);
 	char v[512], c[512], origin[512];
 
-	log_line(then ? LOG_WARNING : LOG_ERR, "%s/%s: cannot open (source \"%s\"): %s: %s%s",
-		 bytes_print(p->open->volume, v, sizeof(v)),
-		 bytes_print(p->open->cookie, c, sizeof(c)), p->source->config->name,
-		 *detail ? detail : locator_print(p->locator, origin, sizeof(origin)),
-		 strerror(-err), then ? then : "");
+	log_about(then ? LOG_WARNING : LOG_ERR, &subject,
+		  "%s/%s: cannot open (source \"%s\"): %s: %s%s",
+		  bytes_print(p->open->volume, v, sizeof(v)),
+		  bytes_print(p->open->cookie, c, sizeof(c)), p->source->config->name,
+		  *detail ? detail : locator_print(p->locator, origin, sizeof(origin)),
+		  strerror(-err), then ? then : "");
 }
 
 static void opening_answer(struct opening *p, int err, struct object *object)
@@ -138,16 +141,24 @@ static int opening_accept(struct opening *p, struct object **ret)
 
 static void opening_say(const struct opening *p, const struct object *o)
 {
+	bool changed = p->known && !identity_equal(&p->identity, &p->look.identity);
+	bool bare = p->look.identity.validator[0] == '\0';
+	struct log_subject subject;
 	char origin[512];
 
+	if (!changed && !bare)
+		return;
+	subject = object_subject(o);
 	locator_print(p->locator, origin, sizeof(origin));
-	if (p->known && !identity_equal(&p->identity, &p->look.identity))
-		log_notice("%s: %s has changed since it was cached: the old bytes are dropped",
-			   object_name(o), origin);
-	if (p->look.identity.validator[0] == '\0')
-		log_warning("%s: %s has neither ETag nor Last-Modified: a change of its content "
-			    "would not be noticed",
-			    object_name(o), origin);
+	if (changed)
+		log_about(LOG_NOTICE, &subject,
+			  "%s: %s has changed since it was cached: the old bytes are dropped",
+			  object_name(o), origin);
+	if (bare)
+		log_about(LOG_WARNING, &subject,
+			  "%s: %s has neither ETag nor Last-Modified: a change of its content "
+			  "would not be noticed",
+			  object_name(o), origin);
 }
 
 /* The origin did not say; a known object is served all the same. */

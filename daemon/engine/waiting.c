@@ -234,6 +234,17 @@ static void describe(const struct engine_request *request, struct engine_waiting
 		describe_read(container_of(request, struct engine_demand, request), ret);
 }
 
+static struct log_subject subject_of(const struct engine_request *request,
+				     const struct engine_waiting *description)
+{
+	const struct engine *e =
+		request->kind == ENGINE_REQUEST_OPEN
+			? container_of(request, struct engine_open, request)->engine
+			: container_of(request, struct engine_demand, request)->object->engine;
+
+	return engine_subject(e, description->volume, description->cookie, description->source);
+}
+
 bool engine_oldest(const struct engine *e, struct engine_waiting *ret)
 {
 	const struct engine_request *request = TAILQ_FIRST(&e->sched.waiting.requests);
@@ -280,18 +291,21 @@ static void tell_slow(struct waiting *w, const struct engine_request *request, u
 {
 	uint64_t spent = request->queued + request->origin + request->disk;
 	struct engine_waiting description;
+	struct log_subject subject;
 	char what[1200];
 
 	if (!may_speak(w->loop, &w->told))
 		return;
 	describe(request, &description);
 	print_request(&description, what, sizeof(what));
-	log_notice("%s (source \"%s\") took %.1f s%s%s: %.1f s in the queue, %.1f s at the origin, "
-		   "%.1f s to be written, %.1f s for other reasons",
-		   what, description.source ? description.source : "", seconds(took),
-		   err < 0 ? " and failed: " : "", err < 0 ? strerror(-err) : "",
-		   seconds(request->queued), seconds(request->origin), seconds(request->disk),
-		   seconds(waiting_span(spent, took)));
+	subject = subject_of(request, &description);
+	log_about(LOG_NOTICE, &subject,
+		  "%s (source \"%s\") took %.1f s%s%s: %.1f s in the queue, %.1f s at the origin, "
+		  "%.1f s to be written, %.1f s for other reasons",
+		  what, description.source ? description.source : "", seconds(took),
+		  err < 0 ? " and failed: " : "", err < 0 ? strerror(-err) : "",
+		  seconds(request->queued), seconds(request->origin), seconds(request->disk),
+		  seconds(waiting_span(spent, took)));
 }
 
 void waiting_end(struct waiting *w, struct engine_request *request, int err)
@@ -312,6 +326,7 @@ bool waiting_look(struct waiting *w, const struct engine_request *request, uint6
 {
 	uint64_t now = loop_now(w->loop);
 	struct engine_waiting description;
+	struct log_subject subject;
 	char what[1200], why[256];
 
 	if (now >= request->due)
@@ -322,8 +337,10 @@ bool waiting_look(struct waiting *w, const struct engine_request *request, uint6
 	describe(request, &description);
 	print_request(&description, what, sizeof(what));
 	engine_waiting_print(&description, now, why, sizeof(why));
-	log_warning("%s (source \"%s\") waits for %.1f s, and fails in %.1f s: %s", what,
-		    description.source ? description.source : "", seconds(now - request->since),
-		    seconds(request->due - now), why);
+	subject = subject_of(request, &description);
+	log_about(LOG_WARNING, &subject,
+		  "%s (source \"%s\") waits for %.1f s, and fails in %.1f s: %s", what,
+		  description.source ? description.source : "", seconds(now - request->since),
+		  seconds(request->due - now), why);
 	return true;
 }

@@ -280,15 +280,20 @@ static void open_accept(struct open_request *r, struct object *object)
 	h->object = object;
 	err = handle_insert(h);
 	if (err < 0) {
-		log_error("%s: out of memory: an open fails", object_name(object));
+		const struct log_subject subject = object_subject(object);
+
+		log_about(LOG_ERR, &subject, "%s: out of memory: an open fails",
+			  object_name(object));
 		copen_refuse(fe, r->msg_id, err, -1);
 		handle_close(h);
 		return;
 	}
 	err = frontend_command(fe, text, cf_format_copen(text, r->msg_id, object_size(object)));
 	if (err < 0) {
-		log_warning("%s: copen of message %u: %s", object_name(object), r->msg_id,
-			    strerror(-err));
+		const struct log_subject subject = object_subject(object);
+
+		log_about(LOG_WARNING, &subject, "%s: copen of message %u: %s", object_name(object),
+			  r->msg_id, strerror(-err));
 		HASH_DEL(fe->handles, h);
 		handle_close(h);
 		return;
@@ -412,7 +417,10 @@ static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 		return;
 	r = calloc(1, sizeof(*r));
 	if (!r) {
-		log_error("%s: out of memory: a read fails", object_name(h->object));
+		const struct log_subject subject = object_subject(h->object);
+
+		log_about(LOG_ERR, &subject, "%s: out of memory: a read fails",
+			  object_name(h->object));
 		read_complete(fe, h, msg->msg_id);
 		return;
 	}

@@ -118,3 +118,8 @@ int images_follow_find(struct images_follow *f, struct bytes cookie, struct imag
 	f->images = images_close(f->images);
 	return -ENOENT;
 }
+
+char *images_follow_name_of(struct images_follow *f, struct bytes cookie)
+{
+	return follow(f) == 0 ? images_name_of(f->images, cookie) : NULL;
+}

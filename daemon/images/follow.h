@@ -21,5 +21,8 @@ struct images_follow *images_follow_free(struct images_follow *follow);
 int images_follow_find(struct images_follow *follow, struct bytes cookie,
 		       struct images_object *ret);
 
+/* As images_name_of(). */
+char *images_follow_name_of(struct images_follow *follow, struct bytes cookie);
+
 /* A hint: 0, or -ENOENT: there is none. */
 int images_follow_recall(struct images_follow *follow, const char *name, char ret[IMAGES_HINT_MAX]);

@@ -262,6 +262,25 @@ int images_find(struct images *images, struct bytes cookie, struct images_object
 	return r;
 }
 
+char *images_name_of(struct images *images, struct bytes cookie)
+{
+	sqlite3_stmt *stmt = images_query(images,
+					  "SELECT image.name FROM object"
+					  " JOIN place ON place.object = object.id"
+					  " JOIN image ON image.id = place.image"
+					  " WHERE cookie = ?1 ORDER BY image.id DESC LIMIT 1");
+	char *name = NULL;
+
+	if (!stmt)
+		return NULL;
+	sqlite3_bind_text64(stmt, 1, (const char *)cookie.data, cookie.len, SQLITE_STATIC,
+			    SQLITE_UTF8);
+	if (images_step(images, stmt) > 0)
+		name = images_text(stmt, 0);
+	sqlite3_finalize(stmt);
+	return name;
+}
+
 /* ---- ends -------------------------------------------------------------------------------- */
 
 void images_object_end(struct images_object *object)

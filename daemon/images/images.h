@@ -77,6 +77,10 @@ struct images *images_close(struct images *images);
  * caller's, for images_object_end(); -ENOENT, -ENOMEM, -EIO (logged). */
 int images_find(struct images *images, struct bytes cookie, struct images_object *ret);
 
+/* The image that it would be fetched for, as images_find() says, by its name: a string of malloc(), or
+ * NULL. For what people read. */
+char *images_name_of(struct images *images, struct bytes cookie);
+
 /*
  * Beside the images, hints of fetchers (struct fetch_notes): texts by name, of which none is
  * needed. 0, or -ENOENT, -EIO (logged).

@@ -35,6 +35,30 @@ START_TEST(opening_needs_no_network)
 }
 END_TEST
 
+/* For the log: which image an object is of, whoever asks. */
+START_TEST(objects_are_told_with_their_image)
+{
+	struct fake_origin *of_image;
+	struct log_subject subject;
+	const struct object *o;
+
+	rig_begin();
+	of_image = serve("fake://h/a", 8 * KIB, 1);
+	add_image("a", of_image);
+	mount_image("a", of_image);
+	o = engine_peek_object(rig.engine, bytes_str(IMAGES), bytes_str("a"));
+	ck_assert_ptr_nonnull(o);
+	subject = object_subject(o);
+	ck_assert(bytes_equal(subject.volume, bytes_str(IMAGES)));
+	ck_assert(bytes_equal(subject.cookie, bytes_str("a")));
+	ck_assert_ptr_nonnull(subject.origin);
+	ck_assert_str_eq(subject.image, "a");
+	/* Of a domain that is not the store's nothing is told. */
+	ck_assert_ptr_null(image_catalog_of(catalog)->image(image_catalog_of(catalog),
+							    bytes_str("erofs,b"), bytes_str("a")));
+}
+END_TEST
+
 START_TEST(what_is_cached_is_mounted_offline)
 {
 	struct fake_origin *origin;
@@ -186,6 +210,7 @@ int main(void)
 	TCase *t = images_case(s);
 
 	tcase_add_test(t, opening_needs_no_network);
+	tcase_add_test(t, objects_are_told_with_their_image);
 	tcase_add_test(t, what_is_cached_is_mounted_offline);
 	tcase_add_test(t, other_keys_go_by_the_rules);
 	tcase_add_test(t, two_cookies_of_one_origin_share_its_limit);

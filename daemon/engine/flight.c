@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/engine/flight-internal.h"
 #include "daemon/engine/prefetch.h"
 #include "daemon/util/checked.h"
 
@@ -16,8 +17,6 @@
 
 /* While nobody waits for it, an origin that fails is not worth much patience. */
 #define AHEAD_PATIENCE (5 * NSEC_PER_SEC)
-
-static void flight_pump(struct flight *f);
 
 /* Ranges that overlap are equal: a lookup by one block finds the flight that covers it. */
 static int flight_compare(const void *va, const void *vb)
@@ -210,105 +209,11 @@ void flight_start(struct flight *f, void *buf)
 	fetcher->ops->read(o->remote, &f->read);
 }
 
-/* ---- waiters ----------------------------------------------------------------------------- */
-
-static uint64_t waiter_wants(const struct flight *f, const struct engine_demand *d)
-{
-	return (min_u64(d->end, f->to) - f->from) * CACHE_BLOCK;
-}
-
-static void flight_update_wake(struct flight *f)
-{
-	struct engine_demand *d;
-
-	f->wake_at = UINT64_MAX;
-	TAILQ_FOREACH(d, &f->waiters, flight_link)
-		f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
-}
-
-void flight_wait(struct flight *f, struct engine_demand *d)
-{
-	assert(!d->flight && d->pos >= f->from && d->pos < f->to);
-	d->flight = f;
-	d->request.mark = loop_now(f->object->sched->loop);
-	TAILQ_INSERT_TAIL(&f->waiters, d, flight_link);
-	f->wake_at = min_u64(f->wake_at, waiter_wants(f, d));
-	f->wanted_until = max_u64(f->wanted_until, d->request.due);
-	f->read.deadline = max_u64(f->read.deadline, d->request.due);
-	if (f->state == FLIGHT_QUEUED && f->class != FLIGHT_DEMAND)
-		sched_promote(f->object->sched, f);
-	else if (f->state == FLIGHT_FETCHING)
-		flight_pump(f);
-}
-
-/* It waits for this flight no more: what it waited for until now is added up. */
-static void waiter_release(struct flight *f, struct engine_demand *d)
-{
-	struct engine_request *r = &d->request;
-	uint64_t now = loop_now(f->object->sched->loop);
-	uint64_t begun = f->begun ? f->begun : now;
-	uint64_t here = f->fetched ? f->fetched : now;
-
-	/* What was wanted came before the rest did. */
-	if (flight_is_here(f) && f->write_begun)
-		here = min_u64(here, f->write_begun);
-	r->queued += waiting_span(r->mark, begun);
-	r->origin += waiting_span(max_u64(r->mark, begun), here);
-	r->disk += waiting_span(max_u64(r->mark, here), now);
-	d->flight = NULL;
-}
-
-void flight_unwait(struct engine_demand *d)
-{
-	struct flight *f = d->flight;
-
-	TAILQ_REMOVE(&f->waiters, d, flight_link);
-	waiter_release(f, d);
-	flight_update_wake(f);
-}
-
-/* Those whose next block is stored go on, those who want more of this flight stay. */
-static void flight_wake(struct flight *f)
-{
-	struct engine_demand *d = TAILQ_FIRST(&f->waiters), *next;
-	uint64_t stored_to = f->from + f->stored / CACHE_BLOCK;
-
-	for (; d; d = next) {
-		next = TAILQ_NEXT(d, flight_link);
-		if (min_u64(d->end, f->to) > stored_to)
-			continue;
-		TAILQ_REMOVE(&f->waiters, d, flight_link);
-		waiter_release(f, d);
-		demand_continue(d);
-	}
-	flight_update_wake(f);
-}
-
 /* ---- store and end ----------------------------------------------------------------------- */
 
 static bool flight_is_awaited(const struct flight *f)
 {
 	return !TAILQ_EMPTY(&f->waiters) || (f->object->whole && !TAILQ_EMPTY(&f->object->demands));
-}
-
-/*
- * Who came when it was at the origin already joined what may have spent its tries or its patience
- * before, and gets a flight of its own. That begins later than the demand: so what fails again is
- * the answer.
- */
-static bool waiter_goes_on(const struct flight *f, const struct engine_demand *d)
-{
-	return f->err == 0 || (fetch_may_pass(f->err) && f->begun < d->begun);
-}
-
-static bool flight_fails_somebody(const struct flight *f)
-{
-	const struct engine_demand *d;
-
-	TAILQ_FOREACH(d, &f->waiters, flight_link)
-		if (!waiter_goes_on(f, d))
-			return true;
-	return f->object->whole && !TAILQ_EMPTY(&f->object->demands);
 }
 
 static void flight_log(struct flight *f)
@@ -328,8 +233,6 @@ static void flight_log(struct flight *f)
 static void flight_end(struct flight *f)
 {
 	struct object *o = f->object;
-	struct demand_list waiters;
-	struct engine_demand *d;
 	uint64_t stored_to = f->from + f->stored / CACHE_BLOCK;
 	int err = f->err;
 
@@ -343,18 +246,7 @@ static void flight_end(struct flight *f)
 		bufpool_put(o->sched->pool, f->buf);
 		o->source->bytes -= flight_bytes(f);
 	}
-	TAILQ_INIT(&waiters);
-	TAILQ_CONCAT(&waiters, &f->waiters, flight_link);
-	TAILQ_FOREACH(d, &waiters, flight_link)
-		waiter_release(f, d);
-
-	while ((d = TAILQ_FIRST(&waiters))) {
-		TAILQ_REMOVE(&waiters, d, flight_link);
-		if (waiter_goes_on(f, d))
-			demand_continue(d);
-		else
-			demand_answer(d, err);
-	}
+	flight_settle(f);
 	free(f);
 	o->sched->flights--;
 	sched_kick(o->sched);
@@ -455,7 +347,7 @@ static void flight_store(struct flight *f, uint64_t storable)
 		   f->from * CACHE_BLOCK + f->stored, storable - f->stored);
 }
 
-static void flight_pump(struct flight *f)
+void flight_pump(struct flight *f)
 {
 	uint64_t storable;
 

@@ -61,6 +61,43 @@ void flight_unwait(struct engine_demand *d)
 	flight_update_wake(f);
 }
 
+/* A block that somebody waits for is kept. */
+static uint64_t flight_cut_at(const struct flight *f, uint64_t blocks)
+{
+	const struct engine_demand *d;
+	uint64_t first_end = TAILQ_EMPTY(&f->waiters) ? 0 : UINT64_MAX;
+
+	TAILQ_FOREACH(d, &f->waiters, flight_link)
+		first_end = min_u64(first_end, d->pos + 1);
+	return min_u64(f->to, max_u64(f->from + blocks, first_end));
+}
+
+void flight_cut(struct flight *f, uint64_t blocks)
+{
+	uint64_t to = flight_cut_at(f, blocks);
+	struct engine_demand *d, *next;
+	struct demand_list behind;
+
+	assert(f->state == FLIGHT_QUEUED && blocks > 0);
+	residency_unclaim(&f->object->residency, to, f->to);
+	f->to = to;
+	f->narrow = true;
+	TAILQ_INIT(&behind);
+	for (d = TAILQ_FIRST(&f->waiters); d; d = next) {
+		next = TAILQ_NEXT(d, flight_link);
+		if (d->pos < to)
+			continue;
+		TAILQ_REMOVE(&f->waiters, d, flight_link);
+		waiter_release(f, d);
+		TAILQ_INSERT_TAIL(&behind, d, flight_link);
+	}
+	flight_update_wake(f);
+	while ((d = TAILQ_FIRST(&behind))) {
+		TAILQ_REMOVE(&behind, d, flight_link);
+		demand_continue(d);
+	}
+}
+
 void flight_wake(struct flight *f)
 {
 	struct engine_demand *d = TAILQ_FIRST(&f->waiters), *next;

@@ -36,16 +36,24 @@ struct flight *flight_find(const struct object *object, uint64_t block)
 	return at ? *at : NULL;
 }
 
+static void flight_fill(struct flight *f, uint64_t filled)
+{
+	struct object *o = f->object;
+
+	assert(filled >= f->filled && filled <= f->read.len);
+	if (filled > f->filled) {
+		object_progress(o);
+		f->arrived = loop_now(o->sched->loop);
+		sched_earn(o->sched, o->source, filled - f->filled);
+	}
+	f->filled = filled;
+}
+
 static void flight_read_progress(struct fetch_read *read, size_t filled)
 {
 	struct flight *f = container_of(read, struct flight, read);
 
-	assert(filled >= f->filled && filled <= read->len);
-	if (filled > f->filled) {
-		object_progress(f->object);
-		f->arrived = loop_now(f->object->sched->loop);
-	}
-	f->filled = filled;
+	flight_fill(f, filled);
 	flight_pump(f);
 }
 
@@ -75,6 +83,7 @@ static void flight_read_done(struct fetch_read *read, int err)
 	if (err < 0 && !f->err)
 		f->err = err;
 	if (err == 0) {
+		flight_fill(f, read->len);
 		/* The last block is padded: the kernel asks, and caches, whole blocks. */
 		memset(f->buf + read->len, 0, flight_bytes(f) - read->len);
 		f->filled = flight_bytes(f);
@@ -170,7 +179,7 @@ bool flight_extend(struct object *object, uint64_t until, uint64_t from, uint64_
 {
 	struct flight *f = from > 0 ? flight_find(object, from - 1) : NULL;
 
-	if (!f || f->state != FLIGHT_QUEUED || f->class != class_of(until) ||
+	if (!f || f->state != FLIGHT_QUEUED || f->class != class_of(until) || f->narrow ||
 	    to - f->from > FLIGHT_BLOCKS)
 		return false;
 	/* In place: the blocks are free, so the order in the tree stays. */

@@ -43,6 +43,7 @@ struct flight {
 	uint64_t wanted_until; /* ns: a demand was made for it that is answered by then; 0: none */
 	bool full;	       /* the cache took a write no more: nothing else is stored */
 	bool parked;	       /* on sched->parked: its bytes wait for room on the disk */
+	bool narrow;	       /* it was cut off, and is not extended again */
 	struct engine_prefetch *prefetch; /* is told of its end, or NULL */
 	struct demand_list waiters;
 	struct fetch_read read;
@@ -67,6 +68,9 @@ struct flight *flight_find(const struct object *object, uint64_t block);
 
 /* Lets a queued flight take blocks up to `to` as well, if it ends at `from`. */
 bool flight_extend(struct object *object, uint64_t until, uint64_t from, uint64_t to);
+
+/* A queued flight is of so many blocks from its front only; who waits for others goes on there. */
+void flight_cut(struct flight *flight, uint64_t blocks);
 
 /* demand->pos is in [from, to): it is served by this flight, or answered with its error, unless it
  * only joined what was under way and that may pass: then it gets a flight of its own. */

@@ -30,35 +30,87 @@ static void sched_idle(struct loop_timer *timer)
 		bufpool_trim(s->pool);
 }
 
-/* One origin may not hold all buffers while another has something to do. */
-static bool source_has_share(const struct sched *s, const struct source *source, uint64_t bytes)
+/* ---- shares of buffers -------------------------------------------------------------------- */
+
+/* What a source holds beyond its share comes in flights of this part of all buffers. */
+#define NARROW_PART 128
+
+static void source_turn_second(const struct sched *s, struct source *source)
+{
+	uint64_t now = loop_now(s->loop) / NSEC_PER_SEC;
+
+	if (now == source->second)
+		return;
+	source->earned[1] = now == source->second + 1 ? source->earned[0] : 0;
+	source->earned[0] = 0;
+	source->second = now;
+}
+
+void sched_earn(struct sched *s, struct source *source, uint64_t bytes)
+{
+	source_turn_second(s, source);
+	source->earned[0] += bytes;
+}
+
+/*
+ * Buffers that a slow origin holds are lost to the others for as long as it takes. An eighth of
+ * those that are free is enough to begin with, and whoever has filled some lately may hold as many
+ * more.
+ */
+static bool source_has_share(const struct sched *s, struct source *source, uint64_t bytes)
+{
+	uint64_t left = bufpool_budget(s->pool) - bufpool_used(s->pool);
+
+	source_turn_second(s, source);
+	return s->n_sources == 1 ||
+	       source->bytes + bytes <= left / 8 + source->earned[0] + source->earned[1];
+}
+
+/* One origin may not hold all buffers, however fast it is, while another has something to do. */
+static bool source_has_limit(const struct sched *s, const struct source *source, uint64_t bytes)
 {
 	return s->n_sources == 1 || source->bytes + bytes <= bufpool_budget(s->pool) * 3 / 4;
 }
 
+/* A reader is served by a source that holds its share already, but with no more than it needs. */
+static void source_narrow(const struct sched *s, struct source *source, struct flight *f)
+{
+	uint64_t most = max_u64(1, bufpool_budget(s->pool) / NARROW_PART / CACHE_BLOCK);
+
+	if (!source_has_share(s, source, flight_bytes(f)) && f->to - f->from > most)
+		flight_cut(f, most);
+}
+
+/* ---- admission ---------------------------------------------------------------------------- */
+
 /* No reader waits there, nor finds the requests or the buffers taken when one comes. */
-static bool source_admits_prefetch(const struct sched *s, const struct source *source,
+static bool source_admits_prefetch(const struct sched *s, struct source *source,
 				   const struct flight *f)
 {
 	return source->demands == 0 &&
 	       source->running < max_u64(1, source->config->max_requests / PREFETCH_PART) &&
+	       (source->running == 0 || source_has_share(s, source, flight_bytes(f))) &&
 	       bufpool_used(s->pool) + flight_bytes(f) <= bufpool_budget(s->pool) / PREFETCH_PART;
 }
 
-static bool source_admits(const struct sched *s, const struct source *source,
-			  const struct flight *f)
+static bool source_admits(struct sched *s, struct source *source, struct flight *f)
 {
 	unsigned int max = source->config->max_requests;
-	uint64_t bytes = flight_bytes(f);
 
-	if (source->running >= max || !source_has_share(s, source, bytes))
+	if (source->running >= max)
+		return false;
+	if (f->class == FLIGHT_DEMAND)
+		source_narrow(s, source, f);
+	if (!source_has_limit(s, source, flight_bytes(f)))
 		return false;
 	if (f->class == FLIGHT_PREFETCH)
 		return source_admits_prefetch(s, source, f);
 	if (f->class == FLIGHT_DEMAND || source->running == 0)
 		return true;
 	return source->running + 1 <= max_u64(1, (uint64_t)max * AHEAD_QUARTERS / 4) &&
-	       bufpool_used(s->pool) + bytes <= bufpool_budget(s->pool) * AHEAD_QUARTERS / 4;
+	       source_has_share(s, source, flight_bytes(f)) &&
+	       bufpool_used(s->pool) + flight_bytes(f) <=
+		       bufpool_budget(s->pool) * AHEAD_QUARTERS / 4;
 }
 
 static bool source_look(struct sched *s, struct source *source)

@@ -3,8 +3,9 @@
  * Admission: which look or flight may start now. Opens first, since a mount waits unkillably, then
  * demands; read-ahead runs only in what a reserve of requests and buffers leaves over, and is
  * promoted when a demand lands on it. Prefetches come last, in a smaller part, and while nobody
- * waits. Each origin has its own limit and queues, so that a slow one
- * does not hold up the others.
+ * waits. Each origin has its own limit and queues, so that a slow one does not hold up the others;
+ * nor does it by the buffers that it keeps: what it may hold is a part of those that are free, and
+ * as many as it has filled lately.
  */
 #pragma once
 
@@ -33,6 +34,8 @@ struct source {
 	unsigned int demands; /* of its objects, that have no answer yet */
 	unsigned int running; /* looks and fetches at the origin */
 	uint64_t bytes;	      /* of buffers that they hold */
+	uint64_t earned[2];   /* bytes that came in the second of now, and in the one before */
+	uint64_t second;      /* of loop_now(): that is now */
 };
 
 struct sched {
@@ -65,6 +68,9 @@ void sched_promote(struct sched *sched, struct flight *flight);
 
 void sched_enqueue_look(struct sched *sched, struct opening *opening);
 void sched_dequeue_look(struct sched *sched, struct opening *opening);
+
+/* Bytes have come from it. */
+void sched_earn(struct sched *sched, struct source *source, uint64_t bytes);
 
 /* A look or a flight has ended its fetch, or a buffer came back. */
 void sched_kick(struct sched *sched);

@@ -319,10 +319,16 @@ image_mounted() {
 
 image_unmounted() { works 20 ctl umount "$@"; }
 
+nothing_mounted() {
+	local mounts
+	mounts=$(< /proc/mounts)
+	[[ ! $mounts =~ (\ (erofs|overlay)\ |(^|$'\n')cachefilld\ ) ]] || fail "mounted: $mounts"
+}
+
 # What all mounts together left behind: nothing.
 nothing_left() {
 	local run=${1:-$RUN/cachefilld}
-	equal "$(grep -cE ' (erofs|overlay) |^cachefilld ' /proc/mounts || true)" 0 "$(< /proc/mounts)"
+	nothing_mounted
 	equal "$(cd "$run" && find . -mindepth 2)" "" "in $run"
 }
 
@@ -390,9 +396,29 @@ writable_root() {
 
 # ---- the end -----------------------------------------------------------------------------
 
+# Where records were lost on purpose, a scenario says NAMELESS=nameless: cache files have none then.
+NAMELESS=
+
+# Nothing that is mounted, nothing that mounts left in their directory, no file that a tool makes to
+# be renamed or removed, and nothing in the cache, the daemon or the kernel that has no owner.
+left_behind() {
+	local left
+	nothing_mounted
+	shopt -s nullglob
+	left=("$RUN"/cachefilld/*/* /run/cachefilld/{mounts,layers}/* "$RUN"/state/index/new.*
+		/tmp/cachefillctl-build.*)
+	shopt -u nullglob
+	equal "${left[*]}" '' "left behind"
+	[ ! -x "$TOOLS/left-behind" ] ||
+		"$TOOLS/left-behind" "$CACHE" "$RUN/state" "${DAEMON_PID:-0}" $NAMELESS >&5 2>&1 ||
+		fail "something is left behind"
+}
+
 # A scenario that got to its end has to leave a kernel behind that has nothing to complain about.
 finish() {
+	if compgen -G "$RUN/cachefilld/mounts/*" > /dev/null; then works 20 ctl umount --all; fi
 	unmount_images
+	left_behind
 	if [ -n "$DAEMON_PID" ]; then daemon_stop; fi
 	if [ -n "$PROXY_PID" ]; then proxy_stop; fi
 	if [ -n "$NGINX_PID" ]; then nginx_stop; fi

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "daemon/util/cleanup.h"
+#include "tests/kernel/leftovers.h"
 #include "tests/kernel/scenario-real.h"
 
 /* ---- numbers ----------------------------------------------------------------------------- */
@@ -116,6 +117,7 @@ static char *stage_daemon(void *arg, const struct scenario_step *step)
 	case SCENARIO_DAEMON_KILL:
 		return real_daemon_kill(arg);
 	default:
+		((struct real *)arg)->nameless = true;
 		return real_daemon_forget(arg);
 	}
 }
@@ -159,6 +161,16 @@ static char *stage_begin(void *arg, const struct scenario *scenario)
 	return real_daemon_start(real);
 }
 
+static char *find_leftovers(const struct real *real)
+{
+	_cleanup_free_ char *state = scenario_sentence("%s/state", real->run);
+	_cleanup_free_ char *found = NULL;
+	const struct leftovers where = { real->cache, state, real->daemon.pid, real->nameless };
+
+	found = leftovers_find(&where);
+	return found ? scenario_sentence("left behind: %s", found) : NULL;
+}
+
 /* Readers first: who waits for bytes holds the mount. */
 static char *stage_end(void *arg)
 {
@@ -179,6 +191,8 @@ static char *stage_end(void *arg)
 		TAILQ_REMOVE(&real->mounts, mount, link);
 		real_mount_abandon(mount);
 	}
+	if (!trouble)
+		trouble = find_leftovers(real);
 	if (real->daemon.pid) {
 		char *left = real_daemon_stop(real);
 

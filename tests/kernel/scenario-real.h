@@ -100,6 +100,7 @@ struct real {
 	unsigned int daemons;		  /* started so far */
 	char settings[REAL_SETTINGS][32]; /* as the configuration has them; empty: not set */
 	const char *domain;		  /* the only one that is served, or NULL */
+	bool nameless;			  /* records were lost: cache files have none */
 	TAILQ_HEAD(, real_object) objects;
 	TAILQ_HEAD(, real_mount) mounts;
 	TAILQ_HEAD(, real_reader) readers;

@@ -416,15 +416,6 @@ bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie)
 	return true;
 }
 
-void emu_each_file(struct emu *emu,
-		   void (*visit)(void *arg, struct bytes volume, struct bytes cookie), void *arg)
-{
-	struct emu_file *file, *next;
-
-	HASH_ITER(hh, emu->files, file, next)
-		visit(arg, emu_key_volume(&file->key), emu_key_cookie(&file->key));
-}
-
 void emu_populate(struct emu *emu, struct bytes volume, struct bytes cookie,
 		  const struct emu_origin *origin, uint64_t off, uint64_t len)
 {

@@ -188,10 +188,6 @@ bool emu_cull(struct emu *emu, struct bytes volume, struct bytes cookie);
 void emu_populate(struct emu *emu, struct bytes volume, struct bytes cookie,
 		  const struct emu_origin *origin, uint64_t off, uint64_t len);
 
-/* All cache files, of objects in use as well. */
-void emu_each_file(struct emu *emu,
-		   void (*visit)(void *arg, struct bytes volume, struct bytes cookie), void *arg);
-
 /* ---- what was seen ---------------------------------------------------------------------- */
 
 struct emu_counters {

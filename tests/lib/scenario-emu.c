@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "daemon/util/checked.h"
+#include "daemon/util/cleanup.h"
 #include "fetchers/retry.h"
 #include "proto/cachefiles-abi.h"
+#include "tests/lib/leaks.h"
 #include "tests/lib/scenario-emu-internal.h"
 
 /* ---- settings --------------------------------------------------------------------------- */
@@ -135,25 +137,16 @@ static char *begin(void *arg, const struct scenario *scenario)
 	return NULL;
 }
 
-/* A cache file of which nobody knows the version is dropped when it is opened: until then it is a
- * leak. */
-static void find_record(void *arg, struct bytes volume, struct bytes cookie)
-{
-	struct state_object record;
-	char c[80];
-
-	if (state_get(rig.state, volume, cookie, &record) == -ENOENT)
-		emu_complain(rig.emu,
-			     "a cache file has no record: ", bytes_print(cookie, c, sizeof(c)));
-}
-
 static char *end(void *arg)
 {
 	struct scenario_emu *stage = arg;
+	_cleanup_free_ char *leak = NULL;
 	char *verdict;
 
 	if (stage->begun && !stage->nameless)
-		emu_each_file(rig.emu, find_record, NULL);
+		leak = leaks_find(rig.state, emu_cache_dir(rig.emu), false);
+	if (leak)
+		emu_complain(rig.emu, "left behind: ", leak);
 	verdict = stage->begun ? rig_end_verdict() : NULL;
 	free((char *)rig.source.rule.volume);
 	for (size_t i = 0; i < rig.n_others; i++)

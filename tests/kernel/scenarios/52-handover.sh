@@ -94,6 +94,7 @@ step "what is kept costs"
 grep -E '^(VmRSS|RssAnon)' "/proc/$DAEMON_PID/status" >&5
 
 step "records lost"
+NAMELESS=nameless
 rm "$RUN/state"/state.db*
 kill -KILL "$pid"
 errs 30 "$NO_BYTES" piece "$MNT/big" 7

@@ -8,8 +8,9 @@
  * may last longer than a deadline. A read may fail with EIO if there was such a fault at some time
  * while it ran, and must not otherwise. What was read is right, or not read at all.
  *
- * Prints "PIECES BYTES EXCUSED LONGEST", the longest in milliseconds. Exit status: 0; 1 for a byte
- * or an error that should not have been, which is said; 2 when it could not begin.
+ * Prints "PIECES BYTES EXCUSED LONGEST BEGUN": how long the longest took, and when it began by the
+ * monotonic clock, which recordings have as well; both in milliseconds. Exit status: 0; 1 for a
+ * byte or an error that should not have been, which is said; 2 when it could not begin.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -37,7 +38,7 @@ struct soak {
 	uint64_t random;
 	struct file *files;
 	size_t n_files;
-	uint64_t pieces, bytes, excused, longest;
+	uint64_t pieces, bytes, excused, longest, longest_begun;
 	char want[PIECE_MAX], got[PIECE_MAX];
 };
 
@@ -158,7 +159,10 @@ static int soak_piece(struct soak *s)
 	n = read_all(s->mount, f->name, s->got, len, off);
 	after = trouble_now(s);
 	took = now_ms() - begun;
-	s->longest = took > s->longest ? took : s->longest;
+	if (took > s->longest) {
+		s->longest = took;
+		s->longest_begun = begun;
+	}
 	s->pieces++;
 	if (n < 0 && (before % 2 == 1 || before != after)) {
 		s->excused++;
@@ -200,7 +204,8 @@ int main(int argc, char *argv[])
 	}
 	for (uint64_t left = strtoull(argv[5], NULL, 10); left > 0 && err == 0; left--)
 		err = soak_piece(&s);
-	printf("%llu %llu %llu %llu\n", (unsigned long long)s.pieces, (unsigned long long)s.bytes,
-	       (unsigned long long)s.excused, (unsigned long long)s.longest);
+	printf("%llu %llu %llu %llu %llu\n", (unsigned long long)s.pieces,
+	       (unsigned long long)s.bytes, (unsigned long long)s.excused,
+	       (unsigned long long)s.longest, (unsigned long long)s.longest_begun);
 	return err < 0;
 }

@@ -9,9 +9,14 @@
 # while an origin fails in all its ways, the cache is too small for all images, the daemon is killed
 # and replaced, caches are dropped. Every byte is compared with its source. Short faults must not be
 # seen at all, long ones as errors and nothing else; nobody may hang; the daemon may not grow.
+#
+# A piece may take longer than a deadline, and so may a mount: it is several READs, one after the
+# other, a READ that failed is tried again by its first page, and a daemon begins the time of what its
+# predecessor has left. Each of them has the deadline, by the recordings of all lives of the daemon.
 
 DEADLINE=15 # of reads and opens, in seconds
 PATIENCE=90 # beyond this, somebody hangs
+LATE=$((2 * ${CACHEFILLD_TEST_PATIENCE:-1})) # answered later than it should: the guest may not get its turn
 TROUBLE=$RUN/trouble
 
 soaking() { [ ! -e "$RUN/over" ]; }
@@ -107,11 +112,13 @@ faults() {
 
 daemon_process() { pgrep -n -P "$DAEMON_PID" -x cachefilld; }
 
+# Most lives are short; those that are not show what grows.
 killer() {
-	local pid
+	local pid left
 	RANDOM=$((SEED * 107))
 	while soaking; do
-		sleep $((RANDOM % 40 + 5)).$((RANDOM % 10))
+		left=$((RANDOM % 12 ? RANDOM % 40 + 5 : 300))
+		while [ $((left--)) -gt 0 ] && soaking; do sleep 1.$((RANDOM % 10)); done
 		pid=$(daemon_process) || continue
 		if [ $((RANDOM % 3)) = 0 ]; then
 			kill -USR2 "$pid" && count replaced
@@ -144,16 +151,34 @@ grown() {
 		END { print early + 0, late + 0 }' "$LOGS/memory"
 }
 
+# Of all lives, in ms: the slowest request that was answered.
+slowest() {
+	local trace
+	for trace in "$RUN/traces"/*; do
+		"$TOOLS/cachefillctl" trace stats --json --top 1 "$trace" 2> /dev/null
+	done | grep -oP '"slowest":\[\{.*?"wait_ns":\{"sum":\K[0-9]+' | sort -n |
+		awk '{ ns = $1 } END { printf "%d\n", ns / 1000000 }'
+}
+
 soak_report() {
-	local early late
+	local early late slowest
 	read -r early late <<< "$(grown)"
-	awk '{ n += $1; b += $2; e += $3; if ($4 > m) m = $4 } END {
-		printf "%d pieces, %.1f MiB read and compared, %d errors excused by long faults, longest %d ms\n",
-			n, b / 1048576, e, m }' "$RUN/reads" >&5
+	slowest=$(slowest)
+	cp -r "$RUN/traces" "$LOGS"
+	awk '{ n += $1; b += $2; e += $3; if ($4 > m) { m = $4; t = $5 } } END {
+		printf "%d pieces, %.1f MiB read and compared, %d errors excused by long faults\n", n, b / 1048576, e
+		printf "the longest took %d ms, begun at %d ms of the monotonic clock\n", m, t }' "$RUN/reads" >&5
+	echo "the slowest request took $slowest ms, of $(ls "$RUN/traces" | wc -l) lives" >&5
 	echo "$(counted mounts) mounts, $(counted refused-mounts) refused under long faults;" \
 		"daemon killed $(counted killed) times, replaced $(counted replaced) times" >&5
 	(cd "$RUN" && grep -c '' count-fault-*) | sed 's/^count-fault-/fault /; s/:/: /' >&5
 	echo "resident at most $early KiB in the second quarter, $late KiB in the last" >&5
+	awk 'NR == 1 { r = $2; d = $3 } $2 > m { m = $2 } $3 > f { f = $3 } END {
+		printf "resident %d KiB at first, %d at the end, %d at most; descriptors %d, %d, %d\n",
+			r, $2, m, d, $3, f }' "$LOGS/memory" >&5
+	grep -oP ': culled \K[0-9]+' "$LOGS/daemon.log" | awk '{ n += $1 } END { print n + 0, "objects culled" }' >&5
+	[ "$slowest" -gt 0 ] || fail "nothing was recorded"
+	[ "$slowest" -le $(((DEADLINE + LATE) * 1000)) ] || fail "a request was answered too late"
 	[ "$late" -le $((early * 3 / 2 + 4096)) ] || fail "the daemon grows"
 }
 
@@ -167,7 +192,8 @@ cat > "$RUN/conf" <<-CONF
 	}
 CONF
 origin_start
-CONFIG=$RUN/conf daemon_start --keeper
+mkdir "$RUN/traces"
+CONFIG=$RUN/conf daemon_start --keeper --trace "$RUN/traces/soak.trace"
 
 workers=()
 worker 1 plain=tree ten-0=ten/0 ten-1=ten/1 size-4097=size/4097=device=size-4097-blob & workers+=($!)

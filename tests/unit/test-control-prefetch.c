@@ -73,14 +73,14 @@ START_TEST(a_job_is_begun_and_seen)
 	struct fake_origin *origin = rig_serve("blob", 8 * MIB);
 	struct emu_mount *mount = rig_mount(origin);
 
-	origin->delay = 100 * MS;
+	origin->stall_at = 3 * MIB; /* within the third fetch */
 	ck_assert_int_eq(ask("POST", "/v1/prefetch",
 			     "{\"name\": \"an image\", \"requests\": 1, \"rate\": 100000000, "
 			     "\"objects\": [{" BLOB "}]}"),
 			 200);
 	ck_assert_int_eq(number("job"), 1);
 	ck_assert_int_eq(number("unopened"), 0);
-	rig_run(250 * MS);
+	rig_run(SEC);
 	ck_assert_int_eq(ask("GET", "/v1/prefetch/1", NULL), 200);
 	ck_assert_str_eq(text("name"), "an image");
 	ck_assert_str_eq(text("state"), "running");
@@ -91,6 +91,8 @@ START_TEST(a_job_is_begun_and_seen)
 	ck_assert_int_eq(number("fetched_bytes"), 2 * MIB);
 	ck_assert_int_eq(ask("GET", "/v1/flights", NULL), 200);
 	ck_assert_ptr_nonnull(strstr(answer.body, "\"class\":\"prefetch\""));
+	origin->stall_at = FAKE_NOWHERE;
+	fake_unstall(rig.fake, origin);
 	rig_run(SEC);
 	ck_assert_int_eq(ask("GET", "/v1/prefetch/1", NULL), 200);
 	ck_assert_str_eq(text("state"), "done");
@@ -145,9 +147,9 @@ START_TEST(more_that_does_not_come_is_given_up)
 
 	ck_assert_int_eq(ask("POST", "/v1/prefetch", "{\"more\": true, \"objects\": [{" BLOB "}]}"),
 			 200);
-	rig_run(9 * SEC);
+	rig_run(5 * SEC);
 	ck_assert_int_eq(jobs_state(1), PREFETCH_RUNNING);
-	rig_run(2 * SEC);
+	rig_run(6 * SEC);
 	ck_assert_int_eq(jobs_state(1), PREFETCH_DONE);
 	rig_umount(mount);
 }

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/images/follow.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
 
@@ -181,4 +180,10 @@ struct engine_catalog *image_catalog_of(struct image_catalog *catalog)
 struct fetch_notes *image_catalog_notes(struct image_catalog *catalog)
 {
 	return &catalog->notes;
+}
+
+int image_catalog_list(struct image_catalog *c, int64_t after, size_t limit,
+		       images_visit_summary *visit, void *to)
+{
+	return images_follow_list(c->images, after, limit, visit, to);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "daemon/engine/engine.h"
+#include "daemon/images/follow.h"
 #include "daemon/origins.h"
 
 struct image_catalog;
@@ -32,3 +33,7 @@ struct fetch_notes *image_catalog_notes(struct image_catalog *catalog);
 
 /* An origin as the engine wants it: its limits, and its rule where it has one. */
 struct engine_source_config image_catalog_source(const struct origin *origin);
+
+/* For who looks: as images_follow_list(). */
+int image_catalog_list(struct image_catalog *catalog, int64_t after, size_t limit,
+		       images_visit_summary *visit, void *to);

@@ -160,11 +160,30 @@ static void control_trace(void *arg, struct control_trace *ret)
 	*ret = (struct control_trace){ s.recording, s.path, s.records, s.lost, s.bytes };
 }
 
+static void control_each_health(void *arg,
+				void (*visit)(void *to, uint32_t source,
+					      const struct fetch_health *health),
+				void *to)
+{
+	struct daemon *d = arg;
+
+	origins_each_health(d->origins, visit, to);
+}
+
+static int control_list_images(void *arg, int64_t after, size_t limit, images_visit_summary *visit,
+			       void *to)
+{
+	struct daemon *d = arg;
+
+	return image_catalog_list(d->images, after, limit, visit, to);
+}
+
 /* Readers need no control socket: without one the daemon serves all the same. */
 static void daemon_control(struct daemon *d)
 {
 	static const struct control_ops ops = { control_trace_start, control_trace_stop,
-						control_trace };
+						control_trace, control_each_health,
+						control_list_images };
 	const struct control_config config = {
 		.loop = d->loop,
 		.engine = d->engine,

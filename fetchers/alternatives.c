@@ -156,7 +156,7 @@ bool alternatives_ended(struct alternatives *alt, struct alt_tries *tries, int e
 	struct fetch_health *h = &alt->origins[tries->at].health;
 	enum health_state before = h->state;
 
-	health_end(h, loop_now(alt->loop), err, retry_after);
+	health_end(h, loop_now(alt->loop), err, retry_after, error);
 	if (before != HEALTH_WORKS && h->state == HEALTH_WORKS && alt->n > 1)
 		log_notice("%s works again", h->name);
 	if (err == 0)

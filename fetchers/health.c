@@ -2,9 +2,9 @@
 #include "fetchers/health.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 #include "daemon/util/checked.h"
-#include "fetchers/fetcher.h"
 
 #define SMOOTHING    8			  /* a new sample counts for an eighth: RFC 6298, 2.3 */
 #define MEASURED_MIN ((uint64_t)32 << 10) /* fewer bytes say nothing about a bandwidth */
@@ -34,7 +34,15 @@ static void avoid(struct fetch_health *h, uint64_t now, uint64_t retry_after)
 	h->state = HEALTH_AVOIDED_NOW;
 }
 
-void health_end(struct fetch_health *h, uint64_t now, int err, uint64_t retry_after)
+static void note(struct fetch_health *h, uint64_t now, int err, const char *error)
+{
+	h->last_err = err;
+	h->failed_at = now;
+	snprintf(h->last_error, sizeof(h->last_error), "%s", error);
+}
+
+void health_end(struct fetch_health *h, uint64_t now, int err, uint64_t retry_after,
+		const char *error)
 {
 	/* The probe was of no use: the next request is one. */
 	if (err == -ECANCELED || err == -ENOMEM) {
@@ -48,6 +56,7 @@ void health_end(struct fetch_health *h, uint64_t now, int err, uint64_t retry_af
 		h->failures = 0;
 		return;
 	}
+	note(h, now, err, error);
 	h->failed++;
 	h->failures++;
 	/* Others that were on their way say nothing new. */

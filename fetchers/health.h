@@ -12,6 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "fetchers/fetcher.h"
+
 enum {
 	HEALTH_FAILURES = 3, /* in a row, until an origin is avoided */
 	HEALTH_NAME_MAX = 96,
@@ -31,6 +33,9 @@ struct fetch_health {
 	uint64_t rtt;		   /* ns to the first bytes, smoothed; 0: not known */
 	uint64_t bandwidth;	   /* bytes/s of one transfer, smoothed; 0: not known */
 	uint64_t requests, failed; /* all that have ended, and those that were its failure */
+	int last_err;		   /* of the last such failure; 0: there was none */
+	uint64_t failed_at;	   /* ns */
+	char last_error[FETCH_ERROR_MAX];
 };
 
 /* Whether a request may be sent there now. */
@@ -40,10 +45,11 @@ bool health_usable(const struct fetch_health *health, uint64_t now);
 void health_begin(struct fetch_health *health, uint64_t now);
 
 /*
- * err: how it ended. What an origin says about an object is no failure of its own, and what we
+ * err: how it ended, with error where it is negative. What an origin says about an object is no failure of its own, and what we
  * have given up (-ECANCELED) or could not do (-ENOMEM) says nothing. retry_after: ns, or 0.
  */
-void health_end(struct fetch_health *health, uint64_t now, int err, uint64_t retry_after);
+void health_end(struct fetch_health *health, uint64_t now, int err, uint64_t retry_after,
+		const char *error);
 
 /* It took so long to the first bytes; and so long for so many of them. */
 void health_answered(struct fetch_health *health, uint64_t ns);

@@ -141,6 +141,8 @@ void control_get_flights(struct control *control, const struct control_request *
 			 struct control_answer *answer);
 void control_get_origins(struct control *control, const struct control_request *request,
 			 struct control_answer *answer);
+void control_get_images(struct control *control, const struct control_request *request,
+			struct control_answer *answer);
 void control_get_names(struct control *control, const struct control_request *request,
 		       struct control_answer *answer);
 void control_post_purge(struct control *control, const struct control_request *request,

@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 #include "daemon/engine/engine.h"
+#include "daemon/images/images.h"
 #include "daemon/loop/loop.h"
+#include "fetchers/health.h"
 
 struct audit;
 struct control;
@@ -36,6 +38,15 @@ struct control_ops {
 	int (*trace_start)(void *arg, const char *path, char *error);
 	void (*trace_stop)(void *arg);
 	void (*trace)(void *arg, struct control_trace *ret);
+	/* How origins do, by the number of their source: itself first, then others in its place.
+	 * What is visited is borrowed for the call. */
+	void (*each_health)(void *arg,
+			    void (*visit)(void *to, uint32_t source,
+					  const struct fetch_health *health),
+			    void *to);
+	/* Some of the images that were added, as images_list(). */
+	int (*list_images)(void *arg, int64_t after, size_t limit, images_visit_summary *visit,
+			   void *to);
 };
 
 /* All borrowed, for the life of the control. */

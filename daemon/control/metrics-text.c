@@ -262,6 +262,30 @@ static void put_sources(const struct writer *w, const struct control *c)
 	each_source(w, c, source_queued);
 }
 
+struct avoided {
+	const struct writer *writer;
+	const struct control *control;
+};
+
+static void put_avoided(void *to, uint32_t source, const struct fetch_health *h)
+{
+	const struct avoided *a = to;
+
+	put(a->writer, P "origin_avoided", "",
+	    LABELS("source", metrics_source_name(&a->control->metrics, source), "place", h->name),
+	    h->state != HEALTH_WORKS);
+}
+
+static void put_health(const struct writer *w, const struct control *c)
+{
+	struct avoided avoided = { w, c };
+
+	family(w, P "origin_avoided", "gauge",
+	       "1: it fails, and others are asked for what it has.");
+	if (c->config.ops && c->config.ops->each_health)
+		c->config.ops->each_health(c->config.arg, put_avoided, &avoided);
+}
+
 static void put_stores(const struct writer *w, const struct metrics *m)
 {
 	family(w, P "stores", "counter", "Writes to the cache that have ended.");
@@ -360,6 +384,7 @@ static void put_all(const struct writer *w, const struct control *c)
 	put_requests(w, &c->metrics);
 	put_now(w, c);
 	put_sources(w, c);
+	put_health(w, c);
 	put_stores(w, &c->metrics);
 	put_space(w, c);
 	put_prefetch(w, c);

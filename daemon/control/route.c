@@ -15,6 +15,7 @@ const struct control_route control_routes[] = {
 	{ "GET", "/v1/objects/*", "", "", control_get_object, "one of them, by its number" },
 	{ "GET", "/v1/flights", "limit", "", control_get_flights, "fetches under way" },
 	{ "GET", "/v1/origins", "", "", control_get_origins, "where bytes come from" },
+	{ "GET", "/v1/images", "after limit", "", control_get_images, "images that were added" },
 	{ "GET", "/v1/names", "id validator image", "", control_get_names,
 	  "whose a thing is: a descriptor, a digest, an image" },
 	{ "POST", "/v1/purge", "", "volume cookie", control_post_purge,

@@ -7,6 +7,7 @@
 #include "daemon/audit/audit.h"
 #include "daemon/control/control-internal.h"
 #include "daemon/control/process.h"
+#include "daemon/util/json.h"
 #include "daemon/util/log.h"
 
 static json_t *counters(const struct control *c)
@@ -53,6 +54,31 @@ static json_t *now(const struct control *c)
 	control_set_number(object, "names_bytes", g.names.bytes);
 	if (engine_oldest(c->config.engine, &oldest))
 		control_set_time(object, "oldest_seconds", loop_now(c->config.loop) - oldest.since);
+	return object;
+}
+
+/* NULL: nobody waits. */
+static json_t *oldest(const struct control *c)
+{
+	uint64_t now = loop_now(c->config.loop);
+	struct engine_waiting w;
+	json_t *object;
+	char why[256];
+
+	if (!engine_oldest(c->config.engine, &w))
+		return NULL;
+	engine_waiting_print(&w, now, why, sizeof(why));
+	object = json_object();
+	control_set_text(object, "kind", w.kind == ENGINE_REQUEST_OPEN ? "open" : "read");
+	json_set_key(object, "volume", w.volume);
+	json_set_key(object, "cookie", w.cookie);
+	control_set_text(object, "source", w.source ? w.source : "");
+	if (w.kind == ENGINE_REQUEST_READ) {
+		control_set_number(object, "offset", w.off);
+		control_set_number(object, "bytes", w.len);
+	}
+	control_set_time(object, "age", now - w.since);
+	control_set_text(object, "waits_for", why);
 	return object;
 }
 
@@ -113,6 +139,7 @@ void control_get_status(struct control *c, const struct control_request *r,
 	control_set_text(object, "log_level", log_level_name(log_level()));
 	json_object_set_new(object, "counters", counters(c));
 	json_object_set_new(object, "now", now(c));
+	json_object_set_new(object, "oldest", oldest(c) ?: json_null());
 	json_object_set_new(object, "verified", verified(c));
 	json_object_set_new(object, "process", process());
 	control_answer_json(a, object);

@@ -40,8 +40,8 @@ struct state_records *cache_records(struct context *context);
 
 /* How far what is cached of an object is verified, by its record (records may be NULL); or else, as
  * far as the store knows it, what its image promises. */
-enum verified cache_verified(struct context *context, struct state_records *records, struct bytes volume,
-			     struct bytes cookie);
+enum verified cache_verified(struct context *context, struct state_records *records,
+			     struct bytes volume, struct bytes cookie);
 
 /* "VOLUME/COOKIE"; returns buf, of CACHE_NAME_MAX bytes for all of any. */
 #define CACHE_NAME_MAX 2100

@@ -32,9 +32,31 @@ static void print_work(const char *what, const json_t *work)
 	putchar('\n');
 }
 
+static const char *seconds(const json_t *object, const char *name, char buf[32])
+{
+	return ctl_time((uint64_t)(daemon_real(object, name) * 1e9), buf, 32);
+}
+
+static void print_place(const json_t *p)
+{
+	const json_t *failure = json_object_get(p, "last_failure");
+	char time[32];
+
+	printf("  place     %s: %s", daemon_text(p, "place"), daemon_text(p, "state"));
+	if (json_object_get(p, "avoided_for"))
+		printf(" for %s more", seconds(p, "avoided_for", time));
+	printf(", %llu of %llu requests failed\n", (unsigned long long)daemon_number(p, "failed"),
+	       (unsigned long long)daemon_number(p, "requests"));
+	if (failure)
+		printf("            %s ago: %s: %s\n", seconds(failure, "age", time),
+		       daemon_text(failure, "what"), daemon_text(failure, "error"));
+}
+
 static void print_origin(const json_t *o)
 {
 	char fetched[32], buffers[32];
+	const json_t *place;
+	size_t i;
 
 	printf("%s  %s\n", daemon_text(o, "name"), daemon_text(o, "place"));
 	print_work("looks", json_object_get(o, "looks"));
@@ -49,6 +71,7 @@ static void print_origin(const json_t *o)
 	       (unsigned long long)daemon_number(o, "waiting_opens"),
 	       (unsigned long long)daemon_number(o, "waiting_reads"),
 	       (unsigned long long)daemon_number(o, "waiting_ahead"));
+	json_array_foreach(json_object_get(o, "places"), i, place) print_place(place);
 }
 
 int ctl_origins(int argc, char *argv[])

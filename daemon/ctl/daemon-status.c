@@ -72,6 +72,18 @@ static void print_now(const json_t *now, const json_t *process)
 	printf("memory     %s\n", bytes(process, "resident_bytes", &a));
 }
 
+static void print_oldest(const json_t *o)
+{
+	char age[32];
+
+	if (!json_is_object(o))
+		return;
+	printf("oldest     %s of %s/%s waits for %s: %s\n", daemon_text(o, "kind"),
+	       daemon_text(o, "volume"), daemon_text(o, "cookie"),
+	       ctl_time((uint64_t)(daemon_real(o, "age") * 1e9), age, sizeof(age)),
+	       daemon_text(o, "waits_for"));
+}
+
 static void print_verified(const json_t *v)
 {
 	const json_t *open = json_object_get(v, "open");
@@ -97,6 +109,7 @@ static void print_text(const json_t *status)
 	printf("state      %s\n", daemon_text(status, "state_dir"));
 	print_counters(json_object_get(status, "counters"));
 	print_now(json_object_get(status, "now"), process);
+	print_oldest(json_object_get(status, "oldest"));
 	print_verified(json_object_get(status, "verified"));
 }
 

@@ -123,3 +123,15 @@ char *images_follow_name_of(struct images_follow *f, struct bytes cookie)
 {
 	return follow(f) == 0 ? images_name_of(f->images, cookie) : NULL;
 }
+
+int images_follow_list(struct images_follow *f, int64_t after, size_t limit,
+		       images_visit_summary *visit, void *to)
+{
+	int err = follow(f);
+
+	if (err == 0)
+		err = images_list(f->images, after, limit, visit, to);
+	if (err == -EIO)
+		f->images = images_close(f->images);
+	return err;
+}

@@ -26,3 +26,7 @@ char *images_follow_name_of(struct images_follow *follow, struct bytes cookie);
 
 /* A hint: 0, or -ENOENT: there is none. */
 int images_follow_recall(struct images_follow *follow, const char *name, char ret[IMAGES_HINT_MAX]);
+
+/* As images_list(); -ENOENT: there is no store that can be read. */
+int images_follow_list(struct images_follow *follow, int64_t after, size_t limit,
+		       images_visit_summary *visit, void *to);

@@ -213,3 +213,46 @@ int images_each(struct images *images, int (*visit)(void *arg, const struct imag
 		r = visit(arg, list.images[i]);
 	return r;
 }
+
+/* ---- in short ----------------------------------------------------------------------------- */
+
+#define SELECT_SUMMARIES                                                            \
+	"SELECT id, name, manifest_digest, transient, added,"                       \
+	" (SELECT count(*) FROM layer WHERE layer.image = image.id),"               \
+	" (SELECT count(DISTINCT object) FROM place WHERE place.image = image.id)," \
+	" (SELECT coalesce(sum(size), 0) FROM object WHERE object.id IN"            \
+	"  (SELECT place.object FROM place WHERE place.image = image.id))"          \
+	" FROM image WHERE id > ?1 ORDER BY id LIMIT ?2"
+
+static void read_summary(struct images *images, sqlite3_stmt *stmt, struct images_summary *ret)
+{
+	*ret = (struct images_summary){
+		.id = sqlite3_column_int64(stmt, 0),
+		.name = (const char *)sqlite3_column_text(stmt, 1) ?: "",
+		.manifest_digest = (const char *)sqlite3_column_text(stmt, 2) ?: "",
+		.transient = sqlite3_column_int(stmt, 3) != 0,
+		.added = sqlite3_column_int64(stmt, 4),
+		.n_layers = (uint64_t)sqlite3_column_int64(stmt, 5),
+		.n_objects = (uint64_t)sqlite3_column_int64(stmt, 6),
+		.size = (uint64_t)sqlite3_column_int64(stmt, 7),
+	};
+	ret->pinned = images_is_pinned(images, ret->name);
+}
+
+int images_list(struct images *images, int64_t after, size_t limit, images_visit_summary *visit,
+		void *to)
+{
+	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_SUMMARIES);
+	struct images_summary summary;
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_int64(stmt, 1, after);
+	sqlite3_bind_int64(stmt, 2, (int64_t)limit);
+	while ((r = images_step(images, stmt)) > 0) {
+		read_summary(images, stmt, &summary);
+		visit(to, &summary);
+	}
+	return r;
+}

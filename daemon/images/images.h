@@ -93,6 +93,24 @@ int images_recall(struct images *images, const char *name, char ret[IMAGES_HINT_
  */
 int images_each_object(struct images *images,
 		       void (*visit)(void *arg, struct bytes cookie, bool pinned), void *arg);
+/* What an image is, in short. Text is borrowed for the call. */
+struct images_summary {
+	int64_t id;	  /* in the order of their adding; what is added anew gets another one */
+	const char *name; /* of a transient one: the locator that it was mounted by */
+	const char *manifest_digest;
+	bool transient, pinned;
+	int64_t added;	   /* Unix time */
+	uint64_t size;	   /* bytes of all its objects */
+	uint64_t n_layers; /* and of objects, each once: */
+	uint64_t n_objects;
+};
+typedef void images_visit_summary(void *to, const struct images_summary *summary);
+
+/* At most `limit` images with an id above `after`, by their ids. visit() must not use the store.
+ * 0, -EIO (logged). */
+int images_list(struct images *images, int64_t after, size_t limit, images_visit_summary *visit,
+		void *to);
+
 /* Objects that are pinned by their keys. */
 int images_each_pinned_object(struct images *images,
 			      void (*visit)(void *arg, struct bytes volume, struct bytes cookie),

@@ -48,7 +48,28 @@ static void trace_look(void *arg, struct control_trace *ret)
 	*ret = trace;
 }
 
-static const struct control_ops ops = { trace_start, trace_stop, trace_look };
+static void each_health(void *arg,
+			void (*visit)(void *to, uint32_t source, const struct fetch_health *health),
+			void *to)
+{
+	struct fetch_health health = {
+		.name = "https://h/",
+		.state = HEALTH_AVOIDED_NOW,
+		.avoided_until = loop_now(rig.loop) + 3600 * SEC,
+		.requests = 9,
+		.failed = 4,
+		.last_err = -EAGAIN,
+		.failed_at = loop_now(rig.loop),
+		.last_error = "https://h/: status 503",
+	};
+
+	visit(to, 0, &health);
+}
+
+static const struct control_ops ops = { .trace_start = trace_start,
+					.trace_stop = trace_stop,
+					.trace = trace_look,
+					.each_health = each_health };
 
 /* One object is open, and a read of it has failed; one is not there. */
 static void make_something(void)
@@ -195,6 +216,9 @@ START_TEST(origins_and_flights_are_listed)
 
 	says(r, "fetches");
 	says(r, "looks     1, 0 failed");
+	says(r, "place     https://h/: avoided for ");
+	says(r, " more, 4 of 9 requests failed\n");
+	says(r, " ago: https://h/: status 503: ");
 	is_narrow(r);
 	r = good(ASK("flights"));
 	says(r, "STATE");

@@ -39,7 +39,7 @@ daemon/space/survey.*	daemon/space/survey.h proto/cachename.h
 daemon/space/*		daemon/space/* daemon/engine/engine.h daemon/images/images.h daemon/kernel/port.h daemon/kernel/scrub.h daemon/loop/* proto/*
 daemon/prefetch/*	daemon/prefetch/* daemon/engine/engine.h daemon/loop/loop.h proto/plan.h
 daemon/audit/*		daemon/audit/* daemon/engine/engine.h daemon/space/space.h daemon/state.h daemon/loop/* proto/cachename.h
-daemon/control/*	daemon/control/* daemon/audit/audit.h daemon/engine/engine.h daemon/prefetch/prefetch.h daemon/space/space.h daemon/loop/loop.h
+daemon/control/*	daemon/control/* daemon/audit/audit.h daemon/engine/engine.h daemon/images/images.h daemon/prefetch/prefetch.h daemon/space/space.h daemon/loop/loop.h fetchers/health.h
 daemon/record/*		daemon/record/* daemon/engine/engine.h daemon/kernel/port.h daemon/loop/* proto/*
 daemon/trace/*		daemon/trace/* proto/*
 daemon/tarindex/*	daemon/tarindex/* proto/tarmap.h proto/gzindex.h

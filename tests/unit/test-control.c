@@ -201,27 +201,6 @@ START_TEST(objects_come_in_pages)
 }
 END_TEST
 
-#define DIGEST "digest:sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-
-START_TEST(how_far_objects_are_verified_is_told)
-{
-	struct fake_origin *named = rig_serve("named", MIB);
-	struct emu_mount *mounts[2] = { rig_mount(rig_serve("blob", MIB)) };
-	json_t *open;
-
-	named->validator = DIGEST;
-	mounts[1] = rig_mount(named);
-	ck_assert_str_eq(text(get("/v1/objects/1"), "verified"), "no");
-	ck_assert_str_eq(text(get("/v1/objects/2"), "verified"), "pending");
-	open = json_object_get(json_object_get(get("/v1/status"), "verified"), "open");
-	ck_assert_int_eq(number(open, "no"), 1);
-	ck_assert_int_eq(number(open, "pending"), 1);
-	ck_assert_int_eq(number(open, "failed"), 0);
-	for (int i = 0; i < 2; i++)
-		rig_umount(mounts[i]);
-}
-END_TEST
-
 START_TEST(a_failure_is_told_of_its_object)
 {
 	struct fake_origin *origin = rig_serve("blob", 4 * MIB);
@@ -455,7 +434,6 @@ int main(void)
 	tcase_add_test(what, an_object_is_found_by_number_and_by_name);
 	tcase_add_test(what, a_name_may_hold_any_bytes);
 	tcase_add_test(what, objects_come_in_pages);
-	tcase_add_test(what, how_far_objects_are_verified_is_told);
 	tcase_add_test(what, a_failure_is_told_of_its_object);
 	tcase_add_test(what, flights_are_seen_while_they_fly);
 	tcase_add_test(what, things_are_asked_for_their_names);

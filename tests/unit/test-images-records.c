@@ -270,6 +270,41 @@ START_TEST(test_all_images_by_name)
 }
 END_TEST
 
+static void note_summary(void *to, const struct images_summary *s)
+{
+	char *text = to;
+
+	sprintf(text + strlen(text), "%d %s %s%s%ju/%ju %ju; ", (int)s->id, s->name,
+		s->pinned ? "pinned " : "", s->transient ? "transient " : "",
+		(uintmax_t)s->n_layers, (uintmax_t)s->n_objects, (uintmax_t)s->size);
+}
+
+/* What two layers have is counted once. */
+START_TEST(test_images_in_short)
+{
+	struct images_object device = object_of("d:1", 100);
+	struct images_layer layers[] = { layer_of("a", 10), layer_of("b", 1), layer_of("a", 10) };
+	struct images_image image = image_of("z", layers, 3);
+	struct images *images = open_images(IMAGES_WRITE);
+	char text[256] = "";
+
+	layers[0].devices = &device;
+	layers[0].n_devices = 1;
+	ck_assert_int_eq(images_put(images, &image, reason), 0);
+	image = image_of("b", layers + 1, 1);
+	image.transient = true;
+	ck_assert_int_eq(images_put(images, &image, reason), 0);
+	ck_assert_int_eq(put(images, "c", "c", 7), 0);
+	ck_assert_int_eq(images_list(images, 0, 2, note_summary, text), 0);
+	ck_assert_str_eq(text, "1 z 3/3 111; 2 b transient 1/1 1; ");
+	ck_assert_int_eq(images_pin(images, "c"), 0);
+	text[0] = '\0';
+	ck_assert_int_eq(images_list(images, 2, 5, note_summary, text), 0);
+	ck_assert_str_eq(text, "3 c pinned 1/1 7; ");
+	images_close(images);
+}
+END_TEST
+
 START_TEST(test_nothing_there)
 {
 	struct images *images = open_images(IMAGES_WRITE);
@@ -298,6 +333,7 @@ int main(void)
 	tcase_add_test(tc, test_a_refused_image_changes_nothing);
 	tcase_add_test(tc, test_fields_out_of_bounds);
 	tcase_add_test(tc, test_all_images_by_name);
+	tcase_add_test(tc, test_images_in_short);
 	tcase_add_test(tc, test_nothing_there);
 	suite_add_tcase(s, tc);
 	return run_suite(s);

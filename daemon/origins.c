@@ -398,15 +398,33 @@ int origins_find(struct origins *o, const char *locator, struct origin *ret, cha
 	return err;
 }
 
+static void visit_mirrors(const struct fetcher *fetcher, uint32_t number,
+			  origins_visit_health *visit, void *arg)
+{
+	const struct fetch_health *health;
+
+	for (size_t i = 0; fetcher->ops->health && (health = fetcher->ops->health(fetcher, i)); i++)
+		visit(arg, number, health);
+}
+
+static void visit_place(const struct place *place, uint32_t number, origins_visit_health *visit,
+			void *arg)
+{
+	const struct fetcher *alternatives = place->alternatives;
+
+	/* Then it is decorated by nobody. */
+	if (!alternatives && place->fetcher)
+		visit_mirrors(place->fetcher, number, visit, arg);
+	for (size_t i = 0; alternatives && i < alternatives_count(alternatives); i++) {
+		visit(arg, number, alternatives_health(alternatives, i));
+		visit_mirrors(alternatives_fetcher(alternatives, i), number, visit, arg);
+	}
+}
+
 void origins_each_health(const struct origins *o, origins_visit_health *visit, void *arg)
 {
-	for (size_t i = 0; i < o->n; i++) {
-		const struct fetcher *alternatives = o->places[i].alternatives;
-		size_t n = alternatives ? alternatives_count(alternatives) : 0;
-
-		for (size_t j = 0; j < n; j++)
-			visit(arg, (uint32_t)i, alternatives_health(alternatives, j));
-	}
+	for (size_t i = 0; i < o->n; i++)
+		visit_place(&o->places[i], (uint32_t)i, visit, arg);
 }
 
 size_t origins_count(const struct origins *o)

@@ -54,8 +54,8 @@ int origins_find(struct origins *origins, const char *locator, struct origin *re
 
 /*
  * How the origins do whose fetchers were made, by the number of their source: itself first, then
- * its alternatives. Borrowed for the call. The mirrors of a registry (hosts.toml) are one origin
- * here.
+ * its alternatives; behind each the hosts among which it chooses (hosts.toml). Borrowed for the
+ * call.
  */
 typedef void origins_visit_health(void *arg, uint32_t source, const struct fetch_health *health);
 void origins_each_health(const struct origins *origins, origins_visit_health *visit, void *arg);

@@ -392,3 +392,8 @@ const struct fetch_health *alternatives_health(const struct fetcher *fetcher, si
 {
 	return &container_of(fetcher, struct alternatives, front.base)->origins[i].health;
 }
+
+const struct fetcher *alternatives_fetcher(const struct fetcher *fetcher, size_t i)
+{
+	return container_of(fetcher, struct alternatives, front.base)->origins[i].fetcher;
+}

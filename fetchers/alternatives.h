@@ -32,6 +32,7 @@ struct alternative {
 int alternatives_new(struct fetcher **ret, struct loop *loop, const struct alternative *origins,
 		     size_t n, bool trusted);
 
-/* How they do, in their order; borrowed. */
+/* How they do, in their order, and who they are; borrowed. */
 size_t alternatives_count(const struct fetcher *fetcher);
 const struct fetch_health *alternatives_health(const struct fetcher *fetcher, size_t i);
+const struct fetcher *alternatives_fetcher(const struct fetcher *fetcher, size_t i);

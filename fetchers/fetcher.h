@@ -178,6 +178,7 @@ struct fetch_put {
 };
 
 struct fetcher;
+struct fetch_health; /* fetchers/health.h */
 
 /* A locator with a pinned identity. Fetchers embed it. */
 struct fetch_object {
@@ -204,6 +205,10 @@ struct fetcher_ops {
 	/* Both NULL: nothing can be stored here. cancel_put() is as cancel_look(). */
 	void (*put)(struct fetcher *fetcher, struct fetch_put *put);
 	void (*cancel_put)(struct fetcher *fetcher, struct fetch_put *put);
+
+	/* NULL, or how the i-th of the hosts does among which it chooses; borrowed. NULL from the
+	 * first on that there is not. */
+	const struct fetch_health *(*health)(const struct fetcher *fetcher, size_t i);
 
 	void (*free)(struct fetcher *fetcher);
 };

@@ -45,8 +45,9 @@ bool health_usable(const struct fetch_health *health, uint64_t now);
 void health_begin(struct fetch_health *health, uint64_t now);
 
 /*
- * err: how it ended, with error where it is negative. What an origin says about an object is no failure of its own, and what we
- * have given up (-ECANCELED) or could not do (-ENOMEM) says nothing. retry_after: ns, or 0.
+ * err: how it ended, with error where it is negative. What an origin says about an object is no
+ * failure of its own, and what we have given up (-ECANCELED) or could not do (-ENOMEM) says
+ * nothing. retry_after: ns, or 0.
  */
 void health_end(struct fetch_health *health, uint64_t now, int err, uint64_t retry_after,
 		const char *error);

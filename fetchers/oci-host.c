@@ -8,7 +8,7 @@
 
 #include "daemon/util/log.h"
 
-#define AVOIDED (30 * NSEC_PER_SEC) /* whoever does not answer is not asked for so long */
+#define QUIET (30 * NSEC_PER_SEC) /* of one host no more is said for so long */
 
 static bool may(const struct oci_host *host, enum oci_need need)
 {
@@ -23,27 +23,36 @@ static bool may(const struct oci_host *host, enum oci_need need)
 	return false;
 }
 
-static struct oci_host *first_untried(struct oci *oci, enum oci_need need, uint32_t tried,
-				      bool avoided)
+/* ---- whom to ask ------------------------------------------------------------------------ */
+
+/* The first that works; where none does, the one that is to be asked again first of all. */
+static struct oci_host *choose(struct oci *oci, enum oci_need need, uint32_t except)
 {
+	uint64_t now = loop_now(oci->loop);
+	struct oci_host *least = NULL;
+
 	for (size_t i = 0; i < oci->n_hosts; i++) {
 		struct oci_host *host = &oci->hosts[i];
 
-		if (!(tried & 1u << i) && may(host, need) &&
-		    (avoided || host->avoided <= loop_now(oci->loop)))
+		if ((except & 1u << i) || !may(host, need))
+			continue;
+		if (health_usable(&host->health, now))
 			return host;
+		if (!least || host->health.avoided_until < least->health.avoided_until)
+			least = host;
 	}
-	return NULL;
+	return least;
 }
 
 struct oci_host *oci_host_next(struct oci *oci, enum oci_need need, struct oci_tries *tries)
 {
-	struct oci_host *host = first_untried(oci, need, tries->tried, false);
+	struct oci_host *host = choose(oci, need, tries->tried | tries->last_of_all);
 
 	if (!host)
-		host = first_untried(oci, need, tries->tried, true);
+		host = choose(oci, need, tries->tried);
 	if (host) {
-		tries->tried |= 1u << (host - oci->hosts);
+		tries->tried |= oci_host_bit(host);
+		health_begin(&host->health, loop_now(oci->loop));
 	} else if (tries->tried == 0) {
 		tries->err = -EACCES;
 		snprintf(tries->error, sizeof(tries->error), "none of the hosts in %.120s may %s",
@@ -53,6 +62,13 @@ struct oci_host *oci_host_next(struct oci *oci, enum oci_need need, struct oci_t
 	return host;
 }
 
+/* ---- what came of it --------------------------------------------------------------------- */
+
+static bool is_last(const struct oci_host *host)
+{
+	return host == &host->oci->hosts[host->oci->n_hosts - 1];
+}
+
 /* Said once for all that is asked of others meanwhile. */
 static void complain(struct oci_host *host, int err, const char *error)
 {
@@ -60,14 +76,26 @@ static void complain(struct oci_host *host, int err, const char *error)
 	uint64_t now = loop_now(oci->loop);
 
 	/* Of the last one whoever asked is told. */
-	if (host == &oci->hosts[oci->n_hosts - 1] || host->complained > now)
+	if (is_last(host) || host->complained > now)
 		return;
-	host->complained = now + AVOIDED;
+	host->complained = now + QUIET;
 	log_warning("%s: %s: others are asked for what %s has", error, strerror(-err),
 		    oci->config.registry);
 }
 
-bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, const char *error)
+/*
+ * A mirror is there to be quick: one failure is enough for others to be asked, where the registry
+ * itself has as many as any origin. That there is nothing, or nothing for us, is none.
+ */
+static void note_failure(struct oci_host *host, int err, const char *error, uint64_t retry_after)
+{
+	if (!is_last(host) && retry_after == 0)
+		retry_after = 1;
+	health_end(&host->health, loop_now(host->oci->loop), err, retry_after, error);
+}
+
+bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, const char *error,
+		     uint64_t retry_after)
 {
 	struct oci *oci = host->oci;
 	size_t n = (size_t)(host - oci->hosts);
@@ -77,21 +105,50 @@ bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, co
 		tries->err_host = n;
 		snprintf(tries->error, sizeof(tries->error), "%s", error);
 	}
+	note_failure(host, err, error, retry_after);
 	if (err == -ECANCELED || err == -ENOMEM)
 		return false;
 	/* That a mirror does not have everything is what they are like. */
 	if (err != -ENOENT)
 		complain(host, err, error);
-	/* It may have something else, or let us have it. */
-	if (err != -ENOENT && err != -EACCES)
-		host->avoided = loop_now(oci->loop) + AVOIDED;
 	return true;
 }
 
 void oci_host_worked(struct oci_host *host)
 {
-	host->avoided = 0;
+	if (host->health.state != HEALTH_WORKS)
+		log_notice("%s works again", host->health.name);
+	health_end(&host->health, loop_now(host->oci->loop), 0, 0, NULL);
 }
+
+/* ---- who has answered -------------------------------------------------------------------- */
+
+/* FNV-1a */
+static uint32_t hash(const char *text)
+{
+	uint32_t h = 0x811c9dc5;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x01000193;
+	return h;
+}
+
+void oci_host_answered(struct oci_host *host, const char *locator)
+{
+	uint32_t h = hash(locator);
+
+	host->oci->answers[h % OCI_ANSWERS] = (struct oci_answer){ h, oci_host_bit(host) };
+}
+
+uint32_t oci_who_answered(const struct oci *oci, const char *locator)
+{
+	uint32_t h = hash(locator);
+	const struct oci_answer *answer = &oci->answers[h % OCI_ANSWERS];
+
+	return answer->locator == h ? answer->host : 0;
+}
+
+/* ---- where things are ------------------------------------------------------------------- */
 
 /* What is pushed belongs to where others look for it: the server, rather than a mirror. */
 struct oci_host *oci_host_for_push(struct oci *oci)

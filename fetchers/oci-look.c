@@ -39,23 +39,51 @@ static void look_end(struct oci_look *l, int err)
 
 /* ---- the blob --------------------------------------------------------------------------- */
 
-/* What was read as a whole can be checked as a whole. */
-static void look_finish(struct oci_look *l)
+static void look_good(struct oci_look *l)
 {
-	struct fetch_look *look = l->look;
+	struct fetch_identity *identity = &l->look->identity;
+
+	snprintf(identity->validator, sizeof(identity->validator), OCI_VALIDATOR "%s", l->digest);
+	look_end(l, 0);
+}
+
+/* What was read as a whole can be checked as a whole. */
+static bool head_is_wrong(const struct oci_look *l)
+{
+	const struct fetch_look *look = l->look;
+
+	return look->head_filled == look->identity.size && look->head_len > 0 &&
+	       oci_digest_check(l->digest, look->head, look->head_filled) < 0;
+}
+
+static void look_answered(struct oci_look *l)
+{
 	char error[FETCH_ERROR_MAX];
 
-	if (look->head_filled == look->identity.size && look->head_len > 0 &&
-	    oci_digest_check(l->digest, look->head, look->head_filled) < 0) {
+	if (head_is_wrong(l)) {
 		fetch_error(error, l->walk.url, "the blob is not what its digest says");
 		oci_walk_again(&l->walk, -EPROTO, error);
 		return;
 	}
-	if (l->walk.host)
-		oci_host_worked(l->walk.host);
-	snprintf(look->identity.validator, sizeof(look->identity.validator), OCI_VALIDATOR "%s",
-		 l->digest);
-	look_end(l, 0);
+	oci_host_worked(l->walk.host);
+	oci_host_answered(l->walk.host, l->look->locator);
+	look_good(l);
+}
+
+/* Nobody has to be asked for its bytes. */
+static void look_without_bytes(struct oci_look *l)
+{
+	if (head_is_wrong(l))
+		look_end(l,
+			 oci_walk_fail(&l->walk, -EPROTO, "the blob is not what its digest says"));
+	else
+		look_good(l);
+}
+
+/* Others first, if those bytes were wrong. */
+static uint32_t who_was_wrong(const struct oci_look *l)
+{
+	return l->look->elsewhere ? oci_who_answered(l->walk.oci, l->look->locator) : 0;
 }
 
 static void step_give_up(struct oci_walk *walk, int err)
@@ -81,7 +109,7 @@ static void head_done(struct fetch_read *head, int err)
 		return;
 	}
 	l->look->head_filled = head->len;
-	look_finish(l);
+	look_answered(l);
 }
 
 static void head_ask(struct oci_walk *walk)
@@ -105,6 +133,7 @@ static void look_head(struct oci_look *l, uint64_t size)
 		.need = look->head_len < size ? OCI_NEED_RANGE : OCI_NEED_CHECKED,
 		.kind = "blobs",
 		.name = l->digest,
+		.last_of_all = who_was_wrong(l),
 		.ask = head_ask,
 		.give_up = step_give_up,
 	};
@@ -113,7 +142,7 @@ static void look_head(struct oci_look *l, uint64_t size)
 	look->head_filled = 0;
 	l->head.len = look->head_len < size ? look->head_len : (size_t)size;
 	if (l->head.len == 0) {
-		look_finish(l);
+		look_without_bytes(l);
 		return;
 	}
 	l->head.buf = look->head;
@@ -135,7 +164,7 @@ static void blob_done(struct fetch_look *blob, int err)
 	}
 	l->look->identity.size = blob->identity.size;
 	l->look->head_filled = blob->head_filled;
-	look_finish(l);
+	look_answered(l);
 }
 
 static void blob_ask(struct oci_walk *walk)
@@ -170,6 +199,7 @@ static void look_blob(struct oci_look *l)
 		.need = OCI_NEED_RANGE,
 		.kind = "blobs",
 		.name = l->digest,
+		.last_of_all = who_was_wrong(l),
 		.ask = blob_ask,
 		.give_up = blob_give_up,
 	};

@@ -96,6 +96,7 @@ static void part_progress(struct fetch_read *part, size_t got)
 	struct oci_read *r = container_of(part, struct oci_read, part);
 
 	r->got = got;
+	r->object->answered = oci_host_bit(r->host);
 	if (r->read->progress)
 		r->read->progress(r->read, r->filled + got);
 }
@@ -108,6 +109,7 @@ static void part_done(struct fetch_read *part, int err)
 	char error[FETCH_ERROR_MAX];
 
 	if (err == 0) {
+		r->object->answered = oci_host_bit(r->host);
 		oci_host_worked(r->host);
 		read_end(r, 0, NULL);
 		return;
@@ -115,7 +117,7 @@ static void part_done(struct fetch_read *part, int err)
 	memcpy(error, part->error, sizeof(error));
 	r->read->retry_after = part->retry_after;
 	r->filled += r->got;
-	if (r->canceled || !oci_host_failed(r->host, &r->tries, err, error))
+	if (!oci_host_failed(r->host, &r->tries, err, error, part->retry_after) || r->canceled)
 		read_end(r, err, error);
 	/* All came, and then something else went wrong. */
 	else if (r->filled == r->read->len)
@@ -145,7 +147,7 @@ static bool read_ask(struct oci_read *r)
 	way = way_of(r->object, r->host);
 	r->request = way ? http_request_read(&r->host->client, &way->target, &r->part) : NULL;
 	if (!r->request)
-		oci_host_failed(r->host, &r->tries, -ENOMEM, "no memory");
+		(void)oci_host_failed(r->host, &r->tries, -ENOMEM, "no memory", 0);
 	return r->request;
 }
 
@@ -169,6 +171,7 @@ bool oci_read_start(struct oci_object *object, struct fetch_read *read)
 	if (!r)
 		return false;
 	*r = (struct oci_read){ .read = read, .object = object };
+	r->tries.last_of_all = read->elsewhere ? object->answered : 0;
 	read->fetcher_private = r;
 	if (read_ask(r))
 		return true;

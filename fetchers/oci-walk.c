@@ -60,23 +60,25 @@ static void walk_try(struct oci_walk *w)
 	}
 	if (walk_use(w, host))
 		w->step.ask(w);
-	if (!w->request)
+	if (!w->request) {
+		(void)oci_host_failed(host, &w->tries, -ENOMEM, "no memory", 0);
 		w->step.give_up(w, oci_walk_fail(w, -ENOMEM, "no memory"));
-	else if (w->canceled)
+	} else if (w->canceled) {
 		http_request_cancel(w->request);
+	}
 }
 
 void oci_walk_step(struct oci_walk *w, const struct oci_step *step)
 {
 	w->step = *step;
-	w->tries = (struct oci_tries){ 0 };
+	w->tries = (struct oci_tries){ .last_of_all = step->last_of_all };
 	walk_try(w);
 }
 
 void oci_walk_again(struct oci_walk *w, int err, const char *error)
 {
 	w->request = NULL;
-	if (oci_host_failed(w->host, &w->tries, err, error))
+	if (oci_host_failed(w->host, &w->tries, err, error, w->retry_after))
 		walk_try(w);
 	else
 		walk_give_up(w, err, error);

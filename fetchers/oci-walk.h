@@ -24,6 +24,7 @@ struct oci_walk;
 struct oci_step {
 	enum oci_need need;
 	const char *kind, *name; /* of the URL; borrowed until the step has ended */
+	uint32_t last_of_all;	 /* as that of oci_tries */
 	void (*ask)(struct oci_walk *walk);
 	void (*give_up)(struct oci_walk *walk, int err);
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/util/cleanup.h"
+#include "daemon/util/locator.h"
 
 static void oci_look(struct fetcher *fetcher, struct fetch_look *look)
 {
@@ -109,6 +110,14 @@ static void oci_cancel_put(struct fetcher *fetcher, struct fetch_put *put)
 		oci_put_cancel(put->fetcher_private);
 }
 
+/* A registry alone is the origin, of which others keep the health. */
+static const struct fetch_health *oci_health(const struct fetcher *fetcher, size_t i)
+{
+	const struct oci *oci = container_of(fetcher, struct oci, base);
+
+	return oci->n_hosts > 1 && i < oci->n_hosts ? &oci->hosts[i].health : NULL;
+}
+
 static void oci_free(struct fetcher *fetcher)
 {
 	struct oci *oci = container_of(fetcher, struct oci, base);
@@ -132,6 +141,7 @@ static const struct fetcher_ops oci_ops = {
 	.cancel_list = oci_cancel_list,
 	.put = oci_put,
 	.cancel_put = oci_cancel_put,
+	.health = oci_health,
 	.free = oci_free,
 };
 
@@ -142,6 +152,7 @@ static int make_hosts(struct oci *oci)
 		struct oci_host *host = &oci->hosts[i];
 
 		*host = (struct oci_host){ .oci = oci, .site = &oci->config.hosts.sites[i] };
+		locator_print(host->site->base, host->health.name, sizeof(host->health.name));
 		TAILQ_INIT(&host->auths);
 		if (http_client_init(&host->client, oci->loop, steal(&oci->config.http[i])) < 0)
 			return -ENOMEM;

@@ -18,6 +18,7 @@
 #pragma once
 
 #include "fetchers/common.h"
+#include "fetchers/health.h"
 #include "fetchers/http-request.h"
 #include "fetchers/oci-hosts.h"
 #include "fetchers/oci-manifest.h"
@@ -43,9 +44,17 @@ struct oci_host {
 	struct http_client client;
 	struct oci_auths auths; /* the one that was used last is the last */
 	unsigned int n_auths;
-	uint64_t avoided;    /* ns: only asked before that where no other is left */
-	uint64_t complained; /* ns: nothing is said of it before that */
+	struct fetch_health health; /* where there are several: only then is one avoided */
+	uint64_t complained;	    /* ns: nothing is said of it before that */
 };
+
+/* Who has answered the last look at a locator, as far as that is still known. */
+struct oci_answer {
+	uint32_t locator; /* hash */
+	uint32_t host;	  /* bit; 0: nobody */
+};
+
+#define OCI_ANSWERS 64
 
 struct oci {
 	struct fetcher base;
@@ -54,6 +63,7 @@ struct oci {
 	struct oci_config config;
 	struct oci_host hosts[OCI_HOSTS_MAX];
 	size_t n_hosts;
+	struct oci_answer answers[OCI_ANSWERS]; /* at hash % OCI_ANSWERS */
 };
 
 /* ---- parameters ------------------------------------------------------------------------- */
@@ -76,18 +86,31 @@ enum oci_need {
 
 /* One thing that is asked for, of one host after the other. Zero at its beginning. */
 struct oci_tries {
-	uint32_t tried; /* bits: hosts */
+	uint32_t tried;	      /* bits: hosts */
+	uint32_t last_of_all; /* bits: those that are asked only when nobody else is left */
 	int err;	/* of the last of them in their order, which is the one to believe */
 	size_t err_host;
 	char error[FETCH_ERROR_MAX];
 };
 
-/* NULL: all that may be asked were, and tries->err and error say what came of it. */
+/* NULL: all that may be asked were, and tries->err and error say what came of it. What is asked of
+ * a host ends in one oci_host_failed() or oci_host_worked(). */
 struct oci_host *oci_host_next(struct oci *oci, enum oci_need need, struct oci_tries *tries);
 
 /* False: this is no failure of the host, and no other one is to be asked. */
-bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, const char *error);
+bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, const char *error,
+		     uint64_t retry_after);
 void oci_host_worked(struct oci_host *host);
+
+/* Of oci_tries. */
+static inline uint32_t oci_host_bit(const struct oci_host *host)
+{
+	return 1u << (host - host->oci->hosts);
+}
+
+/* Whose bytes a look at the locator has brought, as a bit, or 0. */
+void oci_host_answered(struct oci_host *host, const char *locator);
+uint32_t oci_who_answered(const struct oci *oci, const char *locator);
 
 /* The last that may; NULL: none may. */
 struct oci_host *oci_host_for_push(struct oci *oci);
@@ -125,6 +148,7 @@ struct oci_object {
 	struct fetch_object base;
 	char *repository; /* owned */
 	struct fetch_identity identity;
+	uint32_t answered;	/* bit of the host that was the last to give bytes */
 	struct oci_way *ways[]; /* owned: one for each host, NULL where it was not asked yet */
 };
 

@@ -3,7 +3,6 @@
  * Mirrors of a registry, by hosts.toml: who is asked, who next, with what; and what is refused at
  * the start.
  */
-#include <check.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,153 +12,11 @@
 #include <unistd.h>
 
 #include "daemon/replay/pattern.h"
-#include "tests/contract/oci.h"
-#include "tests/lib/nginx.h"
-#include "tests/lib/origin.h"
+#include "tests/contract/mirrors.h"
 #include "tests/lib/run-suite.h"
-#include "tests/lib/server.h"
-#include "tests/lib/shell.h"
 
-#define SMALL	3000
 #define ALADDIN "QWxhZGRpbjpvcGVuIHNlc2FtZQ==" /* Aladdin:open sesame */
 #define ALI	"QWxpOm9wZW4gc2VzYW1l"	       /* Ali:open sesame */
-
-static struct layer layers[2]; /* one of SIZE bytes, one of SMALL */
-static char digest[REGISTRY_DIGEST_MAX];
-
-static void start(void)
-{
-	static const char *const places[] = { "REGISTRY_AUTH_FILE", "DOCKER_CONFIG",
-					      "XDG_RUNTIME_DIR", "CREDENTIALS_DIRECTORY", "HOME" };
-
-	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
-		unsetenv(places[i]);
-	registry_start();
-	layers[0] = (struct layer){ "one", SIZE };
-	layers[1] = (struct layer){ "small", SMALL };
-	push_image("v1", layers, 2, digest);
-}
-
-static void stop(void)
-{
-	registry_stop();
-}
-
-/* ---- mirrors ---------------------------------------------------------------------------- */
-
-/*
- * nginx over files: what was copied there from the registry. Says who came to whom, and may answer
- * all with a status (0: none), or ask for a password.
- */
-static pid_t start_store(const char *name, unsigned int *ret_port, unsigned int status)
-{
-	char refusal[128] = "";
-	pid_t pid;
-
-	if (status == 401)
-		snprintf(refusal, sizeof(refusal),
-			 "add_header WWW-Authenticate 'Basic realm=\"m\"' always; return 401;");
-	else if (status)
-		snprintf(refusal, sizeof(refusal), "return %u;", status);
-	sh("mkdir -p %s/%s", registry_dir(), name);
-	do {
-		*ret_port = server_free_port();
-		pid = nginx_start(registry_dir(), name,
-				  "log_format t 'auth=[$http_authorization] x=[$http_x_secret] "
-				  "y=[$http_y_mirror] $status $request';\n"
-				  "access_log %1$s/%2$s.log t; root %1$s/%2$s;\n"
-				  "default_type application/vnd.oci.image.manifest.v1+json;\n"
-				  "server { listen 127.0.0.1:%3$u; %4$s }\n",
-				  registry_dir(), name, *ret_port, refusal);
-	} while (!server_listens(pid, *ret_port));
-	return pid;
-}
-
-/* "NAME/v2/team/image/KIND/WHAT" becomes a copy of what the registry has under that digest. */
-static void copy(const char *name, const char *kind, const char *what, const char *of)
-{
-	sh("mkdir -p %1$s/%2$s/v2/" REPOSITORY "/%3$s && cp %4$s %1$s/%2$s/v2/" REPOSITORY
-	   "/%3$s/%5$s",
-	   registry_dir(), name, kind, registry_file(of), what);
-}
-
-static void copy_all(const char *name)
-{
-	copy(name, "manifests", "v1", digest);
-	copy(name, "manifests", digest, digest);
-	for (int i = 0; i < 2; i++)
-		copy(name, "blobs", layers[i].digest, layers[i].digest);
-}
-
-/* One byte of such a copy. */
-static void corrupt(const char *name, const char *kind, const char *what, long where)
-{
-	char path[512];
-	FILE *f;
-	int c;
-
-	snprintf(path, sizeof(path), "%s/%s/v2/" REPOSITORY "/%s/%s", registry_dir(), name, kind,
-		 what);
-	f = fopen(path, "r+e");
-	ck_assert_ptr_nonnull(f);
-	fseek(f, where, SEEK_SET);
-	c = fgetc(f);
-	fseek(f, where, SEEK_SET);
-	fputc(c ^ 1, f);
-	fclose(f);
-}
-
-/* ---- hosts.toml ------------------------------------------------------------------------- */
-
-__attribute__((format(printf, 2, 3))) static void hosts(unsigned int port, const char *fmt, ...)
-{
-	char name[64], text[2048];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	sh("mkdir -p %s/hosts/127.0.0.1_%u_", registry_dir(), port);
-	snprintf(name, sizeof(name), "hosts/127.0.0.1_%u_/hosts.toml", port);
-	put_file(name, text);
-}
-
-static const char *hosts_dir(void)
-{
-	static char path[TEMPORARY_MAX + 16];
-
-	snprintf(path, sizeof(path), "%s/hosts", registry_dir());
-	return path;
-}
-
-/* Starts `host` for a port with these hosts and parameters (key, value ... NULL). */
-static void host_with(unsigned int port, ...)
-{
-	struct fetcher_param params[8] = { { "hosts-dir", hosts_dir() } };
-	char template[64];
-	va_list ap;
-
-	va_start(ap, port);
-	for (int i = 1; i < 7; i++) {
-		params[i].key = va_arg(ap, const char *);
-		if (!params[i].key)
-			break;
-		params[i].value = va_arg(ap, const char *);
-	}
-	va_end(ap);
-	snprintf(template, sizeof(template), "oci://127.0.0.1:%u/{cookie}", port);
-	host_start(&host, LOOP_POLL, template, params);
-}
-
-static const char *at(const char *rest)
-{
-	return locator(registry_port(), rest);
-}
-
-static void host_for_mirrors(void)
-{
-	host_with(registry_port(), "plain-http", "yes", NULL);
-}
 
 /* ---- who is asked ----------------------------------------------------------------------- */
 
@@ -527,13 +384,11 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("oci-mirrors");
-	TCase *tc = tcase_create("mirrors");
+	TCase *tc;
 
-	if (!have("openssl") || nginx_missing() || !have("htpasswd") || !registry_installed())
-		return skip_all("openssl, nginx, htpasswd or docker-registry is missing");
-	tcase_set_timeout(tc, 120);
-	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
-	tcase_add_checked_fixture(tc, start, stop);
+	if (mirrors_missing())
+		return skip_all(mirrors_missing());
+	tc = mirrors_case(s, "mirrors");
 	tcase_add_test(tc, mirror_comes_first);
 	tcase_add_test(tc, mirrors_are_asked_in_their_order);
 	tcase_add_test(tc, mirror_that_is_down);
@@ -549,6 +404,5 @@ int main(void)
 	tcase_add_test(tc, certificates_of_hosts);
 	tcase_add_test(tc, certificates_as_docker_has_them);
 	tcase_add_loop_test(tc, wrong_hosts, 0, sizeof(wrong) / sizeof(wrong[0]));
-	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

@@ -134,6 +134,7 @@ void host_look_start(struct host *host, struct host_look *look, const char *loca
 		.look.head = head_len > 0 ? calloc(1, head_len) : NULL,
 		.look.head_len = head_len,
 		.look.done = look_done,
+		.look.elsewhere = host->elsewhere,
 		.host = host,
 	};
 	snprintf(look->locator, sizeof(look->locator), "%s", locator);
@@ -340,6 +341,7 @@ void host_read_start(struct host *host, struct host_read *read, struct fetch_obj
 		     uint64_t off, size_t len)
 {
 	*read = (struct host_read){
+		.read.elsewhere = host->elsewhere,
 		.read.off = off,
 		.read.len = len,
 		.read.buf = calloc(1, len),

@@ -13,6 +13,7 @@ struct host {
 	struct fetcher *fetcher;
 	unsigned int inside; /* calls into the fetcher that have not returned */
 	unsigned int unfinished;
+	bool elsewhere; /* of the looks and reads that are started */
 };
 
 /* params NULL: none. Fails the test when the instance cannot be made. */

@@ -70,7 +70,7 @@ proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/toml*		fetchers/toml.h
-fetchers/oci*		fetchers/oci* fetchers/toml.h fetchers/auth-file.h fetchers/credential-agent.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/oci*		fetchers/oci* fetchers/health.h fetchers/toml.h fetchers/auth-file.h fetchers/credential-agent.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/auth-file*	fetchers/auth-file.h
 fetchers/credential*	fetchers/credential* fetchers/auth-file.h daemon/loop/loop.h
 fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*

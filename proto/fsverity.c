@@ -104,6 +104,19 @@ enum fsverity_verdict fsverity_parse(struct fsverity_descriptor *ret, struct byt
 	return FSVERITY_OK;
 }
 
+void fsverity_descriptor_write(const struct fsverity_descriptor *descriptor,
+			       uint8_t ret[static FSVERITY_DESCRIPTOR])
+{
+	memset(ret, 0, FSVERITY_DESCRIPTOR);
+	ret[AT_VERSION] = VERSION;
+	ret[AT_HASH_ALGORITHM] = ALGORITHM_SHA256;
+	ret[AT_LOG_BLOCK] = LOG_BLOCK;
+	ret[AT_SALT_SIZE] = (uint8_t)descriptor->salt_len;
+	put_le64(ret + AT_SIZE, descriptor->size);
+	memcpy(ret + AT_ROOT, descriptor->root, sizeof(descriptor->root));
+	memcpy(ret + AT_SALT, descriptor->salt, descriptor->salt_len);
+}
+
 const char *fsverity_verdict_text(enum fsverity_verdict verdict)
 {
 	switch (verdict) {

@@ -58,6 +58,10 @@ enum fsverity_verdict fsverity_parse(struct fsverity_descriptor *ret, struct byt
 				     struct sha256 *sha,
 				     const uint8_t digest[static FSVERITY_HASH]);
 
+/* The other way. */
+void fsverity_descriptor_write(const struct fsverity_descriptor *descriptor,
+			       uint8_t ret[static FSVERITY_DESCRIPTOR]);
+
 /* Half a sentence for people, static. */
 const char *fsverity_verdict_text(enum fsverity_verdict verdict);
 

@@ -20,21 +20,21 @@ _cachefillctl_options()
 	'') echo --help --version ;;
 	trace) echo --help ;;
 	image) echo --help ;;
-	image-add) echo --no-referrers --replace --config --state-dir --run-dir --help ;;
+	image-add) echo --no-referrers --no-verity --replace --config --state-dir --run-dir --help ;;
 	image-ls) echo --json --names --config --state-dir --run-dir --help ;;
 	image-inspect) echo --json --config --state-dir --run-dir --help ;;
 	image-refresh)
-		echo --dry-run --yes --json --no-referrers --config --state-dir --run-dir --help
+		echo --dry-run --yes --json --no-referrers --no-verity --config --state-dir --run-dir --help
 		;;
 	image-rm) echo --config --state-dir --run-dir --help ;;
 	image-build)
-		echo --chunk-size --compress --force --json --tag --timestamp --tmp-dir --uuid \
+		echo --chunk-size --compress --force --json --tag --timestamp --tmp-dir --uuid --verity \
 			--config --state-dir --run-dir --help
 		;;
 	image-push) echo --json --config --state-dir --run-dir --help ;;
 	image-push-index) echo --config --state-dir --run-dir --help ;;
 	mount)
-		echo --writable --options --read-ahead --no-referrers --config --state-dir \
+		echo --writable --options --read-ahead --no-referrers --no-verity --config --state-dir \
 			--run-dir --help
 		;;
 	umount) echo --all --lazy --run-dir --help ;;
@@ -51,7 +51,7 @@ _cachefillctl_options()
 	gc) echo --dry-run --json --socket --help ;;
 	pin | unpin) echo --config --state-dir --run-dir --help ;;
 	als) echo --help ;;
-	als-add) echo --name --no-referrers --dir --config --state-dir --run-dir --help ;;
+	als-add) echo --name --no-referrers --no-verity --dir --config --state-dir --run-dir --help ;;
 	als-ls) echo --json --dir --config --state-dir --run-dir --help ;;
 	als-rm) echo --all --lazy --dir --config --state-dir --run-dir --help ;;
 	status | objects | flights | origins | metrics | whois | purge | log-level)

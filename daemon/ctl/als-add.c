@@ -20,7 +20,7 @@
 static const struct option longs[] = {
 	ALS_OPTION_DIR,
 	{ "name", required_argument, NULL, ALS_OPT_NAME },
-	CONTEXT_OPTION_REFERRERS,
+	CONTEXT_OPTIONS_REGISTRY,
 	CONTEXT_OPTIONS,
 	{ NULL },
 };
@@ -34,7 +34,7 @@ static const struct ctl_syntax syntax = {
 	"Mounts the layers of an image of the store, or of what a reference leads to,\n"
 	"where podman finds them: it pulls no layer of that image then.\n"
 	"\n" ALS_HELP_DIR "      --name NAME        what podman calls the image (as REF "
-	"does)\n" CONTEXT_HELP_REFERRERS CONTEXT_HELP,
+	"does)\n" CONTEXT_HELP_REGISTRY CONTEXT_HELP,
 };
 
 struct add {

@@ -99,6 +99,10 @@ static json_t *make_notes(const struct build_layer *l)
 		json_object_set_new(notes, LAYOUT_SOURCE_DIGEST, json_string(l->digest));
 	if (l->diff_id)
 		json_object_set_new(notes, LAYOUT_SOURCE_DIFF_ID, json_string(l->diff_id));
+	if (l->verity[0]) {
+		json_object_set_new(notes, LAYOUT_VERITY_DIGEST, json_string(l->verity));
+		json_object_set_new(notes, LAYOUT_VERITY_TREE, json_string(l->tree.digest));
+	}
 	return notes;
 }
 

@@ -13,6 +13,32 @@
 #include "daemon/ctl/tree.h"
 #include "daemon/util/cleanup.h"
 
+/* Beside a plain image: where it is looked for, cachefill-verify(5). NULL: it has been said. */
+static char *tree_place(const struct build_out *o)
+{
+	char *place;
+
+	if (asprintf(&place, "%s.verity", o->place) >= 0)
+		return place;
+	ctl_error("%s", strerror(ENOMEM));
+	return NULL;
+}
+
+static int check_tree_place(const struct build_out *o)
+{
+	_cleanup_free_ char *place = tree_place(o);
+	struct stat st;
+
+	if (!place)
+		return CTL_FAILED;
+	if (lstat(place, &st) < 0)
+		return errno == ENOENT ? CTL_OK : ctl_error("%s: %s", place, strerror(errno));
+	if (o->force && S_ISREG(st.st_mode))
+		return CTL_OK;
+	return ctl_error("%s: it exists%s", place,
+			 o->force ? ", and is no regular file" : "; --force replaces it");
+}
+
 /* What may be replaced is what we make: a regular file, or a layout. */
 static int check_place(const struct build_out *o)
 {
@@ -61,6 +87,8 @@ int build_out_find(struct build_out *o)
 	}
 	n = strlen(o->place);
 	o->plain = n > 6 && strcmp(o->place + n - 6, ".erofs") == 0;
+	if (o->plain && o->verity && check_tree_place(o) != CTL_OK)
+		return CTL_FAILED;
 	return check_place(o);
 }
 
@@ -79,20 +107,32 @@ int build_out_begin(struct build_out *o)
 	return o->plain ? CTL_OK : layout_create(o->unfinished);
 }
 
-int build_out_finish(struct build_out *o, const char *made, mode_t mode)
+static int put(const struct build_out *o, const char *made, const char *place, mode_t mode)
 {
 	unsigned int flags = RENAME_NOREPLACE;
 	struct stat st;
 
-	if (o->force && lstat(o->place, &st) == 0)
+	if (o->force && lstat(place, &st) == 0)
 		flags = RENAME_EXCHANGE;
 	/* What is left of the old one, or nothing, goes with `unfinished`. */
-	if (chmod(made, mode) == 0 && renameat2(AT_FDCWD, made, AT_FDCWD, o->place, flags) == 0)
+	if (chmod(made, mode) == 0 && renameat2(AT_FDCWD, made, AT_FDCWD, place, flags) == 0)
 		return CTL_OK;
 	/* Not every file system has flags; there was nothing in the place when it was chosen. */
-	if (errno == EINVAL && flags == RENAME_NOREPLACE && rename(made, o->place) == 0)
+	if (errno == EINVAL && flags == RENAME_NOREPLACE && rename(made, place) == 0)
 		return CTL_OK;
-	return ctl_error("%s: %s", o->name, strerror(errno));
+	return ctl_error("%s: %s", place, strerror(errno));
+}
+
+int build_out_finish(struct build_out *o, const char *made, mode_t mode)
+{
+	return put(o, made, o->place, mode);
+}
+
+int build_out_finish_tree(struct build_out *o, const char *made)
+{
+	_cleanup_free_ char *place = tree_place(o);
+
+	return place ? put(o, made, place, 0644) : CTL_FAILED;
 }
 
 int build_out_end(struct build_out *o)

@@ -11,6 +11,7 @@
 struct build_out {
 	const char *name; /* as it was given; borrowed */
 	bool force;	  /* put in the place of one that exists */
+	bool verity;	  /* beside a plain image there will be its hash tree */
 	bool plain;	  /* set: an EROFS image, and no layout */
 	char *place;	  /* owned: absolute */
 	char *unfinished; /* owned: that directory, or NULL: not begun. Of a layout: itself */
@@ -22,6 +23,8 @@ int build_out_begin(struct build_out *out);
 
 /* made: the file of a plain image, or the layout. */
 int build_out_finish(struct build_out *out, const char *made, mode_t mode);
+/* The tree of a plain image, before that. */
+int build_out_finish_tree(struct build_out *out, const char *made);
 
 /* Also of one that was not begun. */
 int build_out_end(struct build_out *out);

@@ -24,7 +24,8 @@ enum {
 	OPT_TAG,
 	OPT_TIMESTAMP,
 	OPT_TMP_DIR,
-	OPT_UUID
+	OPT_UUID,
+	OPT_VERITY
 };
 
 static const struct option options[] = {
@@ -35,6 +36,7 @@ static const struct option options[] = {
 	{ "timestamp", required_argument, NULL, OPT_TIMESTAMP },
 	{ "tmp-dir", required_argument, NULL, OPT_TMP_DIR },
 	{ "uuid", required_argument, NULL, OPT_UUID },
+	{ "verity", no_argument, NULL, OPT_VERITY },
 	CONTEXT_OPTION_JSON,
 	CONTEXT_OPTIONS,
 	{ NULL },
@@ -59,7 +61,10 @@ static const char help[] =
 	"      --timestamp SEC    nothing in it is later, seconds since 1970\n"
 	"                         ($SOURCE_DATE_EPOCH, or the newest file)\n"
 	"      --tmp-dir DIR      where archives are unpacked (/var/tmp)\n"
-	"      --uuid UUID        of each file system (zeroes)\n" CONTEXT_HELP;
+	"      --uuid UUID        of each file system (zeroes)\n"
+	"      --verity           with a hash tree of each layer, for every block of it to be\n"
+	"                         checked before it is used: OUT.verity beside "
+	"OUT.erofs\n" CONTEXT_HELP;
 
 static const struct ctl_syntax syntax = { COMMAND, "h", options, help };
 
@@ -128,6 +133,9 @@ static int take_option(struct command *c, int opt)
 		m->uuid = optarg;
 		return build_uuid_good(optarg) ? CTL_OK
 					       : ctl_usage(COMMAND, "'%s' is no UUID", optarg);
+	case OPT_VERITY:
+		c->build.verity = c->out.verity = true;
+		return CTL_OK;
 	default:
 		context_option(&c->context, opt);
 		return CTL_OK;
@@ -216,46 +224,66 @@ static int make_work(struct build *b)
 	return ctl_error("%s: %s", b->tmp_dir, strerror(errno));
 }
 
+static char *below_out(const struct command *c, const char *name)
+{
+	char *path;
+
+	if (asprintf(&path, "%s/%s", c->out.unfinished, name) >= 0)
+		return path;
+	ctl_error("%s", strerror(ENOMEM));
+	return NULL;
+}
+
+/* A file of the result gets its place in the layout. */
+static int adopt(struct command *c, const char *file, struct layout_descriptor *ret)
+{
+	struct progress progress;
+	int status;
+
+	progress_begin(&progress, "digest", 0, c->build.mkfs.json);
+	status = layout_adopt(c->out.unfinished, file, &progress, ret);
+	progress_end(&progress);
+	return status;
+}
+
+static int build_one(struct command *c, size_t number, const char *file, const char *tree)
+{
+	struct build_layer *l = &c->build.layers[number];
+	int status = build_layer(&c->build, number, file);
+
+	if (status == CTL_OK && c->build.verity)
+		status = build_verity(file, tree, "hash tree", c->build.mkfs.json, l->verity);
+	if (status != CTL_OK || c->out.plain)
+		return status;
+	if (c->build.verity)
+		status = adopt(c, tree, &l->tree);
+	return status == CTL_OK ? adopt(c, file, &l->result) : status;
+}
+
 static int build_layers(struct command *c)
 {
-	struct build *b = &c->build;
-	int status = CTL_OK;
+	_cleanup_free_ char *file = below_out(c, "layer.tmp"), *tree = below_out(c, "tree.tmp");
+	int status = file && tree ? CTL_OK : CTL_FAILED;
 
-	for (size_t i = 0; status == CTL_OK && i < b->n_layers; i++) {
-		struct build_layer *l = &b->layers[i];
-		_cleanup_free_ char *file = NULL;
-		struct progress progress;
-
-		if (interrupt_pending())
-			return CTL_FAILED;
-		if (asprintf(&file, "%s/layer.tmp", c->out.unfinished) < 0) {
-			file = NULL;
-			return ctl_error("%s", strerror(ENOMEM));
-		}
-		status = build_layer(b, i, file);
-		if (status != CTL_OK || c->out.plain)
-			break;
-		progress_begin(&progress, "digest", 0, b->mkfs.json);
-		status = layout_adopt(c->out.unfinished, file, &progress, &l->result);
-		progress_end(&progress);
-	}
+	for (size_t i = 0; status == CTL_OK && i < c->build.n_layers; i++)
+		status = interrupt_pending() ? CTL_FAILED : build_one(c, i, file, tree);
 	return status;
 }
 
 static int finish_plain(struct command *c)
 {
-	_cleanup_free_ char *file = NULL;
+	_cleanup_free_ char *file = below_out(c, "layer.tmp"), *tree = below_out(c, "tree.tmp");
 	struct stat st = { 0 };
-	int status;
+	int status = CTL_OK;
 
-	if (asprintf(&file, "%s/layer.tmp", c->out.unfinished) < 0) {
-		file = NULL;
-		return ctl_error("%s", strerror(ENOMEM));
-	}
+	if (!file || !tree)
+		return CTL_FAILED;
 	stat(file, &st);
 	c->build.layers[0].result.size = (uint64_t)st.st_size;
-	status = build_out_finish(&c->out, file, 0644);
-	return status;
+	/* What nobody looks for yet comes first. */
+	if (c->build.verity)
+		status = build_out_finish_tree(&c->out, tree);
+	return status == CTL_OK ? build_out_finish(&c->out, file, 0644) : status;
 }
 
 static int finish_layout(struct command *c, struct layout_descriptor *manifest)
@@ -302,6 +330,8 @@ static int print_json(const struct command *c, const struct layout_descriptor *m
 
 		if (l->result.digest[0])
 			json_object_set_new(layer, "digest", json_string(l->result.digest));
+		if (l->verity[0])
+			json_object_set_new(layer, "fsverity", json_string(l->verity));
 		json_array_append_new(layers, layer);
 	}
 	all = json_pack("{s:s, s:o}", "out", c->out.name, "layers", layers);
@@ -327,7 +357,8 @@ static int print(const struct command *c, const struct layout_descriptor *manife
 		bytes += c->build.layers[i].result.size;
 	ctl_bytes(bytes, size, sizeof(size));
 	if (c->out.plain)
-		printf("%s: EROFS image, %s\n", c->out.name, size);
+		printf("%s: EROFS image, %s\n%s%s", c->out.name, size, c->build.layers[0].verity,
+		       c->build.verity ? "\n" : "");
 	else
 		printf("%s: %zu layer%s, %s\n%s\n", c->out.name, c->build.n_layers,
 		       c->build.n_layers == 1 ? "" : "s", size, manifest->digest);
@@ -351,6 +382,7 @@ void build_end(struct build *b)
 		free(b->layers[i].locator);
 		free(b->layers[i].diff_id);
 		layout_descriptor_end(&b->layers[i].result);
+		layout_descriptor_end(&b->layers[i].tree);
 	}
 	free(b->layers);
 	build_dirs_free(b->dirs);

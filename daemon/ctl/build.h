@@ -8,6 +8,7 @@
  *	build-layer.c		one of them -> an EROFS image
  *	build-unpack.c		archive -> directory, with build-whiteout.c and build-dirs.c
  *	build-mkfs.c		directory -> EROFS image
+ *	build-verity.c		EROFS image -> its hash tree
  *	build-image.c		configuration, manifest and index of the result
  *
  * Functions return CTL_OK, or CTL_FAILED after they have said why (a signal says it by itself).
@@ -21,6 +22,7 @@
 
 #include "daemon/ctl/build-dirs.h"
 #include "daemon/ctl/build-mkfs.h"
+#include "daemon/ctl/build-verity.h"
 #include "daemon/ctl/context.h"
 #include "daemon/ctl/layout.h"
 
@@ -35,12 +37,15 @@ struct build_layer {
 	char digest[LAYOUT_DIGEST_MAX]; /* of the archive, "" where nobody has told it */
 	char *diff_id;			/* of it without compression, or NULL */
 	struct layout_descriptor result;
+	struct layout_descriptor tree;	   /* with --verity */
+	char verity[FSVERITY_DIGEST_TEXT]; /* the same: its fs-verity digest */
 };
 
 struct build {
 	struct context *context; /* for origins; open if a source needs it */
 	struct build_mkfs mkfs;
 	const char *tmp_dir, *tag;
+	bool verity; /* hash trees are wanted */
 
 	struct build_layer *layers; /* owned */
 	size_t n_layers;

@@ -27,6 +27,9 @@ bool context_option(struct context *c, int opt)
 	case CONTEXT_OPT_JSON:
 		c->json = true;
 		return true;
+	case CONTEXT_OPT_NO_VERITY:
+		c->no_verity = true;
+		return true;
 	case CONTEXT_OPT_NO_REFERRERS:
 		c->no_referrers = true;
 		return true;

@@ -40,6 +40,7 @@ struct context {
 	const char *run_dir; /* RUN_DIR for what is mounted */
 	bool json;
 	bool no_referrers; /* what others have pushed beside an image is not asked for */
+	bool no_verity;	   /* layers are not verified, also if their manifest says by what */
 
 	/* By context_open(). */
 	struct config *config;	/* owned; finished */
@@ -71,6 +72,7 @@ enum {
 	CONTEXT_OPT_RUN_DIR,
 	CONTEXT_OPT_JSON,
 	CONTEXT_OPT_NO_REFERRERS,
+	CONTEXT_OPT_NO_VERITY,
 };
 
 /* Rows of a table for getopt_long(3), and of --help. --json and others are for those who have it.
@@ -86,12 +88,14 @@ enum {
 	{                                                   \
 		"json", no_argument, NULL, CONTEXT_OPT_JSON \
 	}
-#define CONTEXT_OPTION_REFERRERS                                            \
-	{                                                                   \
-		"no-referrers", no_argument, NULL, CONTEXT_OPT_NO_REFERRERS \
+#define CONTEXT_OPTIONS_REGISTRY                                         \
+	{ "no-referrers", no_argument, NULL, CONTEXT_OPT_NO_REFERRERS }, \
+	{                                                                \
+		"no-verity", no_argument, NULL, CONTEXT_OPT_NO_VERITY    \
 	}
-#define CONTEXT_HELP_REFERRERS \
-	"      --no-referrers     read tar layers, also if their registry has an index\n"
+#define CONTEXT_HELP_REGISTRY                                                             \
+	"      --no-referrers     read tar layers, also if their registry has an index\n" \
+	"      --no-verity        do not verify layers, also if their manifest says by what\n"
 #define CONTEXT_HELP                                                                         \
 	"      --config FILE      read FILE and FILE.d/*.conf, as cachefilld does\n"         \
 	"                         (" CACHEFILLD_CONF ", if it exists)\n"                     \

@@ -19,7 +19,7 @@ static const char help[] =
 	"What 'fs-verity:sha256:DIGEST;' stands in front of is verified block by block.\n"
 	"\n"
 	"      --replace          if NAME is another image already, put this in its "
-	"place\n" CONTEXT_HELP_REFERRERS CONTEXT_HELP "\n"
+	"place\n" CONTEXT_HELP_REGISTRY CONTEXT_HELP "\n"
 	"Examples:\n"
 	"  cachefillctl image add debian https://images.example.com/debian.erofs\n"
 	"  cachefillctl image add app registry.example.com/team/app:v3\n"
@@ -30,7 +30,7 @@ static const char help[] =
 enum { OPT_REPLACE = 256 };
 static const struct option options[] = {
 	{ "replace", no_argument, NULL, OPT_REPLACE },
-	CONTEXT_OPTION_REFERRERS,
+	CONTEXT_OPTIONS_REGISTRY,
 	CONTEXT_OPTIONS,
 	{ NULL },
 };

@@ -18,7 +18,7 @@ static const char help[] =
 	"\n"
 	"      --dry-run          only show it\n"
 	"      --yes              apply it without asking\n"
-	"      --json             print JSON, and do not ask\n" CONTEXT_HELP_REFERRERS CONTEXT_HELP
+	"      --json             print JSON, and do not ask\n" CONTEXT_HELP_REGISTRY CONTEXT_HELP
 	"\n"
 	"See cachefillctl-image(1).\n";
 
@@ -27,7 +27,7 @@ static const struct option options[] = {
 	{ "dry-run", no_argument, NULL, OPT_DRY_RUN },
 	{ "yes", no_argument, NULL, OPT_YES },
 	CONTEXT_OPTION_JSON,
-	CONTEXT_OPTION_REFERRERS,
+	CONTEXT_OPTIONS_REGISTRY,
 	CONTEXT_OPTIONS,
 	{ NULL },
 };

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "daemon/ctl/image-layer.h"
+#include "daemon/ctl/image-verity.h"
 #include "daemon/ctl/image.h"
 #include "daemon/engine/erofs.h"
 #include "daemon/util/cleanup.h"
@@ -21,6 +22,7 @@ struct ref {
 	bool device;
 	struct fetch_list list;	    /* of several objects; or empty: it is one */
 	struct context_look *looks; /* owned: at each of them; NULL: not yet */
+	char **verified;	    /* owned: where each is verified, as image_verity_locators() */
 	struct image_referrers referrers;
 };
 
@@ -47,6 +49,7 @@ static void resolve_end(struct resolve *r)
 		free(r->refs[i].text);
 		free(r->refs[i].locator);
 		free(r->refs[i].looks);
+		image_verity_free(r->refs[i].verified, r->refs[i].list.n_parts);
 		fetch_list_end(&r->refs[i].list);
 		fetch_list_end(&r->refs[i].referrers.artifact);
 	}
@@ -93,6 +96,8 @@ static int list_ref(struct resolve *r, struct ref *ref, const char *text)
 			 ref->list.n_parts);
 		err = -EINVAL;
 	}
+	if (err == 0 && !r->context->no_verity)
+		err = image_verity_locators(&ref->verified, &ref->list, r->error);
 	return err;
 }
 
@@ -233,6 +238,60 @@ static int look_at_items(struct resolve *r)
 	return err;
 }
 
+/* ---- what is verified --------------------------------------------------------------------- */
+
+static const char *verified_of(const struct resolve *r, size_t item)
+{
+	for (size_t i = 0; i < r->n_refs; i++) {
+		const struct ref *ref = &r->refs[i];
+		size_t n = ref->list.n_parts > 0 ? ref->list.n_parts : 1;
+
+		if (item < n)
+			return ref->verified ? ref->verified[item] : NULL;
+		item -= n;
+	}
+	return NULL;
+}
+
+static int fail_verified(struct resolve *r, const struct image_item *item, int err,
+			 const struct context_look *look)
+{
+	char printed[200], why[300];
+
+	snprintf(why, sizeof(why), "%.299s", look->error);
+	snprintf(r->error, CONTEXT_ERROR_MAX,
+		 "%s: layer %.19s... cannot be verified, as its manifest wants it to be: %s; "
+		 "--no-verity adds it all the same",
+		 image_ref_print(item->ref, printed, sizeof(printed)), item->digest, why);
+	return err;
+}
+
+/* Nothing of what was seen of them without is believed, and nobody may strip it off. */
+static int look_at_verified(struct resolve *r)
+{
+	for (size_t i = 0; i < r->n_items; i++) {
+		struct image_item *item = &r->items[i];
+		const char *locator = verified_of(r, i);
+		struct context_look look = {
+			.locator = locator,
+			.head = r->heads + i * EROFS_HEAD,
+			.head_len = EROFS_HEAD,
+		};
+		int err;
+
+		if (!locator)
+			continue;
+		err = context_look(r->context, &look, 1);
+		if (err < 0)
+			return fail_verified(r, item, err, &look);
+		item->locator = locator;
+		item->identity = look.identity;
+		item->head = look.head;
+		item->head_len = look.head_filled;
+	}
+	return 0;
+}
+
 /* ---- the image ---------------------------------------------------------------------------- */
 
 /* The layer has all its devices. primary: what it was made of, or NULL. */
@@ -330,6 +389,8 @@ int image_resolve(struct context *context, struct images_image **ret, const char
 		take_looks(&r);
 		err = look_at_items(&r);
 	}
+	if (err == 0)
+		err = look_at_verified(&r);
 	if (err == 0)
 		err = make_image(&r, name, ret);
 	resolve_end(&r);

@@ -23,6 +23,12 @@
 /* Of a layer that was made of an archive: its digest, and that of it without compression. */
 #define LAYOUT_SOURCE_DIGEST  "io.cachefilld.source.digest"
 #define LAYOUT_SOURCE_DIFF_ID "io.cachefilld.source.diff-id"
+/* Of a layer that can be verified: its fs-verity digest, and that of the blob with its hash tree.
+ */
+#define LAYOUT_VERITY_DIGEST "io.cachefilld.fsverity.digest"
+#define LAYOUT_VERITY_TREE   "io.cachefilld.fsverity.tree"
+/* Of such a blob, in the manifest that it is pushed with: whose it is. */
+#define LAYOUT_VERITY_LAYER   "io.cachefilld.fsverity.layer"
 #define LAYOUT_TITLE	      "org.opencontainers.image.title"
 
 struct layout_descriptor {

@@ -16,7 +16,7 @@ static const struct option mount_longs[] = {
 	{ "writable", optional_argument, NULL, 'w' },
 	{ "options", required_argument, NULL, 'o' },
 	{ "read-ahead", required_argument, NULL, OPT_READ_AHEAD },
-	CONTEXT_OPTION_REFERRERS,
+	CONTEXT_OPTIONS_REGISTRY,
 	CONTEXT_OPTIONS,
 	{ NULL },
 };
@@ -32,7 +32,7 @@ static const struct ctl_syntax mount_syntax = {
 	"\n"
 	"  -w, --writable[=DIR]   what is written goes to memory, or to DIR/upper\n"
 	"  -o, --options OPTIONS  as in fstab(5): nodev, nosuid, noexec, noatime, ...\n"
-	"      --read-ahead SIZE  of the kernel; it has 128KiB by itself\n" CONTEXT_HELP_REFERRERS
+	"      --read-ahead SIZE  of the kernel; it has 128KiB by itself\n" CONTEXT_HELP_REGISTRY
 		CONTEXT_HELP,
 };
 

@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "daemon/ctl/push.h"
+#include "daemon/util/checked.h"
+#include "proto/fsverity.h"
 
 #define DEPTH_MAX 4
 #define ITEMS_MAX 4096
@@ -83,6 +85,77 @@ static int add_blob(struct push *p, const struct layout_descriptor *of, const js
 	return add(p, &d, NULL);
 }
 
+/* ---- hash trees --------------------------------------------------------------------------- */
+
+static const char *note(const json_t *layer, const char *name)
+{
+	const json_t *notes = json_object_get(layer, "annotations");
+
+	return json_string_value(json_object_get(notes, name));
+}
+
+/* Of a layer that says which it has; its size is known by that of the layer. */
+static int add_tree(struct push *p, const struct layout_descriptor *of, const json_t *layer,
+		    json_t *trees)
+{
+	struct layout_descriptor d;
+	struct fsverity_shape shape;
+	const char *tree = note(layer, LAYOUT_VERITY_TREE);
+	json_t *json;
+	int status = tree ? read_descriptor(p, of, layer, &d) : CTL_OK;
+
+	if (!tree || status != CTL_OK)
+		return status;
+	if (d.size > OBJECT_SIZE_MAX)
+		return wrong(p, of, "it names a layer that is too large");
+	fsverity_shape(&shape, d.size);
+	json = json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType", PUSH_TREE_TYPE, "digest", tree,
+			 "size",
+			 (json_int_t)(FSVERITY_DESCRIPTOR + shape.n_blocks * FSVERITY_BLOCK),
+			 "annotations", LAYOUT_VERITY_LAYER, d.digest);
+	if (json_array_append(trees, json) < 0)
+		status = no_memory();
+	if (status == CTL_OK)
+		status = add_blob(p, of, json);
+	json_decref(json);
+	return status;
+}
+
+/* Of all layers of a manifest, as far as they have some. */
+static int add_trees(struct push *p, const struct layout_descriptor *d, const json_t *layers)
+{
+	struct push_trees *all, trees = { .layers = json_array() };
+	const json_t *layer;
+	int status = CTL_OK;
+	size_t i;
+
+	json_array_foreach(layers, i, layer)
+	{
+		if (status == CTL_OK)
+			status = add_tree(p, d, layer, trees.layers);
+	}
+	if (status != CTL_OK || json_array_size(trees.layers) == 0) {
+		json_decref(trees.layers);
+		return status;
+	}
+	trees.manifest = *d;
+	trees.manifest.media_type = strdup(d->media_type);
+	all = reallocarray(p->trees, p->n_trees + 1, sizeof(*all));
+	if (all) {
+		p->trees = all;
+		p->trees[p->n_trees++] = trees;
+	}
+	if (all && trees.manifest.media_type)
+		return CTL_OK;
+	if (!all) {
+		json_decref(trees.layers);
+		layout_descriptor_end(&trees.manifest);
+	}
+	return no_memory();
+}
+
+/* ---- documents ---------------------------------------------------------------------------- */
+
 static int add_document(struct push *p, const struct layout_descriptor *d, int depth);
 
 static int add_parts(struct push *p, const struct layout_descriptor *d, const json_t *document,
@@ -108,7 +181,7 @@ static int add_parts(struct push *p, const struct layout_descriptor *d, const js
 		status = add_blob(p, d, json_object_get(document, "config"));
 	for (i = 0; status == CTL_OK && i < json_array_size(layers); i++)
 		status = add_blob(p, d, json_array_get(layers, i));
-	return status;
+	return status == CTL_OK ? add_trees(p, d, layers) : status;
 }
 
 /* What it says itself about its type is what the registry compares. */
@@ -134,7 +207,7 @@ static int add_document(struct push *p, const struct layout_descriptor *d, int d
 	else if (!typed.media_type[0])
 		status = wrong(p, d, "nobody says of which media type it is");
 	else
-		status = add_parts(p, d, document, depth);
+		status = add_parts(p, &typed, document, depth);
 	if (status == CTL_OK)
 		status = add(p, &typed, text);
 	else
@@ -168,5 +241,10 @@ void push_end(struct push *p)
 		layout_descriptor_end(&item->descriptor);
 	}
 	free(p->items);
+	for (size_t i = 0; i < p->n_trees; i++) {
+		layout_descriptor_end(&p->trees[i].manifest);
+		json_decref(p->trees[i].layers);
+	}
+	free(p->trees);
 	*p = (struct push){ 0 };
 }

@@ -11,15 +11,13 @@
 
 #include "daemon/ctl/image-tar-fetch.h"
 #include "daemon/ctl/image.h"
+#include "daemon/ctl/layout.h"
+#include "daemon/ctl/push-artifact.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/locator.h"
 #include "daemon/util/sha256.h"
 
-#define COMMAND	      "cachefillctl image push-index"
-
-#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-#define INDEX_TYPE    "application/vnd.oci.image.index.v1+json"
-#define EMPTY_TYPE    "application/vnd.oci.empty.v1+json"
+#define COMMAND "cachefillctl image push-index"
 
 static const struct option options[] = { CONTEXT_OPTIONS, { NULL } };
 
@@ -40,8 +38,7 @@ enum { DIGEST_MAX = 7 + SHA256_HEX };
 struct piece {
 	struct context_put put;
 	char *locator; /* owned */
-	int fd;	       /* owned; or -1: of a text */
-	const char *text;
+	int fd;	       /* owned */
 	char digest[DIGEST_MAX];
 };
 
@@ -49,11 +46,9 @@ struct push_index {
 	struct context context;
 	struct images_image *image; /* owned */
 	char *repository;	    /* owned: "oci://HOST/NAME" */
-	struct piece pieces[FETCH_LIST_MAX + 1];
+	struct piece pieces[FETCH_LIST_MAX];
 	size_t n_pieces;
 	json_t *layers; /* owned */
-	char *manifest; /* owned: of the artifact */
-	char digest[DIGEST_MAX];
 };
 
 static int no_memory(void)
@@ -61,72 +56,29 @@ static int no_memory(void)
 	return ctl_error("%s", strerror(ENOMEM));
 }
 
-static int digest_of(const char *text, char ret[DIGEST_MAX])
-{
-	struct sha256 *sha = NULL;
-
-	if (sha256_new(&sha) < 0)
-		return no_memory();
-	sha256_update(sha, text, strlen(text));
-	strcpy(ret, "sha256:");
-	sha256_hex(sha, ret + 7);
-	sha256_free(sha);
-	return CTL_OK;
-}
-
 /* ---- storing ------------------------------------------------------------------------------ */
 
 static ssize_t read_piece(struct context_put *put, void *buf, size_t n, uint64_t off)
 {
 	struct piece *piece = container_of(put, struct piece, put);
-	ssize_t len;
+	ssize_t len = pread(piece->fd, buf, n, (off_t)off);
 
-	if (piece->fd < 0) {
-		memcpy(buf, piece->text + off, n);
-		return (ssize_t)n;
-	}
-	len = pread(piece->fd, buf, n, (off_t)off);
 	return len < 0 ? -errno : len;
-}
-
-static int send(struct push_index *p, struct context_put *const *puts, size_t n)
-{
-	char error[CONTEXT_ERROR_MAX];
-	int r = context_put(&p->context, puts, n, error);
-
-	if (r < 0) {
-		image_add_hint(error, r, puts[0]->locator);
-		return ctl_error("%s", error);
-	}
-	return CTL_OK;
 }
 
 static int send_blobs(struct push_index *p)
 {
-	struct context_put *puts[FETCH_LIST_MAX + 1];
+	struct context_put *puts[FETCH_LIST_MAX];
+	char error[CONTEXT_ERROR_MAX];
+	int r;
 
 	for (size_t i = 0; i < p->n_pieces; i++)
 		puts[i] = &p->pieces[i].put;
-	return send(p, puts, p->n_pieces);
-}
-
-static int send_text(struct push_index *p, const char *where, const char *type, const char *text,
-		     bool *ret_linked)
-{
-	struct piece piece = { .fd = -1, .text = text };
-	struct context_put *put = &piece.put;
-	int status;
-
-	if (asprintf(&piece.locator, "%s%s", p->repository, where) < 0)
-		return no_memory();
-	*put = (struct context_put){ .locator = piece.locator,
-				     .media_type = type,
-				     .size = strlen(text),
-				     .read = read_piece };
-	status = send(p, &put, 1);
-	*ret_linked = put->linked;
-	free(piece.locator);
-	return status;
+	r = context_put(&p->context, puts, p->n_pieces, error);
+	if (r == 0)
+		return CTL_OK;
+	image_add_hint(error, r, puts[0]->locator);
+	return ctl_error("%s", error);
 }
 
 /* ---- what there is ------------------------------------------------------------------------ */
@@ -229,102 +181,32 @@ static int collect(struct push_index *p)
 
 /* ---- the artifact ------------------------------------------------------------------------- */
 
-static json_t *subject_of(const struct images_image *image)
+static int push_artifact(struct push_index *p)
 {
-	json_t *manifest = json_loads(image->manifest, 0, NULL), *subject;
+	json_t *manifest = json_loads(p->image->manifest, 0, NULL);
 	const char *type = json_string_value(json_object_get(manifest, "mediaType"));
+	struct artifact artifact = {
+		.context = &p->context,
+		.repository = p->repository,
+		.type = IMAGE_TAR_ARTIFACT,
+		.subject_digest = p->image->manifest_digest,
+		.subject_type = type ?: LAYOUT_MANIFEST_TYPE,
+		.subject_size = strlen(p->image->manifest),
+		.layers = p->layers,
+	};
+	int status = artifact_push(&artifact);
 
-	subject = json_pack("{s:s, s:s, s:I}", "mediaType", type ?: MANIFEST_TYPE, "digest",
-			    image->manifest_digest, "size", (json_int_t)strlen(image->manifest));
+	if (status == CTL_OK)
+		puts(artifact.digest);
+	artifact_end(&artifact);
 	json_decref(manifest);
-	return subject;
-}
-
-static int make_manifest(struct push_index *p)
-{
-	struct piece *empty = &p->pieces[p->n_pieces];
-	json_t *all;
-
-	*empty = (struct piece){ .fd = -1, .text = "{}" };
-	p->n_pieces++;
-	if (digest_of(empty->text, empty->digest) != CTL_OK || set_put(p, empty, 2) != CTL_OK)
-		return CTL_FAILED;
-	all = json_pack("{s:i, s:s, s:s, s:{s:s, s:s, s:i}, s:O, s:o}", "schemaVersion", 2,
-			"mediaType", MANIFEST_TYPE, "artifactType", IMAGE_TAR_ARTIFACT, "config",
-			"mediaType", EMPTY_TYPE, "digest", empty->digest, "size", 2, "layers",
-			p->layers, "subject", subject_of(p->image));
-	p->manifest = all ? json_dumps(all, JSON_COMPACT) : NULL;
-	json_decref(all);
-	return p->manifest ? digest_of(p->manifest, p->digest) : no_memory();
-}
-
-/* ---- the index of those registries that keep none ----------------------------------------- */
-
-static int read_index(struct push_index *p, const char *tag, json_t **ret)
-{
-	_cleanup_free_ char *locator = NULL;
-	char error[CONTEXT_ERROR_MAX];
-	struct fetch_list list = { 0 };
-	int r;
-
-	if (asprintf(&locator, "%s%s?referrers", p->repository, tag) < 0) {
-		locator = NULL;
-		return no_memory();
-	}
-	r = context_list(&p->context, &list, locator, error);
-	if (r == -ENOENT)
-		*ret = json_pack("{s:i, s:s, s:[]}", "schemaVersion", 2, "mediaType", INDEX_TYPE,
-				 "manifests");
-	else if (r < 0)
-		return ctl_error("%s", error);
-	else
-		*ret = json_loads(list.manifest, 0, NULL);
-	fetch_list_end(&list);
-	return *ret ? CTL_OK : no_memory();
-}
-
-/* The newest is the last. False: no memory. */
-static bool add_to_index(const struct push_index *p, json_t *index)
-{
-	json_t *manifests = json_object_get(index, "manifests");
-
-	for (size_t i = json_array_size(manifests); i-- > 0;) {
-		const json_t *digest = json_object_get(json_array_get(manifests, i), "digest");
-
-		if (strcmp(json_string_value(digest) ?: "", p->digest) == 0)
-			json_array_remove(manifests, i);
-	}
-	return json_array_append_new(manifests, json_pack("{s:s, s:s, s:I, s:s}", "mediaType",
-							  MANIFEST_TYPE, "digest", p->digest,
-							  "size", (json_int_t)strlen(p->manifest),
-							  "artifactType", IMAGE_TAR_ARTIFACT)) == 0;
-}
-
-static int update_index(struct push_index *p)
-{
-	_cleanup_free_ char *text = NULL;
-	char tag[DIGEST_MAX + 1];
-	json_t *index = NULL;
-	bool linked;
-	int status;
-
-	snprintf(tag, sizeof(tag), ":%s", p->image->manifest_digest);
-	tag[strcspn(tag + 1, ":") + 1] = '-';
-	status = read_index(p, tag, &index);
-	if (status == CTL_OK && add_to_index(p, index))
-		text = json_dumps(index, JSON_COMPACT);
-	json_decref(index);
-	if (status != CTL_OK)
-		return status;
-	return text ? send_text(p, tag, INDEX_TYPE, text, &linked) : no_memory();
+	return status;
 }
 
 /* ---- the command -------------------------------------------------------------------------- */
 
 static int run(struct push_index *p, const char *name)
 {
-	char where[DIGEST_MAX + 1];
-	bool linked = false;
 	int status = context_open(&p->context, CONTEXT_READ | CONTEXT_ORIGINS);
 
 	if (status == CTL_OK)
@@ -332,17 +214,8 @@ static int run(struct push_index *p, const char *name)
 	if (status == CTL_OK)
 		status = collect(p);
 	if (status == CTL_OK)
-		status = make_manifest(p);
-	if (status == CTL_OK)
 		status = send_blobs(p);
-	snprintf(where, sizeof(where), "@%s", p->digest);
-	if (status == CTL_OK)
-		status = send_text(p, where, MANIFEST_TYPE, p->manifest, &linked);
-	if (status == CTL_OK && !linked)
-		status = update_index(p);
-	if (status == CTL_OK)
-		puts(p->digest);
-	return status;
+	return status == CTL_OK ? push_artifact(p) : status;
 }
 
 int ctl_image_push_index(int argc, char *argv[])
@@ -368,7 +241,6 @@ int ctl_image_push_index(int argc, char *argv[])
 		free(p->pieces[i].locator);
 	}
 	json_decref(p->layers);
-	free(p->manifest);
 	free(p->repository);
 	images_image_free(p->image);
 	context_close(&p->context);

@@ -12,6 +12,7 @@
 
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/progress.h"
+#include "daemon/ctl/push-artifact.h"
 #include "daemon/util/cleanup.h"
 #include "fetchers/oci-reference.h"
 
@@ -27,7 +28,8 @@ static const char help[] =
 	"Usage: cachefillctl image push [OPTION]... LAYOUT oci://HOST/REPOSITORY[:TAG]\n"
 	"\n"
 	"Uploads an image of a layout (DIR or DIR:TAG, as 'image build' makes it) to a\n"
-	"registry: what the registry has already is not sent again. Prints the digest of\n"
+	"registry, with the hash trees of its layers where it was built with --verity:\n"
+	"what the registry has already is not sent again. Prints the digest of\n"
 	"the manifest. Credentials and certificates are those of the source in the\n"
 	"configuration that has the registry, or those of podman login.\n"
 	"\n"
@@ -205,6 +207,35 @@ static int send_documents(struct command *c)
 	return CTL_OK;
 }
 
+/* Each belongs to a manifest that is there by now. */
+static int send_trees(struct command *c)
+{
+	_cleanup_free_ char *repository = NULL;
+	int status = CTL_OK;
+
+	if (asprintf(&repository, OCI_SCHEME "%s/%s", c->reference.registry,
+		     c->reference.repository) < 0) {
+		repository = NULL;
+		return ctl_error("%s", strerror(ENOMEM));
+	}
+	for (size_t i = 0; status == CTL_OK && i < c->push.n_trees; i++) {
+		const struct push_trees *trees = &c->push.trees[i];
+		struct artifact artifact = {
+			.context = &c->context,
+			.repository = repository,
+			.type = PUSH_TREES_ARTIFACT,
+			.subject_digest = trees->manifest.digest,
+			.subject_type = trees->manifest.media_type,
+			.subject_size = trees->manifest.size,
+			.layers = trees->layers,
+		};
+
+		status = artifact_push(&artifact);
+		artifact_end(&artifact);
+	}
+	return status;
+}
+
 static int take_target(struct command *c)
 {
 	const struct layout_descriptor *top = &c->layout.top;
@@ -239,7 +270,7 @@ static int run(struct command *c, const char *layout)
 		status = send_blobs(c);
 	if (status == CTL_OK)
 		status = send_documents(c);
-	return status;
+	return status == CTL_OK ? send_trees(c) : status;
 }
 
 /* ---- the command ------------------------------------------------------------------------ */

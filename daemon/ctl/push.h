@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -25,11 +26,22 @@ struct push_item {
 	bool damaged; /* it is not what its digest says */
 };
 
+/* Hash trees of the layers of one manifest: what they belong to, and their descriptors. */
+struct push_trees {
+	struct layout_descriptor manifest; /* owned */
+	json_t *layers;			   /* owned */
+};
+
+#define PUSH_TREES_ARTIFACT "application/vnd.cachefilld.fsverity.v1"
+#define PUSH_TREE_TYPE	    "application/vnd.cachefilld.fsverity.tree.v1"
+
 struct push {
 	struct layout *layout;
 	struct push_item *items; /* owned; documents follow what they name */
 	size_t n_items;
 	uint64_t bytes; /* of all blobs */
+	struct push_trees *trees; /* owned */
+	size_t n_trees;
 };
 
 /* All that the layout's image consists of, each once; the last one is the image itself. */

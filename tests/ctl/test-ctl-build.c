@@ -47,6 +47,26 @@ START_TEST(directory_as_an_erofs_image)
 }
 END_TEST
 
+/* What fsverity(1) makes of the same file, where the daemon looks for it. */
+START_TEST(hash_tree_beside_an_erofs_image)
+{
+	char digest[128];
+
+	make_tree("tree");
+	ctl_line(build_ok(BUILD("--verity", "out.erofs", "tree"))->out, 1, digest, sizeof(digest));
+	ck_assert_str_eq(output_of("stat -c %%a out.erofs.verity"), "644");
+	sh("fsverity digest --out-merkle-tree=T --out-descriptor=D out.erofs > said && "
+	   "cat D T | cmp - out.erofs.verity");
+	ck_assert_str_eq(output_of("cut -d' ' -f1 said"), digest);
+	/* Neither of the two is replaced without a word. */
+	sh("rm out.erofs && echo mine > out.erofs.verity");
+	expect_refused(BUILD("--verity", "out.erofs", "tree"), "out.erofs.verity: it exists");
+	ck_assert_str_eq(output_of("cat out.erofs.verity"), "mine");
+	build_ok(BUILD("--verity", "--force", "out.erofs", "tree"));
+	sh("cat D T | cmp - out.erofs.verity");
+}
+END_TEST
+
 START_TEST(directories_as_a_layout)
 {
 	json_t *manifest, *config, *layers, *ids;
@@ -375,6 +395,8 @@ int main(void)
 	tcase_add_checked_fixture(t, build_enter, build_leave);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, directory_as_an_erofs_image);
+	if (system("command -v fsverity > /dev/null") == 0)
+		tcase_add_test(t, hash_tree_beside_an_erofs_image);
 	tcase_add_test(t, directories_as_a_layout);
 	tcase_add_test(t, same_input_gives_same_bytes);
 	tcase_add_test(t, timestamps_are_bounds);

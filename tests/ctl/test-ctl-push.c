@@ -80,6 +80,114 @@ START_TEST(image_there_and_back)
 }
 END_TEST
 
+/* ---- hash trees --------------------------------------------------------------------------- */
+
+#define IMAGE(...) \
+	RUN("image", __VA_ARGS__, "--config", "conf", "--state-dir", "state", "--run-dir", "run")
+
+/* An image of two layers with trees, in the registry; its name there, by its digest. */
+static const char *push_verified(void)
+{
+	static char name[256];
+	char digest[128];
+
+	make_tree("a");
+	make_tree("b");
+	sh("echo more > b/etc/more");
+	configure(registry_port(), "");
+	build_ok(BUILD("--verity", "built", "a", "b"));
+	ctl_assert_ok(PUSH("built", target));
+	ctl_line(PUSH("built", target)->out, 0, digest, sizeof(digest));
+	snprintf(name, sizeof(name), "oci://127.0.0.1:%u/team/app@%s", registry_port(), digest);
+	return name;
+}
+
+/* Of a layer of the image that was built. */
+static const char *note_of(size_t layer, const char *name)
+{
+	static char text[128];
+	json_t *manifest = load(blob("built", output_of("sed 's/.*\"digest\":\"\\([^\"]*\\)\""
+							".*/\\1/' built/index.json")));
+	const json_t *all = json_array_get(json_object_get(manifest, "layers"), layer);
+
+	snprintf(text, sizeof(text), "%s", text_at(json_object_get(all, "annotations"), name));
+	json_decref(manifest);
+	return text;
+}
+
+#define TREE "io.cachefilld.fsverity.tree"
+
+static size_t count_of(const char *in, const char *what)
+{
+	size_t n = 0;
+
+	for (const char *at = in; (at = strstr(at, what)); at++)
+		n++;
+	return n;
+}
+
+START_TEST(layers_are_verified_by_their_manifest)
+{
+	const char *name = push_verified();
+	struct ctl_result *r;
+
+	ctl_assert_ok(IMAGE("add", "app", name));
+	r = IMAGE("inspect", "--json", "app");
+	ctl_assert_ok(r);
+	for (size_t i = 0; i < 2; i++)
+		ck_assert_ptr_nonnull(strstr(r->out, note_of(i, "io.cachefilld.fsverity.digest")));
+	ck_assert_uint_eq(count_of(r->out, "\"verified\":\"blocks\""), 2);
+	/* They belong to the image: nobody collects them. */
+	sh("curl -fsS -H 'Accept: application/vnd.oci.image.index.v1+json' "
+	   "'http://127.0.0.1:%u/v2/team/app/manifests/sha256-%s' | "
+	   "grep -q vnd.cachefilld.fsverity.v1",
+	   registry_port(), strrchr(name, ':') + 1);
+	ctl_assert_ok(IMAGE("add", "--no-verity", "plain", name));
+	ck_assert_ptr_null(strstr(IMAGE("inspect", "plain")->out, "blocks"));
+}
+END_TEST
+
+static void expect_not_verified(const char *name)
+{
+	struct ctl_result *r = IMAGE("add", "app", name);
+
+	ck_assert_int_eq(r->status, 1);
+	ck_assert_msg(strstr(r->err, "cannot be verified") && strstr(r->err, "--no-verity"), "%s",
+		      r->err);
+	ck_assert_int_eq(IMAGE("inspect", "app")->status, 1);
+	ctl_assert_ok(IMAGE("add", "--replace", "--no-verity", "plain", name));
+}
+
+/* Whoever is between might strip them off, or change them. */
+START_TEST(trees_that_do_not_fit_are_an_error)
+{
+	const char *name = push_verified();
+
+	sh("printf X | dd of=%s bs=1 seek=%d conv=notrunc 2> /dev/null",
+	   registry_file(note_of(1, TREE)), _i ? 300 : 20);
+	expect_not_verified(name);
+}
+END_TEST
+
+START_TEST(trees_that_are_gone_are_an_error)
+{
+	const char *name = push_verified();
+
+	registry_remove_blob("team/app", note_of(0, TREE));
+	expect_not_verified(name);
+}
+END_TEST
+
+START_TEST(trees_that_the_layout_lacks_are_not_forgotten)
+{
+	make_tree("a");
+	configure(registry_port(), "");
+	build_ok(BUILD("--verity", "built", "a"));
+	sh("rm %s", blob("built", note_of(0, TREE)));
+	expect_refused(PUSH("built", target), "No such file");
+}
+END_TEST
+
 /* An image of archives is pushed like any other, and built from there. */
 START_TEST(image_of_a_registry_is_built)
 {
@@ -196,6 +304,10 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, image_there_and_back);
 	tcase_add_test(t, image_of_a_registry_is_built);
+	tcase_add_test(t, layers_are_verified_by_their_manifest);
+	tcase_add_loop_test(t, trees_that_do_not_fit_are_an_error, 0, 2);
+	tcase_add_test(t, trees_that_are_gone_are_an_error);
+	tcase_add_test(t, trees_that_the_layout_lacks_are_not_forgotten);
 	tcase_add_test(t, index_of_several_images);
 	if (system("command -v htpasswd > /dev/null") == 0)
 		tcase_add_test(t, push_with_a_password);

@@ -61,8 +61,8 @@ daemon/ctl/evict.c	daemon/ctl/*
 daemon/ctl/prefetch*	daemon/ctl/* proto/plan.h
 daemon/ctl/main.c	daemon/ctl/*
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
-daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h
-daemon/ctl/push*	daemon/ctl/* fetchers/oci-reference.h
+daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h proto/fsverity*.h
+daemon/ctl/push*	daemon/ctl/* fetchers/oci-reference.h proto/fsverity.h
 daemon/ctl/image-tar*	daemon/ctl/* daemon/images/images.h daemon/tarindex/layer*.h daemon/engine/erofs.h
 daemon/ctl/image*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/engine/erofs.h daemon/loop/loop.h fetchers/fetcher.h
 daemon/ctl/*		daemon/ctl/* daemon/trace/* proto/trace.h proto/plan.h proto/cachefiles-abi.h

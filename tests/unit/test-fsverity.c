@@ -4,12 +4,13 @@
  * hashes of files of all sizes where something begins.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "daemon/util/checked.h"
 #include "daemon/util/little-endian.h"
-#include "proto/fsverity.h"
+#include "proto/fsverity-make.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/shell.h"
 #include "tests/lib/temporary.h"
@@ -130,6 +131,79 @@ END_TEST
 START_TEST(trees_with_a_salt_too)
 {
 	check_size(sizes[_i], "salt of 20 bytes....", 20);
+}
+END_TEST
+
+static int put_block(void *arg, uint64_t number, const void *block)
+{
+	const struct verity_made *made = arg;
+
+	ck_assert_uint_le(FSVERITY_DESCRIPTOR + (number + 1) * BLOCK, made->len);
+	memcpy(made->bytes + FSVERITY_DESCRIPTOR + number * BLOCK, block, BLOCK);
+	return 0;
+}
+
+/* In pieces of so many blocks. */
+static void make_own(struct verity_made *own, uint64_t size, size_t blocks)
+{
+	struct fsverity_maker *maker;
+	uint8_t digest[FSVERITY_HASH];
+
+	ck_assert_int_eq(fsverity_maker_new(&maker, size, put_block, own), 0);
+	own->len = FSVERITY_DESCRIPTOR + fsverity_maker_blocks(maker) * BLOCK;
+	own->bytes = malloc(own->len);
+	memset(own->bytes, 0xa5, own->len);
+	for (uint64_t at = 0; at < size; at += blocks * BLOCK)
+		ck_assert_int_eq(
+			fsverity_maker_add(maker, data + at, min_u64(blocks * BLOCK, size - at)),
+			0);
+	ck_assert_int_eq(fsverity_maker_finish(maker, own->bytes, digest), 0);
+	fsverity_digest_print(digest, own->digest);
+	fsverity_maker_free(maker);
+}
+
+START_TEST(trees_that_we_make_are_the_same)
+{
+	struct verity_made made, own;
+
+	make_data(sizes[_i]);
+	verity_make(&made, data, sizes[_i], "");
+	/* Large ones once. */
+	for (size_t blocks = sizes[_i] > 1000 * BLOCK + 5 ? 256 : 1; blocks <= 256; blocks *= 16) {
+		make_own(&own, sizes[_i], blocks);
+		ck_assert_str_eq(own.digest, made.digest);
+		ck_assert_uint_eq(own.len, made.len);
+		ck_assert_mem_eq(own.bytes, made.bytes, made.len);
+		verity_made_end(&own);
+	}
+	verity_made_end(&made);
+}
+END_TEST
+
+static int refuse_block(void *arg, uint64_t number, const void *block)
+{
+	return number == *(uint64_t *)arg ? -ENOSPC : 0;
+}
+
+/* Each block of the tree in turn. */
+START_TEST(trees_that_find_no_room)
+{
+	uint8_t descriptor[FSVERITY_DESCRIPTOR], digest[FSVERITY_HASH];
+	struct fsverity_maker *maker;
+	uint64_t size = 129 * BLOCK;
+
+	make_data(size);
+	for (uint64_t refused = 0; refused < 4; refused++) {
+		int err;
+
+		ck_assert_int_eq(fsverity_maker_new(&maker, size, refuse_block, &refused), 0);
+		err = fsverity_maker_add(maker, data, size);
+		if (err == 0)
+			err = fsverity_maker_finish(maker, descriptor, digest);
+		ck_assert_int_eq(err, refused < fsverity_maker_blocks(maker) ? -ENOSPC : 0);
+		fsverity_maker_free(maker);
+	}
+	ck_assert_ptr_null(fsverity_maker_free(NULL));
 }
 END_TEST
 
@@ -268,6 +342,8 @@ static Suite *suite(void)
 	tcase_set_timeout(c, 60);
 	tcase_add_loop_test(c, trees_are_those_of_fsverity, 0, n);
 	tcase_add_loop_test(c, trees_with_a_salt_too, 0, n);
+	tcase_add_loop_test(c, trees_that_we_make_are_the_same, 0, n);
+	tcase_add_test(c, trees_that_find_no_room);
 	if (system("command -v fsverity > /dev/null") == 0)
 		tcase_add_test(c, the_tool_writes_the_same);
 	tcase_add_test(c, every_bit_of_a_descriptor_counts);

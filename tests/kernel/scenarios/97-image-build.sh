@@ -3,7 +3,8 @@
 #: needs cachefilld
 #
 # An image of archives, as an overlay of two directories would have made it, is built, pushed and
-# mounted: what one sees is what the overlay has, and the same bytes each time.
+# mounted, verified block by block: what one sees is what the overlay has, and the same bytes each
+# time.
 
 . "$KERNEL_TESTS/registry.sh"
 registry_needs docker-registry mkfs.erofs tar setfattr getfattr
@@ -90,8 +91,8 @@ echo '{"imageLayoutVersion": "1.0.0"}' > "$layout/oci-layout"
 
 step "built, twice"
 image() { "$TOOLS/cachefillctl" image "$@"; }
-works 60 image build --tmp-dir "$disk" "$disk/built" "oci-layout:$layout" > "$RUN/built"
-works 60 image build --tmp-dir "$disk" "$disk/again" "oci-layout:$layout" > "$RUN/again"
+works 60 image build --verity --tmp-dir "$disk" "$disk/built" "oci-layout:$layout" > "$RUN/built"
+works 60 image build --verity --tmp-dir "$disk" "$disk/again" "oci-layout:$layout" > "$RUN/again"
 works 20 diff -r "$disk/built" "$disk/again"
 equal "$(sed -n 2p "$RUN/built")" "$(sed -n 2p "$RUN/again")" "digest"
 equal "$(ls -d "$disk"/*.?????? 2> /dev/null)" "" "what is left"
@@ -112,6 +113,8 @@ step "mounted: what the overlay has"
 daemon_start
 works 30 ctl image add --config "$CONFIG" --state-dir "$RUN/state" app "oci://127.0.0.1:$OPEN/team/app:v1"
 image_mounted app "$MNT-1" --config "$CONFIG"
+equal "$(ctl image inspect --config "$CONFIG" --state-dir "$RUN/state" app | grep -c 'verified blocks$')" 2 \
+	"layers that are verified"
 listing() {
 	(cd "$1" && find . -printf '%p %y %m %U:%G %T@ %n\n' | sed 's/^\(\S* d .*\) [0-9]*$/\1/' | sort &&
 		find . -type f -print0 | sort -z | xargs -0 sha256sum &&

@@ -141,14 +141,12 @@ static void scrape(const char *path)
 static void measure(const char *path)
 {
 	static double took[CALLS];
-	double sum = 0;
 
 	for (size_t i = 0; i < CALLS; i++) {
 		double start = now(CLOCK_MONOTONIC);
 
 		call(path);
 		took[i] = now(CLOCK_MONOTONIC) - start;
-		sum += took[i];
 	}
 	qsort(took, CALLS, sizeof(*took), compare);
 	printf("    %-12s median %.2f ms, 99 of 100 %.2f ms, longest %.2f ms\n", path,

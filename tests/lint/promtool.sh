@@ -6,7 +6,8 @@
 #	promtool.sh ASK-CONTROL [ROOT]
 #
 # Metrics in both forms, the rules of the alerts, and the tests of the rules. Exit status 77 where
-# there is no promtool (Debian: prometheus).
+# there is no promtool. Debian has it in prometheus, 23 MB to download and 320 MB installed, which
+# tests/packages.sh does not ask of everybody.
 
 set -euo pipefail
 ask=$(realpath "$1")

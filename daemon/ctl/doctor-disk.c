@@ -22,8 +22,8 @@ void doctor_cache(struct doctor *d)
 	char error[STARTUP_ERROR_MAX];
 	struct cachedir dir;
 	enum startup_status status = cachedir_check(&dir, c->cache_dir, &c->limits, false, error);
-	_cleanup_close_ int fd = dir.fd;
 
+	close_fdp(&dir.fd);
 	if (status == STARTUP_NO_SPACE)
 		return; /* the next check has more of it */
 	if (status != STARTUP_OK) {

@@ -111,7 +111,8 @@ static bool may_speak(int priority)
 	return may;
 }
 
-static void log_va(int priority, const struct log_subject *subject, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void
+log_va(int priority, const struct log_subject *subject, const char *fmt, va_list ap)
 {
 	char line[2048];
 

@@ -15,7 +15,8 @@
 
 #include "daemon/util/cleanup.h"
 
-#define EXIT_MS 1000 /* from the last descriptor to the end */
+#define AT_ONCE ((size_t)16 << 10) /* what is read in one call */
+#define EXIT_MS 1000		   /* from the last descriptor to the end */
 
 static uint64_t now_ms(void)
 {
@@ -64,31 +65,31 @@ void apart_start(struct apart *a)
 {
 	a->out_fd = a->err_fd = a->pid = -1;
 	a->out = a->err = NULL;
-	a->n_out = a->n_err = 0;
+	a->n_out = a->n_err = a->out_room = a->err_room = 0;
 	a->deadline = now_ms() + a->seconds * 1000ull;
 	a->status = start(a);
 }
 
 /* Closes what has ended; false: there is too much of it, or no memory. */
-static bool take(int *fd, char **text, size_t *n)
+static bool take(int *fd, char **text, size_t *n, size_t *room)
 {
-	char some[16384];
-	ssize_t len = read(*fd, some, sizeof(some));
+	ssize_t len;
 	char *grown;
 
-	if (len < 0 && errno == EINTR)
-		return true;
-	if (len <= 0) {
+	if (*room - *n < AT_ONCE + 1) {
+		*room = *room ? *room * 2 : 2 * AT_ONCE;
+		grown = *room <= APART_OUT_MAX ? realloc(*text, *room) : NULL;
+		if (!grown)
+			return false;
+		*text = grown;
+	}
+	len = read(*fd, *text + *n, AT_ONCE);
+	*n += len > 0 ? (size_t)len : 0;
+	(*text)[*n] = '\0';
+	if (len == 0 || (len < 0 && errno != EINTR)) {
 		close(*fd);
 		*fd = -1;
-		return true;
 	}
-	if (*n + (size_t)len >= APART_OUT_MAX || !(grown = realloc(*text, *n + (size_t)len + 1)))
-		return false;
-	memcpy(grown + *n, some, (size_t)len);
-	*n += (size_t)len;
-	grown[*n] = '\0';
-	*text = grown;
 	return true;
 }
 
@@ -105,9 +106,9 @@ static int collect(struct apart *a)
 			continue;
 		if (r <= 0)
 			return -ETIMEDOUT;
-		if (fds[0].revents && !take(&a->out_fd, &a->out, &a->n_out))
+		if (fds[0].revents && !take(&a->out_fd, &a->out, &a->n_out, &a->out_room))
 			return -EFBIG;
-		if (fds[1].revents && !take(&a->err_fd, &a->err, &a->n_err))
+		if (fds[1].revents && !take(&a->err_fd, &a->err, &a->n_err, &a->err_room))
 			return -EFBIG;
 	}
 	return 0;

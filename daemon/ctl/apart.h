@@ -25,7 +25,8 @@ struct apart {
 	/* private */
 	pid_t pid;
 	int out_fd, err_fd;
-	uint64_t deadline; /* ms, monotonic */
+	size_t out_room, err_room; /* of out and err */
+	uint64_t deadline;	   /* ms, monotonic */
 };
 
 #define APART_OUT_MAX ((size_t)32 << 20)

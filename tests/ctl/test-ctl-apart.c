@@ -2,6 +2,7 @@
 /* Work in processes of their own: what comes of it, and that nobody waits longer than he wants. */
 #include <check.h>
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -72,7 +73,10 @@ END_TEST
 
 static int speak_on_and_on(void *arg)
 {
-	while (puts("and on") >= 0)
+	static char line[8192];
+
+	memset(line, 'x', sizeof(line) - 1);
+	while (puts(line) >= 0)
 		;
 	return 0;
 }
@@ -99,24 +103,39 @@ START_TEST(its_death_is_told)
 }
 END_TEST
 
-/* While we waited for the first, the time of the second was over; but it had ended before. */
 START_TEST(nobody_waits_longer)
 {
-	struct apart a = { hang, NULL, 1 }, good = { speak, (void *)"in time", 1 };
+	struct apart a = { hang, NULL, 1 };
+	struct pollfd said;
 
 	apart_start(&a);
-	apart_start(&good);
+	said = (struct pollfd){ .fd = a.out_fd, .events = POLLIN };
+	ck_assert_int_eq(poll(&said, 1, -1), 1);
 	apart_wait(&a);
 	ck_assert_int_eq(a.status, -ETIMEDOUT);
 	ck_assert_str_eq(a.out, "so far\n");
-	apart_wait(&good);
-	ck_assert_int_eq(good.status, 3);
-	ck_assert_str_eq(good.out, "in time\n");
-	apart_end(&good);
 	apart_end(&a);
 	/* It was killed. */
 	if (waitpid(a.pid, NULL, 0) < 0)
 		ck_assert_int_eq(errno, ECHILD);
+}
+END_TEST
+
+/* While we wait for another its time passes; but it has ended before. */
+START_TEST(whoever_comes_late_finds_what_was_said)
+{
+	struct apart good = { speak, (void *)"in time", 1 }, a = { hang, NULL, 1 };
+	siginfo_t info;
+
+	apart_start(&good);
+	apart_start(&a);
+	apart_wait(&a);
+	apart_end(&a);
+	ck_assert_int_eq(waitid(P_PID, (id_t)good.pid, &info, WEXITED | WNOWAIT), 0);
+	apart_wait(&good);
+	ck_assert_int_eq(good.status, 3);
+	ck_assert_str_eq(good.out, "in time\n");
+	apart_end(&good);
 }
 END_TEST
 
@@ -131,6 +150,7 @@ int main(void)
 	tcase_add_test(tc, it_may_not_say_anything_without_an_end);
 	tcase_add_test(tc, its_death_is_told);
 	tcase_add_test(tc, nobody_waits_longer);
+	tcase_add_test(tc, whoever_comes_late_finds_what_was_said);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -42,3 +42,17 @@ wait "$tracer" || true
 grep -q ENOSYS "$RUN/calls" && grep ENOSYS "$RUN/calls" | grep -v 'clone3(' > "$RUN/refused" &&
 	fail "refused: $(sort -u -k2,2 "$RUN/refused" | head -5)"
 grep -q 'write\|io_uring_enter' "$RUN/calls" || fail "strace saw nothing"
+
+# The same from its start on, for the files that it opens: its AppArmor profile knows them.
+[ "$SIDE" = http ] || exit 0
+daemon=$DAEMON DAEMON=$RUN/traced
+printf '#!/bin/sh\nexec strace -D -f -qq -e trace=%%file -o %s %s "$@"\n' "$RUN/files" "$daemon" > "$DAEMON"
+chmod +x "$DAEMON"
+daemon_start
+mounted plain
+works 60 cmp "$MNT/big" "$IMAGES/tree/big"
+unmounted
+daemon_stop
+sed 's|@sbindir@|/usr/sbin|' "$KERNEL_TESTS/../../contrib/apparmor/cachefilld.in" > "$RUN/profile"
+works 30 "$KERNEL_TESTS/../tools/apparmor-covers.pl" "$RUN/profile" "$RUN/files" \
+	"$daemon=/usr/sbin/cachefilld" "$CACHE=/var/cache/cachefilld" "$RUN/state=/var/lib/cachefilld"

@@ -197,7 +197,7 @@ START_TEST(what_is_wrong_is_said_and_goes)
 	ck_assert_uint_eq(heard("erofs,v/blob: all 1048581 bytes are cached, and they are wrong"),
 			  1);
 	ck_assert_uint_eq(heard(right + strlen("digest:")), 1); /* what was found */
-	ck_assert_uint_eq(heard(WRONG + strlen("digest:")), 1);
+	ck_assert_uint_eq(heard(&WRONG[strlen("digest:")]), 1);
 	ck_assert_uint_eq(heard("from fake:blob"), 1);
 	/* Who has it open keeps it: another version would mix. */
 	ck_assert_uint_gt(rig_present(blob), 0);

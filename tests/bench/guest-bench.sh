@@ -65,6 +65,35 @@ bench_sequential() {
 	printf '%-58s %8.1f ms\n' "mount, cold, http" "$(median < "$RUN/mount-http" | awk '{ print $1 * 1000 }')"
 }
 
+# The same from the same nginx, each block checked against its hash tree. In turns, and a round is compared
+# with itself.
+bench_verify() {
+	local i who order
+	for who in without with; do
+		printf '%s\n' 'source big {' "url = http://127.0.0.1:$PORT/{cookie}" > "$RUN/conf-$who"
+	done
+	echo "verify = fs-verity:sha256:$(< "$IMAGES/digest")" >> "$RUN/conf-with"
+	for who in without with; do echo '}' >> "$RUN/conf-$who"; done
+	for ((i = 0; i < rounds; i++)); do
+		order='without with'
+		if [ $((i % 2)) = 1 ]; then order='with without'; fi
+		for who in $order; do
+			fresh
+			CONFIG=$RUN/conf-$who daemon_start
+			mounted big
+			seconds read_mounted >> "$RUN/verify-$who"
+			unmounted
+		done
+	done
+	fresh
+	paste "$RUN/verify-without" "$RUN/verify-with" | awk '{ print $1 / $2 }' > "$RUN/verify"
+	printf '%-58s %8.1f MB/s\n' "128 MiB cold through the mount, not verified" \
+		"$(ratio 134.2 "$(median < "$RUN/verify-without")")"
+	printf '%-58s %8.1f MB/s  ratio %s (quartiles %s)\n' "128 MiB cold through the mount, fs-verity" \
+		"$(ratio 134.2 "$(median < "$RUN/verify-with")")" "$(median < "$RUN/verify")" \
+		"$(quartiles < "$RUN/verify")"
+}
+
 # The simple daemon is the bare loop: poll, read, pread, pwrite, READ_COMPLETE. The origin is on ext4,
 # in the page cache: hostfs is nobody's local directory.
 bench_miss() {
@@ -143,22 +172,86 @@ bench_trace() {
 	printf '%-58s %8s bytes\n' "its trace of 1000 misses" "$size"
 }
 
-rss() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$DAEMON_PID/status"; }
-peak() { awk '/^VmHWM/ { printf "%.1f\n", $2 / 1024 }' "/proc/$DAEMON_PID/status"; }
+# ---- many objects ----------------------------------------------------------------------------
 
-bench_memory() {
-	local i mounts=10000 readers=1000 line
+many_origin() { # MOUNTS
 	mkdir -p "$RUN/many" "$RUN/farm"
-	for ((i = 0; i < mounts; i++)); do ln -s "$IMAGES/origin/small" "$RUN/farm/image-$i"; done
+	perl -e 'symlink "$ARGV[0]/small", "$ARGV[1]/image-$_" for 0 .. $ARGV[2] - 1;
+		symlink "$ARGV[0]/big", "$ARGV[1]/big"' "$IMAGES/origin" "$RUN/farm" "$1"
 	ulimit -n 65536
 	nginx_stop
 	umount "$ORIGIN"
 	ORIGIN_FILES=$RUN/farm origin_start
-	daemon_start
-	printf '%-58s %8s MiB     (aim 8)\n' "RSS, idle after start" "$(rss)"
-	coproc "$TOOLS/many-mounts" $mounts $readers "$RUN/many" file
+}
+
+many_mount() { # MOUNTS READERS
+	local line
+	coproc "$TOOLS/many-mounts" "$1" "$2" "$RUN/many" file
 	read -r line <&"${COPROC[0]}"
 	equal "$line" mounted
+}
+
+# What the log says next that has TEXT in it; the log is a FIFO of descriptor 6.
+log_says() { # TEXT
+	local line
+	while read -r -t 60 -u 6 line; do [[ $line != *"$1"* ]] || return 0; done
+	fail "the daemon never said '$1'"
+}
+
+# One reader waits for a block, and the origin does not answer before the kill.
+recover_once() { # BLOCK
+	local begun reader
+	kill -STOP "$(pgrep -P "$NGINX_PID" nginx)"
+	dd if="$MNT/file" of=/dev/null bs=64K count=1 skip=$(($1 * 64)) status=none &
+	reader=$!
+	eventually 10 readers_wait 1
+	begun=${EPOCHREALTIME/./}
+	kill -KILL "$(pgrep -n -P "$DAEMON_PID" -x cachefilld)"
+	kill -CONT "$(pgrep -P "$NGINX_PID" nginx)"
+	log_says 'serving '
+	echo $(((${EPOCHREALTIME/./} - begun) / 1000)) >> "$RUN/recovery-ready"
+	wait $reader
+	echo $(((${EPOCHREALTIME/./} - begun) / 1000)) >> "$RUN/recovery-served"
+}
+
+# A daemon of --keeper that had so many objects open.
+bench_recovery() {
+	local n i mounting logs=$LOGS
+	LOGS=$RUN/fifo-log
+	mkdir -p "$LOGS"
+	mkfifo "$LOGS/daemon.log"
+	exec 6<> "$LOGS/daemon.log"
+	for n in 1 1000 10000; do
+		fresh
+		rm -f "$RUN"/recovery-*
+		many_origin $n
+		daemon_start --keeper
+		many_mount $n 0
+		mounting=$COPROC_PID
+		mounted big
+		log_says 'serving '
+		for ((i = 1; i <= rounds; i++)); do recover_once $i; done
+		printf '%-58s %8.0f ms\n' "from kill -9 to a daemon that is ready, $n objects open" \
+			"$(median < "$RUN/recovery-ready")"
+		printf '%-58s %8.0f ms    (%s at most)\n' "from kill -9 to the bytes of a reader that waits" \
+			"$(median < "$RUN/recovery-served")" "$(sort -n "$RUN/recovery-served" | tail -1)"
+		unmounted
+		exec {COPROC[1]}>&-
+		wait $mounting
+	done
+	fresh
+	LOGS=$logs
+}
+
+rss() { awk '/^VmRSS/ { printf "%.1f\n", $2 / 1024 }' "/proc/$DAEMON_PID/status"; }
+peak() { awk '/^VmHWM/ { printf "%.1f\n", $2 / 1024 }' "/proc/$DAEMON_PID/status"; }
+
+bench_memory() {
+	local mounts=10000 readers=1000 line
+	many_origin $mounts
+	daemon_start
+	printf '%-58s %8s MiB     (aim 8)\n' "RSS, idle after start" "$(rss)"
+	many_mount $mounts $readers
 	printf '%-58s %8s MiB\n' "RSS, $mounts objects open" "$(rss)"
 	kill -STOP "$(pgrep -P "$NGINX_PID" nginx)"
 	echo >&"${COPROC[1]}"
@@ -174,6 +267,8 @@ bench_memory() {
 
 origin_start
 if [ -z "$only" ] || [ "$only" = sequential ]; then bench_sequential; fi
+if [ -z "$only" ] || [ "$only" = verify ]; then bench_verify; fi
 if [ -z "$only" ] || [ "$only" = miss ]; then bench_miss; fi
 if [ -z "$only" ] || [ "$only" = trace ]; then bench_trace; fi
+if [ -z "$only" ] || [ "$only" = recovery ]; then bench_recovery; fi
 if [ -z "$only" ] || [ "$only" = memory ]; then bench_memory; fi

@@ -4,7 +4,7 @@
 # Measures the daemon on the real kernel feature, in User-Mode Linux, beside what bounds it in the
 # same guest, and prints ratios:
 #
-#	run.sh [--rounds N] [--only sequential|miss|trace|memory] BUILD_DIR
+#	run.sh [--rounds N] [--only sequential|verify|miss|trace|recovery|memory] BUILD_DIR
 #
 # Contenders take turns (A B A B ...); the figures are medians. Needs no root.
 
@@ -42,6 +42,9 @@ openssl enc -aes-128-ctr -nosalt -K 00 -iv 00 < /dev/zero 2> /dev/null | head -c
 head -c 300K "$work/big/file" > "$work/small/file"
 mkfs.erofs -T0 -U00000000-0000-4000-8000-000000000001 "$work/images/origin/big" "$work/big" > /dev/null
 mkfs.erofs -T0 -U00000000-0000-4000-8000-000000000002 "$work/images/origin/small" "$work/small" > /dev/null
+fsverity digest --compact --out-merkle-tree="$work/tree" --out-descriptor="$work/descriptor" \
+	"$work/images/origin/big" > "$work/images/digest"
+cat "$work/descriptor" "$work/tree" > "$work/images/origin/big.verity"
 
 "$kernel_tests/guest.sh" --kernel "$kernel" --work "$work" --show "$here" --show "$kernel_tests" --timeout 1800 \
 	--memory 3G --disk 16G -- "$here/guest-bench.sh" "$work" "$kernel_tests" "$rounds" $only

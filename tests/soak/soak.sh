@@ -114,11 +114,11 @@ daemon_process() { pgrep -n -P "$DAEMON_PID" -x cachefilld; }
 
 # Most lives are short; those that are not show what grows.
 killer() {
-	local pid left
+	local pid until
 	RANDOM=$((SEED * 107))
 	while soaking; do
-		left=$((RANDOM % 12 ? RANDOM % 40 + 5 : 300))
-		while [ $((left--)) -gt 0 ] && soaking; do sleep 1.$((RANDOM % 10)); done
+		until=$((SECONDS + (RANDOM % 12 ? RANDOM % 40 + 5 : 300)))
+		while [ "$SECONDS" -lt "$until" ] && soaking; do sleep 1.$((RANDOM % 10)); done
 		pid=$(daemon_process) || continue
 		if [ $((RANDOM % 3)) = 0 ]; then
 			kill -USR2 "$pid" && count replaced
@@ -189,6 +189,8 @@ cat > "$RUN/conf" <<-CONF
 		url = http://127.0.0.1:$PORT/{cookie}
 		open-deadline = ${DEADLINE}s
 		read-deadline = ${DEADLINE}s
+		# Until then: five tries may be over before a fault that is called short.
+		retries = 100
 	}
 CONF
 origin_start

@@ -24,7 +24,7 @@ child() {
 		fi
 	done
 }
-now() { local up; read -r up _ < /proc/uptime; echo "${up/./}"; }
+now() { local up; read -r up _ < /proc/uptime; echo $((10#${up/./})); }
 collected() { "$TOOLS/cachefillctl" gc > "$RUN/gc" 2>&1; }
 said() { grep -cF -- "$1" "$LOGS/daemon.log" || true; }
 said_more() { [ "$(said "$1")" -gt "$2" ]; }

@@ -41,24 +41,65 @@ struct engine_source_config image_catalog_source(const struct origin *origin)
 	};
 }
 
-/* Implicit origins and added sources have the same numbers: both are given in the same order. */
-static int add_sources(struct image_catalog *c, struct engine *engine, uint32_t number)
+/* An implicit origin as a source of the engine. */
+static int make_source(struct image_catalog *c, size_t number,
+		       const struct engine_source_config **ret, char *error)
 {
-	char error[ORIGINS_ERROR_MAX];
+	struct engine_source_config *source = &c->added[number - c->n_configured];
 	struct origin origin;
+	int err = origins_get(c->origins, number, &origin, error);
+
+	if (err < 0)
+		return err;
+	*source = image_catalog_source(&origin);
+	*ret = source;
+	return 0;
+}
+
+/* Implicit origins and added sources have the same numbers: both are given in the same order. */
+static int add_sources(struct image_catalog *c, struct engine *engine, uint32_t number, char *error)
+{
+	const struct engine_source_config *source;
 	uint32_t added;
 	int err = 0;
 
 	while (err == 0 && c->n_configured + c->n_added <= number) {
-		err = origins_get(c->origins, c->n_configured + c->n_added, &origin, error);
-		if (err < 0)
-			break;
-		c->added[c->n_added] = image_catalog_source(&origin);
-		err = engine_add_source(engine, &c->added[c->n_added], &added);
+		err = make_source(c, c->n_configured + c->n_added, &source, error);
+		if (err == 0)
+			err = engine_add_source(engine, source, &added);
 		if (err == 0)
 			c->n_added++;
 	}
 	return err;
+}
+
+/* There is no room for its origin, unless one that nobody uses makes some. */
+static int replace_origin(struct image_catalog *c, struct engine *engine, const char *locator,
+			  struct origin *ret, char *error)
+{
+	const struct engine_source_config *source;
+	uint32_t idle;
+	int err = -EMFILE;
+
+	if (engine_idle_source(engine, &idle))
+		err = origins_find_instead(c->origins, idle, locator, ret, error);
+	if (err < 0 || ret->number != idle)
+		return err;
+	err = make_source(c, idle, &source, error);
+	if (err == 0)
+		engine_replace_source(engine, idle, source);
+	return err;
+}
+
+/* Who fetches it, as a source of the engine. */
+static int find_origin(struct image_catalog *c, struct engine *engine, const char *locator,
+		       struct origin *ret, char *error)
+{
+	int err = origins_find(c->origins, locator, ret, error);
+
+	if (err == -EMFILE)
+		err = replace_origin(c, engine, locator, ret, error);
+	return err < 0 ? err : add_sources(c, engine, ret->number, error);
 }
 
 static const char *catalog_image(struct engine_catalog *base, struct bytes volume,
@@ -92,7 +133,7 @@ static int catalog_find(struct engine_catalog *base, struct engine *engine, stru
 			struct bytes cookie, struct engine_known *ret)
 {
 	struct image_catalog *c = container_of(base, struct image_catalog, base);
-	char error[ORIGINS_ERROR_MAX];
+	char error[ORIGINS_ERROR_MAX] = "";
 	struct images_object object;
 	struct origin origin;
 	int err;
@@ -106,12 +147,9 @@ static int catalog_find(struct engine_catalog *base, struct engine *engine, stru
 	c->object = object;
 	if (strlen(object.validator) >= sizeof(ret->identity.validator))
 		return fail(c, cookie, "the validator on record is too long", -EINVAL);
-	err = origins_find(c->origins, object.locator, &origin, error);
+	err = find_origin(c, engine, object.locator, &origin, error);
 	if (err < 0)
 		return fail(c, cookie, error, err);
-	err = add_sources(c, engine, origin.number);
-	if (err < 0)
-		return fail(c, cookie, strerror(-err), err);
 	*ret = (struct engine_known){
 		.locator = object.locator,
 		.identity.size = object.size,

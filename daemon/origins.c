@@ -270,19 +270,10 @@ static struct place *find_place(struct origins *o, const char *canonical)
 	return best;
 }
 
-/* root: "https://host/" */
-static int add_place(struct origins *o, const char *root, struct place **ret, char *error)
+static int place_begin(struct origins *o, struct place *place, const char *root, char *error)
 {
-	struct place *place = &o->places[o->n];
 	int err;
 
-	if (o->n == o->config->n_sources + ORIGINS_IMPLICIT_MAX) {
-		snprintf(error, ORIGINS_ERROR_MAX,
-			 "%.200s: images come from more than %d origins that no source of the "
-			 "configuration names; name it in a source section",
-			 root, ORIGINS_IMPLICIT_MAX);
-		return -EMFILE;
-	}
 	*place = (struct place){
 		.source = &place->own,
 		.own = o->config->defaults,
@@ -293,12 +284,42 @@ static int add_place(struct origins *o, const char *root, struct place **ret, ch
 	err = place->fixed && place->own.name && place->own.rule.locator
 		      ? make_fetcher(o, place, error)
 		      : no_memory(error);
-	if (err < 0) {
+	if (err < 0)
 		place_end(place);
+	return err;
+}
+
+static int refuse_place(const char *root, char *error)
+{
+	snprintf(error, ORIGINS_ERROR_MAX,
+		 "%.200s: images are in use from %d other origins that no source of the "
+		 "configuration names, and more are not possible; name it in a source section, or "
+		 "unmount all that comes from one of them",
+		 root, ORIGINS_IMPLICIT_MAX);
+	return -EMFILE;
+}
+
+/* root: "https://host/"; old: is given up for it where there is no room, or NULL. */
+static int add_place(struct origins *o, const char *root, struct place *old, struct place **ret,
+		     char *error)
+{
+	bool full = o->n == o->config->n_sources + ORIGINS_IMPLICIT_MAX;
+	struct place *at = full ? old : &o->places[o->n];
+	struct place place;
+	int err;
+
+	if (!at)
+		return refuse_place(root, error);
+	err = place_begin(o, &place, root, error);
+	if (err < 0)
 		return err;
-	}
-	o->n++;
-	*ret = place;
+	if (full)
+		place_end(at);
+	else
+		o->n++;
+	*at = place;
+	at->source = &at->own;
+	*ret = at;
 	return 0;
 }
 
@@ -312,7 +333,8 @@ static int refuse(const char *locator, const char *why, char *error)
 }
 
 /* The place of a locator without decorators. */
-static int place_of(struct origins *o, const char *locator, struct place **ret, char *error)
+static int place_of(struct origins *o, const char *locator, struct place *old, struct place **ret,
+		    char *error)
 {
 	struct place *place;
 	struct origins_name name;
@@ -322,7 +344,7 @@ static int place_of(struct origins *o, const char *locator, struct place **ret, 
 	place = find_place(o, name.text);
 	if (!place) {
 		name.text[name.root] = '\0';
-		return add_place(o, name.text, ret, error);
+		return add_place(o, name.text, old, ret, error);
 	}
 	*ret = place;
 	return make_fetcher(o, place, error);
@@ -378,7 +400,8 @@ static int undecorate(const char **locator, const struct decorator *ret[DEPTH_MA
 	return 0;
 }
 
-int origins_find(struct origins *o, const char *locator, struct origin *ret, char *error)
+static int find(struct origins *o, const char *locator, struct place *old, struct origin *ret,
+		char *error)
 {
 	const struct decorator *fronts[DEPTH_MAX];
 	struct fetcher *fetcher;
@@ -387,7 +410,7 @@ int origins_find(struct origins *o, const char *locator, struct origin *ret, cha
 	int err = undecorate(&locator, fronts, &n, error);
 
 	if (err == 0)
-		err = place_of(o, locator, &place, error);
+		err = place_of(o, locator, old, &place, error);
 	if (err < 0)
 		return err;
 	fetcher = place->fetcher;
@@ -396,6 +419,17 @@ int origins_find(struct origins *o, const char *locator, struct origin *ret, cha
 	if (err == 0)
 		answer(o, place, fetcher, ret);
 	return err;
+}
+
+int origins_find(struct origins *o, const char *locator, struct origin *ret, char *error)
+{
+	return find(o, locator, NULL, ret, error);
+}
+
+int origins_find_instead(struct origins *o, uint32_t number, const char *locator,
+			 struct origin *ret, char *error)
+{
+	return find(o, locator, &o->places[number], ret, error);
 }
 
 static void visit_mirrors(const struct fetcher *fetcher, uint32_t number,

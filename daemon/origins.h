@@ -29,7 +29,7 @@ struct origins;
 
 enum {
 	ORIGINS_ERROR_MAX = 512,   /* bytes of a sentence without secrets */
-	ORIGINS_IMPLICIT_MAX = 64, /* they are never given up */
+	ORIGINS_IMPLICIT_MAX = 64, /* at the same time */
 };
 
 /* All borrowed, for the life of the origins. */
@@ -51,6 +51,11 @@ struct origins *origins_free(struct origins *origins);
  * making the fetcher says; each with a sentence in error.
  */
 int origins_find(struct origins *origins, const char *locator, struct origin *ret, char *error);
+
+/* The same, where there is no room for one more implicit source: one of them, from which nothing is
+ * attached or asked for any more, is given up for it if it is needed. */
+int origins_find_instead(struct origins *origins, uint32_t number, const char *locator,
+			 struct origin *ret, char *error);
 
 /*
  * How the origins do whose fetchers were made, by the number of their source: itself first, then

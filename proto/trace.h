@@ -34,7 +34,7 @@
 enum trace_kind {
 	TRACE_UNKNOWN,	/* decoded from a schema line that is newer than we are */
 	TRACE_START,	/* first record of a recording: realtime, program, kernel */
-	TRACE_SOURCE,	/* a source of the configuration: source (its number), name (in `text`),
+	TRACE_SOURCE,	/* a source: source (its number, until that is another's), name (in `text`),
 			   locator */
 	TRACE_OBJECT,	/* an object and its pinned identity, before its number is used: object,
 			   source, size, flags, volume, cookie, locator, validator */

@@ -127,8 +127,8 @@ static void metrics_add(struct metrics *m, uint32_t number, const char *name)
 		m->sources = sources;
 		m->n_sources = number + 1;
 	}
-	if (!m->sources[number])
-		m->sources[number] = source_new(name);
+	free(m->sources[number]); /* another one had the number before */
+	m->sources[number] = source_new(name);
 }
 
 static void metrics_added(struct engine_observer *observer, uint32_t number,

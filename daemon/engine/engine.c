@@ -76,6 +76,32 @@ int engine_add_source(struct engine *e, const struct engine_source_config *sourc
 	return 0;
 }
 
+bool engine_idle_source(const struct engine *e, uint32_t *ret_number)
+{
+	const struct source *idle = NULL;
+
+	for (size_t i = e->config->n_sources; i < e->sched.n_sources; i++) {
+		const struct source *source = &e->sched.sources[i];
+
+		if (source->objects == 0 && source->running == 0 && TAILQ_EMPTY(&source->looks) &&
+		    (!idle || source->idle_since < idle->idle_since))
+			idle = source;
+	}
+	if (idle)
+		*ret_number = (uint32_t)(idle - e->sched.sources);
+	return idle;
+}
+
+void engine_replace_source(struct engine *e, uint32_t number,
+			   const struct engine_source_config *config)
+{
+	struct source *source = &e->sched.sources[number];
+
+	assert(number >= e->config->n_sources && source->objects == 0 && source->running == 0);
+	sched_replace_source(source, config);
+	OBSERVE(&e->sched, added, number, config);
+}
+
 void engine_each_source(const struct engine *e,
 			void (*visit)(void *arg, uint32_t number,
 				      const struct engine_source_config *source),

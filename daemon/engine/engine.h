@@ -91,7 +91,8 @@ struct engine_known {
 struct engine_catalog {
 	/*
 	 * 0; -ENOENT: it knows nothing, and the rules are asked; any other error, which it has
-	 * logged, is how the open ends. It may call engine_add_source(), and nothing else.
+	 * logged, is how the open ends. It may call engine_add_source() to engine_replace_source(),
+	 * and nothing else.
 	 */
 	int (*find)(struct engine_catalog *catalog, struct engine *engine, struct bytes volume,
 		    struct bytes cookie, struct engine_known *ret);
@@ -117,7 +118,7 @@ struct engine_room {
 	bool (*is_full)(struct engine_room *room);
 };
 
-/* Text and arrays are borrowed for the engine's life. */
+/* Text and arrays are borrowed for the engine's life; what is added, until it is replaced. */
 struct engine_config {
 	struct loop *loop;
 	struct state *state;
@@ -136,11 +137,21 @@ struct engine_config {
 int engine_new(struct engine **ret, const struct engine_config *config);
 
 /*
- * One more source, for the engine's life: nothing matches it but what the catalog gives to it. Its
- * number is that of those before it and one. -ENOSPC: there are n_spare already.
+ * One more source: nothing matches it but what the catalog gives to it. Its number is that of those
+ * before it and one. -ENOSPC: there are n_spare already.
  */
 int engine_add_source(struct engine *engine, const struct engine_source_config *source,
 		      uint32_t *ret_number);
+
+/*
+ * Of those that were added, one with no object and nothing under way, for longer than any other.
+ * false: all are in use.
+ */
+bool engine_idle_source(const struct engine *engine, uint32_t *ret_number);
+
+/* An idle source is another one from now on, with the same number: all before is over. */
+void engine_replace_source(struct engine *engine, uint32_t number,
+			   const struct engine_source_config *source);
 
 /* All sources that there are now, by number. visit() must not call the engine. */
 void engine_each_source(const struct engine *engine,
@@ -165,7 +176,7 @@ void engine_shutdown(struct engine *engine, void (*done)(void *), void *arg);
  * A member that is NULL is not told.
  */
 struct engine_observer {
-	/* There is one more source. */
+	/* There is one more source, or another one with this number. */
 	void (*added)(struct engine_observer *observer, uint32_t source,
 		      const struct engine_source_config *config);
 	/* An object exists now, with its pinned identity. */

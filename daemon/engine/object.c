@@ -29,6 +29,8 @@ static struct object *object_free(struct object *o)
 	if (o->remote)
 		o->fetcher->ops->detach(o->remote);
 	object_drop_head(o);
+	o->source->objects--;
+	o->source->idle_since = loop_now(o->sched->loop);
 	loop_timer_cancel(&o->quiet);
 	residency_clear(&o->residency);
 	free(o->name);
@@ -66,6 +68,7 @@ int object_new(struct object **ret, struct engine *engine, struct sched *sched,
 	o->engine = engine;
 	o->sched = sched;
 	o->source = source;
+	source->objects++;
 	o->size = p->identity->size;
 	o->refs = 1;
 	o->whole = o->compressed = p->whole;

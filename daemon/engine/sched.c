@@ -181,6 +181,7 @@ static const struct engine_source_config nowhere = {
 	.max_requests = 1,
 };
 
+/* Objects may be there already. */
 void sched_add_source(struct sched *s, const struct engine_source_config *config)
 {
 	struct source *source = &s->sources[s->n_sources++];
@@ -189,6 +190,12 @@ void sched_add_source(struct sched *s, const struct engine_source_config *config
 	TAILQ_INIT(&source->looks);
 	for (int class = 0; class < FLIGHT_CLASSES; class ++)
 		TAILQ_INIT(&source->queue[class]);
+}
+
+void sched_replace_source(struct source *source, const struct engine_source_config *config)
+{
+	source->config = config;
+	source->earned[0] = source->earned[1] = 0;
 }
 
 int sched_init(struct sched *s, const struct engine_config *config)

@@ -36,6 +36,8 @@ struct source {
 	uint64_t bytes;	      /* of buffers that they hold */
 	uint64_t earned[2];   /* bytes that came in the second of now, and in the one before */
 	uint64_t second;      /* of loop_now(): that is now */
+	unsigned int objects; /* that are open, or that flights keep */
+	uint64_t idle_since;  /* ns: when the last of them went */
 };
 
 struct sched {
@@ -58,6 +60,8 @@ struct sched {
 int sched_init(struct sched *sched, const struct engine_config *config);
 /* At sources[n_sources], which has room. */
 void sched_add_source(struct sched *sched, const struct engine_source_config *config);
+/* Of one that nothing is of any more. */
+void sched_replace_source(struct source *source, const struct engine_source_config *config);
 void sched_clear(struct sched *sched);
 
 void sched_enqueue(struct sched *sched, struct flight *flight);

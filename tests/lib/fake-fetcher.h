@@ -49,7 +49,8 @@ struct fake *fake_new(struct loop *loop);
 /* Frees the origins as well; the fetcher has been freed before by fake_fetcher()->ops->free(). */
 void fake_free(struct fake *fake);
 
-/* Its free() only checks that nothing is left: the script outlives daemons. */
+/* Its free(), once for each call, only checks at last that nothing is left: the script outlives
+ * daemons. */
 struct fetcher *fake_fetcher(struct fake *fake);
 
 /* A new object, served at once; owned by the fake. Copies the locator. */

@@ -369,6 +369,39 @@ START_TEST(test_their_number_is_bounded)
 }
 END_TEST
 
+/* Only where there is none left for it, and nothing of what is there is lost where it fails. */
+START_TEST(test_a_place_is_taken_over)
+{
+	char locator[64];
+	struct origin origin, last;
+
+	ck_assert_int_eq(origins_find_instead(origins, 0, "https://host-0/x", &origin, error), 0);
+	for (int i = 1; i < ORIGINS_IMPLICIT_MAX; i++) {
+		snprintf(locator, sizeof(locator), "https://host-%d/x", i);
+		last = find(locator);
+	}
+	ck_assert_uint_eq(freed, 0);
+	ck_assert_int_eq(origins_find_instead(origins, origin.number, "https://host-3/y", &last,
+					      error),
+			 0);
+	ck_assert_uint_ne(last.number, origin.number);
+	ck_assert_int_eq(origins_find_instead(origins, origin.number, "https://broken/x", &last,
+					      error),
+			 -ENOENT);
+	ck_assert_uint_eq(find("https://host-0/y").number, origin.number);
+	ck_assert_uint_eq(freed, 0);
+	ck_assert_int_eq(origins_find_instead(origins, origin.number, "https://more/x", &last,
+					      error),
+			 0);
+	ck_assert_uint_eq(last.number, origin.number);
+	ck_assert_str_eq(last.source->name, "https://more/");
+	ck_assert_str_eq(fake_of(&last)->template, "https://more/");
+	ck_assert_uint_eq(freed, 1);
+	ck_assert_int_eq(origins_find(origins, "https://host-0/x", &origin, error), -EMFILE);
+	ck_assert_ptr_eq(find("https://more/y").fetcher, last.fetcher);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("origins");
@@ -391,6 +424,7 @@ int main(void)
 	tcase_add_test(tc, test_longer_than_a_locator);
 	tcase_add_test(tc, test_errors_name_the_origin);
 	tcase_add_test(tc, test_their_number_is_bounded);
+	tcase_add_test(tc, test_a_place_is_taken_over);
 	suite_add_tcase(s, tc);
 	return run_suite(s);
 }

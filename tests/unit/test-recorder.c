@@ -86,6 +86,29 @@ START_TEST(sources_that_are_added_are_named)
 }
 END_TEST
 
+/* The number is the same, and what it means is told before it is used. */
+START_TEST(sources_that_are_replaced_are_named)
+{
+	struct engine_source_config source = rig.source, other = rig.source;
+	uint32_t number;
+
+	source.name = "added";
+	other.name = "other";
+	source.place = other.place = "fake://h/";
+	start();
+	ck_assert(!engine_idle_source(rig.engine, &number));
+	ck_assert_int_eq(engine_add_source(rig.engine, &source, &number), 0);
+	ck_assert(engine_idle_source(rig.engine, &number));
+	ck_assert_uint_eq(number, 1);
+	engine_replace_source(rig.engine, number, &other);
+	stop();
+	see_whole(file);
+	ck_assert_uint_eq(seen.counts[TRACE_SOURCE], 3);
+	ck_assert_uint_eq(nth(TRACE_SOURCE, 2)->source, 1);
+	ck_assert(text_is(nth(TRACE_SOURCE, 2)->text, "other"));
+}
+END_TEST
+
 START_TEST(records_hold_what_was_said)
 {
 	struct fake_origin *blob = rig_serve("blob", 8 * MIB + 1), *none = rig_serve("none", 1);
@@ -557,6 +580,7 @@ static TCase *tests(void)
 	tcase_add_checked_fixture(tcase, set_up_and_begin, tear_down);
 	tcase_add_test(tcase, recording_counts_what_the_kernel_has_counted);
 	tcase_add_test(tcase, sources_that_are_added_are_named);
+	tcase_add_test(tcase, sources_that_are_replaced_are_named);
 	tcase_add_test(tcase, records_hold_what_was_said);
 	tcase_add_test(tcase, times_are_those_of_the_loop);
 	tcase_add_test(tcase, look_that_is_given_up_is_recorded_once);

@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <time.h>
 
+#include "daemon/util/checked.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
 
 #define OBJECTS 10000
-#define DEMANDS 1000
+#define LARGE	(OBJECTS / 10)
+#define DEMANDS 5000
 
 static void setup(void)
 {
@@ -84,16 +87,16 @@ static struct fake_origin *origins[OBJECTS];
 static struct emu_reader *readers[DEMANDS];
 
 /* Every tenth object is large, the others are one block. */
-static void mount_many(unsigned int n, uint64_t large)
+static void mount_many(unsigned int from, unsigned int to, uint64_t large)
 {
 	char cookie[32];
 
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = from; i < to; i++) {
 		snprintf(cookie, sizeof(cookie), "blob%u", i);
 		origins[i] = rig_serve(cookie, i % 10 ? 4096 : large);
 		mounts[i] = rig_open(origins[i]);
 	}
-	for (unsigned int i = 0; i < n; i++) {
+	for (unsigned int i = from; i < to; i++) {
 		rig_wait(emu_mount_state(mounts[i]) != EMU_MOUNT_OPENING);
 		ck_assert_int_eq(emu_mount_state(mounts[i]), EMU_MOUNT_OPEN);
 	}
@@ -112,7 +115,7 @@ START_TEST(mounts_that_are_never_read_take_no_buffers_from_those_that_are)
 	begin_again();
 	rig.config.buffers = 2 * MIB;
 	rig_begin();
-	mount_many(600, 1 * MIB);
+	mount_many(0, 600, 1 * MIB);
 	ck_assert_int_eq(rig_read(mounts[590], 512 * KIB, 128 * KIB), 0);
 	umount_many(600);
 }
@@ -146,7 +149,52 @@ START_TEST(mounts_that_wait_for_their_origin_take_no_buffers_either)
 }
 END_TEST
 
-START_TEST(ten_thousand_objects_and_a_thousand_waiting_readers)
+/* CPU time of mounts, reads and umounts, one after the other. */
+static uint64_t cost_of_requests(struct fake_origin *origin)
+{
+	struct timespec begun, ended;
+	uint64_t least = UINT64_MAX, off = 0;
+	struct emu_mount *mount;
+
+	for (int round = 0; round < 4; round++) {
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
+		for (int i = 0; i < 50; i++) {
+			mount = rig_mount(origin);
+			for (int j = 0; j < 5; j++, off += MIB)
+				ck_assert_int_eq(rig_read(mount, off, 4096), 0);
+			rig_umount(mount);
+		}
+		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
+		least = min_u64(least, (uint64_t)(ended.tv_sec - begun.tv_sec) * SEC +
+					       (uint64_t)ended.tv_nsec - (uint64_t)begun.tv_nsec);
+	}
+	return least;
+}
+
+/* Whatever is open, and was opened before. */
+START_TEST(requests_cost_the_same_beside_ten_thousand_objects)
+{
+	struct fake_origin *few_blob, *many_blob;
+	uint64_t few, many;
+
+	if (!enough_descriptors(OBJECTS + 100))
+		return;
+	begin_again();
+	rig.kernel.in_memory = true;
+	rig_begin();
+	few_blob = rig_serve("few", 1024 * MIB);
+	many_blob = rig_serve("many", 1024 * MIB);
+	mount_many(0, 100, 4096);
+	few = cost_of_requests(few_blob);
+	mount_many(100, OBJECTS, 4096);
+	many = cost_of_requests(many_blob);
+	ck_assert_msg(many < 3 * few, "%ju ns with many objects, %ju with few", (uintmax_t)many,
+		      (uintmax_t)few);
+	umount_many(OBJECTS);
+}
+END_TEST
+
+START_TEST(ten_thousand_objects_and_five_thousand_waiting_readers)
 {
 	size_t before, used;
 
@@ -155,11 +203,12 @@ START_TEST(ten_thousand_objects_and_a_thousand_waiting_readers)
 	begin_again();
 	rig.kernel.in_memory = true;
 	rig_begin();
-	mount_many(OBJECTS, 2 * MIB);
+	mount_many(0, OBJECTS, 2 * MIB);
 	before = mallinfo2().uordblks;
 	for (unsigned int i = 0; i < DEMANDS; i++) {
-		origins[i * 10]->delay = 5 * MS;
-		readers[i] = emu_read(mounts[i * 10], 1 * MIB, 64 * KIB);
+		origins[i % LARGE * 10]->delay = 5 * MS;
+		readers[i] = emu_read(mounts[i % LARGE * 10], MIB + i / LARGE * 128 * KIB,
+				      64 * KIB);
 	}
 	while (rig_waiting(readers[DEMANDS - 1])) {
 		rig_run(MS);
@@ -168,6 +217,8 @@ START_TEST(ten_thousand_objects_and_a_thousand_waiting_readers)
 	}
 	for (unsigned int i = 0; i < DEMANDS; i++)
 		ck_assert_int_eq(rig_finish(readers[i]), 0);
+	for (unsigned int i = 0; i < LARGE; i++)
+		ck_assert_uint_eq(origins[i * 10]->blocks_asked_twice, 0);
 	ck_assert_uint_le(fake_bytes_max(rig.fake), rig.config.buffers);
 	umount_many(OBJECTS);
 }
@@ -181,7 +232,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, unread_messages_of_all_kinds_in_one_turn);
 	tcase_add_test(tcase, mounts_that_are_never_read_take_no_buffers_from_those_that_are);
 	tcase_add_test(tcase, mounts_that_wait_for_their_origin_take_no_buffers_either);
-	tcase_add_test(tcase, ten_thousand_objects_and_a_thousand_waiting_readers);
+	tcase_add_test(tcase, requests_cost_the_same_beside_ten_thousand_objects);
+	tcase_add_test(tcase, ten_thousand_objects_and_five_thousand_waiting_readers);
 }
 
 int main(void)

@@ -140,6 +140,32 @@ START_TEST(test_empty_file_is_a_new_database)
 }
 END_TEST
 
+/* While it is in use: the records of now are kept, and the next daemon begins anew. */
+START_TEST(test_directory_that_vanishes)
+{
+	struct state *state = open_state();
+
+	put(state, "before", 1);
+	temporary_remove(dir);
+	ck_assert_int_eq(access(dir, F_OK), -1);
+	put(state, "after", 2);
+	ck_assert_int_eq(get(state, "before"), 1);
+	ck_assert_int_eq(get(state, "after"), 2);
+	forget(state, "before");
+	ck_assert_int_eq(get(state, "before"), -ENOENT);
+	state_close(state);
+
+	state = open_state();
+	ck_assert_int_eq(get(state, "before"), -ENOENT);
+	ck_assert_int_eq(get(state, "after"), -ENOENT);
+	put(state, "after", 3);
+	state_close(state);
+	state = open_state();
+	ck_assert_int_eq(get(state, "after"), 3);
+	state_close(state);
+}
+END_TEST
+
 static void expect_memory(const char *where)
 {
 	struct state *state;
@@ -216,6 +242,7 @@ int main(void)
 	tcase_add_test(tc, test_other_schemas_are_set_aside);
 	tcase_add_test(tc, test_what_has_the_name_of_the_file_is_set_aside);
 	tcase_add_test(tc, test_empty_file_is_a_new_database);
+	tcase_add_test(tc, test_directory_that_vanishes);
 	tcase_add_test(tc, test_kept_in_memory_where_the_disk_refuses);
 	tcase_add_test(tc, test_later_version_is_left_as_it_is);
 	tcase_add_test(tc, test_locked_database_is_left_as_it_is);

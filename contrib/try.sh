@@ -124,7 +124,7 @@ if [ "$(id -u)" = 0 ] && "$work/build/daemon/cachefilld" --probe > "$work/probe"
 	serve_and_read "$work" "$work/run" "$work/cache"
 else
 	say "A kernel with the feature, for User-Mode Linux"
-	kernel=$("$root/tests/kernel/build-uml.sh" 6.12)
+	kernel=$("$root/tests/kernel/build-kernel.sh" 6.12)
 	echo "$kernel"
 	"$root/tests/kernel/guest.sh" --kernel "$kernel" --work "$work" --show "$root" \
 		--timeout 600 -- "$self" --inside "$work"

@@ -146,7 +146,7 @@ await() {
 # kernel VERSION
 kernel() {
 	say "kernel $1: building, unless it was before"
-	"$here/kernel/build-uml.sh" "$1" > "$work/kernel-$1" || tally "kernel $1" /dev/null
+	"$here/kernel/build-kernel.sh" "$1" > "$work/kernel-$1" || tally "kernel $1" /dev/null
 	touch "$work/kernel-$1-built"
 }
 

@@ -39,7 +39,7 @@ done
 
 PATH=$PATH:/usr/sbin:/sbin
 store=${CACHEFILLD_KERNEL_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/cachefilld/kernel}
-kernel=$("$kernel_tests/build-uml.sh" 6.12)
+kernel=$("$kernel_tests/build-kernel.sh" 6.12)
 mkdir -p "$store"
 flock "$store/.lock-images" "$kernel_tests/make-container.sh" "$store/container"
 

@@ -25,7 +25,7 @@ done
 [ -x "$build/daemon/cachefilld" ] || { echo "run: no cachefilld in ${build:-BUILD_DIR}" >&2; exit 2; }
 
 PATH=$PATH:/usr/sbin:/sbin
-kernel=$("$kernel_tests/build-uml.sh" 6.12)
+kernel=$("$kernel_tests/build-kernel.sh" 6.12)
 work=$(mktemp -d "${TMPDIR:-/tmp}/cachefilld-bench.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM HUP

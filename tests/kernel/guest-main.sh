@@ -57,6 +57,9 @@ dmesg -C
 while read -r file side limit name _; do
 	export SIDE=$side RUN=/run/$name CACHE=/mnt/cache/$name LOGS=$work/logs/$name
 	mkdir -p "$LOGS" "$RUN" "$CACHE"
+	for tool in ASAN LSAN TSAN UBSAN; do
+		export "${tool}_OPTIONS=log_path=$LOGS/report:print_stacktrace=1"
+	done
 	start=${EPOCHREALTIME/./}
 	setsid bash "$KERNEL_TESTS/scenario.sh" "$file" > "$LOGS/output" 2>&1 < /dev/null &
 	session=$!

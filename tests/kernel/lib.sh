@@ -15,6 +15,7 @@
 MNT=$RUN/m
 ORIGIN=$RUN/origin
 PORT=8080
+SLOWER=${CACHEFILLD_TEST_PATIENCE:-1} # multiplies all limits
 DAEMON_PID=
 NGINX_PID=
 PROXY_PID=
@@ -52,17 +53,24 @@ show_state() {
 	dmesg | tail -n 12
 	echo '-- daemon log'
 	tail -n 25 "$LOGS/daemon.log" 2> /dev/null || true
+	if reported; then
+		echo '-- valgrind, or a sanitizer'
+		cat "$LOGS"/report.* | head -n 60
+	fi
 	if [ -s "$RUN/access.log" ]; then
 		echo '-- nginx'
 		tail -n 8 "$RUN/access.log"
 	fi
 }
 
+# A tool that watches a program has found something: there is a file of each process.
+reported() { cat "$LOGS"/report.* 2> /dev/null | grep -q .; }
+
 # within SEC COMMAND...: COMMAND's status, or the scenario's failure when it takes longer. Runs in
 # the background, so COMMAND may be a function but cannot set variables. The time is kept by read(1)
 # at the other end of a pipe: a second process for that would double what the call costs here.
 within() {
-	local limit=$(($1 * ${CACHEFILLD_TEST_PATIENCE:-1})) command end in out status heard=0
+	local limit=$(($1 * SLOWER)) command end in out status heard=0
 	shift
 	exec {in}<&0 {out}>&1
 	exec {end}< <(
@@ -113,7 +121,7 @@ uptime_seconds() {
 # eventually SEC COMMAND...: COMMAND succeeds within SEC seconds, tried again and again.
 eventually() {
 	local limit=$1 until
-	until=$(($(uptime_seconds) + limit * ${CACHEFILLD_TEST_PATIENCE:-1}))
+	until=$(($(uptime_seconds) + limit * SLOWER))
 	shift
 	until within "$limit" "$@"; do
 		[ "$(uptime_seconds)" -lt "$until" ] || fail "not within $limit s: $*"
@@ -197,14 +205,14 @@ proxy_start() {
 		< "$RUN/faults" > "$RUN/faults-set" &
 	PROXY_PID=$!
 	exec 10> "$RUN/faults" 11< "$RUN/faults-set"
-	read -r -t 20 -u 11 PROXY_PORT || fail "the proxy does not start"
+	read -r -t $((20 * SLOWER)) -u 11 PROXY_PORT || fail "the proxy does not start"
 }
 
 # faults LIST: from the next request on, in the words of tests/lib/http-fault.h; '' is none.
 faults() {
 	local answer=''
 	echo "$1" >&10
-	read -r -t 20 -u 11 answer || true
+	read -r -t $((20 * SLOWER)) -u 11 answer || true
 	equal "$answer" ok "faults $1"
 }
 
@@ -240,7 +248,7 @@ daemon_start() {
 	DAEMON_PID=$!
 	exec 8< "$fifo"
 	# End of file: it died without a word.
-	if ! read -r -t 20 -u 8 line || [ "$line" != READY=1 ]; then
+	if ! read -r -t $((20 * SLOWER)) -u 8 line || [ "$line" != READY=1 ]; then
 		fail "the daemon did not become ready: '$line'"
 	fi
 	exec 8<&-
@@ -425,4 +433,5 @@ finish() {
 	if dmesg | grep -E 'BUG|WARNING:|Oops|Call Trace|blocked for more|decompress|corrupt'; then
 		fail "the kernel complained"
 	fi
+	if reported; then fail "a tool reports what a program does wrong"; fi
 }

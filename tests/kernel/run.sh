@@ -4,15 +4,17 @@
 # Runs the scenarios of tests/kernel/scenarios, and those of tests/scenario that are not for the
 # emulated kernel alone, against the real kernel feature, in User-Mode Linux:
 #
-#	run.sh [--kernel 6.12|6.1] [--only PATTERN] [--from DIR] [--simple] [--memcheck] [--keep]
-#		BUILD_DIR
+#	run.sh [--kernel 6.12|6.1] [--arch um|x86] [--only PATTERN] [--from DIR] [--simple]
+#		[--memcheck] [--keep] BUILD_DIR
 #
 # BUILD_DIR holds a built cachefilld. PATTERN is an extended expression over scenario names
 # ("13-lz4.http", "202-one-byte.scn"). --from takes the scenarios of another directory. --simple puts
 # the reference daemon in its place, to test the scenarios themselves. --memcheck runs the daemon
-# under valgrind. --keep keeps the logs of a run in which all passed. Prints TAP and, last,
-# "N passed, N failed, N skipped". Needs no root. Variables CACHEFILLD_TEST_* are told to scenarios;
-# CACHEFILLD_TEST_PATIENCE multiplies their limits, and those of what they wait for.
+# under valgrind. --arch x86 is for builds with ASan or TSan, and takes several times as long. What
+# valgrind or a sanitizer finds fails the scenario. --keep keeps the logs of a run in which all
+# passed. Prints TAP and, last, "N passed, N failed, N skipped". Needs no root. Variables
+# CACHEFILLD_TEST_* are told to scenarios; CACHEFILLD_TEST_PATIENCE multiplies their limits, and those
+# of what they wait for.
 #
 # A shell scenario says about itself, in lines that begin with "#:":
 #
@@ -27,11 +29,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-version=6.12 only=. simple='' memcheck='' keep='' build=''
+version=6.12 arch=um only=. simple='' memcheck='' keep='' build=''
 from=("$here/scenarios" "${here%/*}/scenario")
 while [ $# -gt 0 ]; do
 	case $1 in
 	--kernel) version=$2; shift ;;
+	--arch) arch=$2; shift ;;
 	--only) only=$2; shift ;;
 	--from) from=("$(realpath "$2")"); shift ;;
 	--simple) simple=yes ;;
@@ -46,7 +49,7 @@ done
 
 PATH=$PATH:/usr/sbin:/sbin
 store=${CACHEFILLD_KERNEL_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/cachefilld/kernel}
-kernel=$("$here/build-uml.sh" "$version")
+kernel=$("$here/build-kernel.sh" --arch "$arch" "$version")
 mkdir -p "$store"
 flock "$store/.lock-images" "$here/make-images.sh" "$store/images"
 
@@ -83,7 +86,8 @@ if [ -n "$memcheck" ]; then
 	# lax-ioctls: READ_COMPLETE takes its argument by value, though its number says pointer.
 	cat > "$work/bin/cachefilld" <<-WRAPPER
 	#!/bin/sh
-	exec valgrind -q --error-exitcode=99 --sim-hints=lax-ioctls --leak-check=full \
+	exec valgrind -q --log-file="\$LOGS/report.%p" --error-exitcode=99 \
+		--sim-hints=lax-ioctls --leak-check=full \
 		--show-leak-kinds=definite --errors-for-leak-kinds=definite \
 		$work/bin/cachefilld-itself "\$@"
 	WRAPPER
@@ -93,11 +97,17 @@ fi
 # header FILE KEY DEFAULT
 header() { sed -n "s/^#: $2 //p" "$1" | grep . || echo "$3"; }
 
+patience=${CACHEFILLD_TEST_PATIENCE:-1} memory=1500M
+if [ "$arch" = x86 ]; then
+	patience=$((4 * patience)) memory=3G
+fi
+export CACHEFILLD_TEST_PATIENCE=$patience
+
 # What scenarios are told from outside.
 export -p | grep ' CACHEFILLD_TEST_[A-Z]*=' > "$work/environment" || true
 
 plan=$work/plan
-slower=$(((${memcheck:+4} + 1) * ${CACHEFILLD_TEST_PATIENCE:-1}))
+slower=$(((${memcheck:+4} + 1) * patience))
 : > "$plan"
 plan_shell() { # FILE
 	local side sides name
@@ -160,8 +170,9 @@ while [ -s "$plan" ]; do
 	booted=$SECONDS status=0 finished=0
 	exec 3< <(
 		trap : INT TERM HUP
-		"$here/guest.sh" --kernel "$kernel" --work "$work" --show "$store" --show "$here" --show "${here%/*}/tools" "${show[@]}" \
-			--timeout "$limit" --memory 1500M --disk 12G \
+		"$here/guest.sh" --arch "$arch" --kernel "$kernel" --work "$work" \
+			--show "$store" --show "$here" --show "${here%/*}/tools" "${show[@]}" \
+			--timeout "$limit" --memory "$memory" --disk 12G \
 			-- "$here/guest-main.sh" "$work" 2>&1 &
 		echo "guest $!"
 		while

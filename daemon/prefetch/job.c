@@ -125,10 +125,8 @@ static void rewind_to(struct job *j, const struct job_fetch *f, uint64_t stored)
 		j->place = place;
 }
 
-static void fetch_failed(struct job *j, const struct job_fetch *f, uint64_t stored, int err,
-			 const char *error)
+static void fetch_failed(struct job *j, uint64_t stored, int err, const char *error)
 {
-	rewind_to(j, f, stored);
 	if (stored > 0)
 		j->errors = 0;
 	if (err == -ECANCELED || err == -ESHUTDOWN)
@@ -147,8 +145,11 @@ static void fetch_done(struct engine_prefetch *work, uint64_t stored, int err, c
 	f->runs = false;
 	j->running--;
 	j->fetched += stored;
+	/* Also without an error, where a reader has taken it over: it may have been cut. */
+	if (stored < f->work.len)
+		rewind_to(j, f, stored);
 	if (err < 0) {
-		fetch_failed(j, f, stored, err, error);
+		fetch_failed(j, stored, err, error);
 	} else if (j->wait != JOB_WAITS_RETRY) {
 		j->errors = 0;
 		job_note(j, 0, "");

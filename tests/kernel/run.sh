@@ -74,7 +74,8 @@ else
 	# By name: other tests make and remove files in BUILD_DIR at the same time.
 	for program in daemon/cachefilld daemon/ctl/cachefillctl tests/tools/fault-proxy \
 		tests/tools/image-put tests/kernel/scenario-real \
-		tests/kernel/handover-soak tests/kernel/left-behind tests/soak/soak-reader; do
+		tests/kernel/handover-soak tests/kernel/left-behind tests/kernel/mount-burst \
+		tests/soak/soak-reader; do
 		[ ! -x "$build/$program" ] || cp -t "$work/bin" "$build/$program"
 	done
 	cp -t "$work/bin" "$build/contrib/cachefilld.service"

@@ -141,7 +141,7 @@ mkfs.ext4 -q -F -b 4096 -O ^has_journal -d "$system" "$work/disk"
 
 # ---- its life -------------------------------------------------------------------------------
 
-kernel=$("$here/build-uml.sh" 6.12)
+kernel=$("$here/build-kernel.sh" 6.12)
 memory=/dev/shm
 [ -w "$memory" ] && ! findmnt -no OPTIONS -T "$memory" | grep -qw noexec || memory=$work
 TMPDIR=$memory timeout -k 5 900 "$kernel" mem=1G root=/dev/ubda rootfstype=ext4 rw \

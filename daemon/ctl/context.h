@@ -95,7 +95,7 @@ enum {
 	}
 #define CONTEXT_HELP_REGISTRY                                                             \
 	"      --no-referrers     read tar layers, also if their registry has an index\n" \
-	"      --no-verity        do not verify layers, also if their manifest says by what\n"
+	"      --no-verity        do not verify layers that come with a hash tree\n"
 #define CONTEXT_HELP                                                                         \
 	"      --config FILE      read FILE and FILE.d/*.conf, as cachefilld does\n"         \
 	"                         (" CACHEFILLD_CONF ", if it exists)\n"                     \

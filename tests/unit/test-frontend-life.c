@@ -8,9 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
-#include "daemon/util/checked.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
 
@@ -149,51 +147,6 @@ START_TEST(mounts_that_wait_for_their_origin_take_no_buffers_either)
 }
 END_TEST
 
-/* CPU time of mounts, reads and umounts, one after the other. */
-static uint64_t cost_of_requests(struct fake_origin *origin)
-{
-	struct timespec begun, ended;
-	uint64_t least = UINT64_MAX, off = 0;
-	struct emu_mount *mount;
-
-	for (int round = 0; round < 4; round++) {
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begun);
-		for (int i = 0; i < 50; i++) {
-			mount = rig_mount(origin);
-			for (int j = 0; j < 5; j++, off += MIB)
-				ck_assert_int_eq(rig_read(mount, off, 4096), 0);
-			rig_umount(mount);
-		}
-		clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ended);
-		least = min_u64(least, (uint64_t)(ended.tv_sec - begun.tv_sec) * SEC +
-					       (uint64_t)ended.tv_nsec - (uint64_t)begun.tv_nsec);
-	}
-	return least;
-}
-
-/* Whatever is open, and was opened before. */
-START_TEST(requests_cost_the_same_beside_ten_thousand_objects)
-{
-	struct fake_origin *few_blob, *many_blob;
-	uint64_t few, many;
-
-	if (!enough_descriptors(OBJECTS + 100))
-		return;
-	begin_again();
-	rig.kernel.in_memory = true;
-	rig_begin();
-	few_blob = rig_serve("few", 1024 * MIB);
-	many_blob = rig_serve("many", 1024 * MIB);
-	mount_many(0, 100, 4096);
-	few = cost_of_requests(few_blob);
-	mount_many(100, OBJECTS, 4096);
-	many = cost_of_requests(many_blob);
-	ck_assert_msg(many < 3 * few, "%ju ns with many objects, %ju with few", (uintmax_t)many,
-		      (uintmax_t)few);
-	umount_many(OBJECTS);
-}
-END_TEST
-
 START_TEST(ten_thousand_objects_and_five_thousand_waiting_readers)
 {
 	size_t before, used;
@@ -232,7 +185,6 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, unread_messages_of_all_kinds_in_one_turn);
 	tcase_add_test(tcase, mounts_that_are_never_read_take_no_buffers_from_those_that_are);
 	tcase_add_test(tcase, mounts_that_wait_for_their_origin_take_no_buffers_either);
-	tcase_add_test(tcase, requests_cost_the_same_beside_ten_thousand_objects);
 	tcase_add_test(tcase, ten_thousand_objects_and_five_thousand_waiting_readers);
 }
 

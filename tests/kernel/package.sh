@@ -8,9 +8,9 @@
 #
 # BUILD_DIR is for test programs; the package is built three times, since two of the same tree have
 # to be the same. Says how much room it takes. Not a part of tests/run.sh: it takes minutes, needs
-# root, a Debian mirror ($CACHEFILLD_DEBIAN_MIRROR), and the packages debootstrap and lintian
-# besides those of contrib/debian/control. Prints TAP and, last, "N passed, N failed, 0 skipped".
-# --keep keeps the logs.
+# root, a Debian mirror ($CACHEFILLD_DEBIAN_MIRROR, or that of apt here), and the packages
+# debootstrap and lintian besides those of contrib/debian/control. Prints TAP and, last, "N passed,
+# N failed, 0 skipped". --keep keeps the logs.
 
 set -euo pipefail
 
@@ -95,7 +95,9 @@ inside() { env -i PATH="$PATH" DEBIAN_FRONTEND=noninteractive LC_ALL=C chroot "$
 kib() { du -skx "$system" --exclude="$system"/var/{cache,lib}/apt | cut -f1; }
 packages() { inside dpkg-query -W | wc -l; }
 
-mirror=${CACHEFILLD_DEBIAN_MIRROR:-http://deb.debian.org/debian}
+# Where this host has its own packages from.
+mirror=${CACHEFILLD_DEBIAN_MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' \
+	'Created-By: Packages' 'Codename: bookworm' | head -1)}
 fresh() {
 	debootstrap --variant=minbase --include=systemd-sysv bookworm "$system" "$mirror" &&
 		inside apt-get clean

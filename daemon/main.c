@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The composition root: the one file that names every concrete type, and wires them together.
+ * The composition root: the one place that names every concrete type, and wires them together.
  */
 #include <assert.h>
 #include <errno.h>
@@ -12,199 +12,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/audit/audit.h"
-#include "daemon/config.h"
-#include "daemon/control/control.h"
-#include "daemon/engine/engine.h"
-#include "daemon/frontend/cachefiles.h"
-#include "daemon/handover.h"
-#include "daemon/image-catalog.h"
 #include "daemon/keeper.h"
 #include "daemon/kernel/startup.h"
-#include "daemon/loop/loop.h"
+#include "daemon/main.h"
 #include "daemon/notify.h"
-#include "daemon/options.h"
-#include "daemon/origins.h"
-#include "daemon/prefetch/prefetch.h"
 #include "daemon/privileges.h"
-#include "daemon/record/recorder.h"
-#include "daemon/space/space.h"
-#include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
-#include "daemon/watchdog.h"
-#include "fetchers/credential-agent.h"
-
-struct daemon {
-	struct config *config;
-	struct options options;
-	struct fetch_host host; /* owns who runs credential helpers, where that is wanted */
-	struct loop *loop;
-	struct state *state;
-	struct origins *origins;
-	struct image_catalog *images;
-	struct engine_source_config *sources; /* one per source of the configuration */
-	struct engine_config engine_config;
-	struct engine *engine;
-	struct recorder *recorder; /* NULL: nobody can ask for a trace */
-	struct control *control;
-	struct prefetch *prefetch; /* NULL: there was no memory for it */
-	struct space *space;
-	struct audit *audit; /* or NULL */
-	struct port *port; /* the front end's, without a recorder around it */
-	struct frontend *frontend;
-	struct loop_signal signals;
-	struct watchdog watchdog;
-	int cache_dir_fd;
-	int status;
-	bool stopping;
-
-	/* Going on after another process, and leaving to the next. */
-	struct handover_program program;
-	struct handover inherited;
-	char name[HANDOVER_NAME_MAX]; /* of the device, for whoever keeps it */
-	int device;		      /* borrowed from the front end's port */
-	bool restore;		      /* the kernel can do it */
-	bool kept;		      /* somebody has a copy of the device */
-	bool replacing, resume_recording, stop_wanted;
-};
-
-static void config_freep(struct config **config)
-{
-	config_free(*config);
-}
-
-/* ---- recording ---------------------------------------------------------------------------- */
-
-static void record_source(void *arg, uint32_t number, const struct engine_source_config *source)
-{
-	recorder_source(arg, number, source->name, source->place);
-}
-
-static void record_handle(void *arg, uint32_t object_id, struct object *object)
-{
-	recorder_handle(arg, object_id, object);
-}
-
-static void record_open(void *arg, uint32_t msg_id, uint32_t object_id, struct bytes volume,
-			struct bytes cookie)
-{
-	recorder_waiting_open(arg, msg_id, object_id, volume, cookie);
-}
-
-static void record_read(void *arg, uint32_t msg_id, uint32_t object_id, uint64_t off, uint64_t len)
-{
-	recorder_waiting_read(arg, msg_id, object_id, off, len);
-}
-
-/* Into this file, or the next to it. error: RECORDER_ERROR_MAX bytes. */
-static int daemon_record(struct daemon *d, const char *path, char *error)
-{
-	static const struct frontend_visitor visitor = { record_handle, record_open, record_read };
-	int err = recorder_start(d->recorder, path, error);
-
-	if (err < 0)
-		return err;
-	engine_each_source(d->engine, record_source, d->recorder);
-	if (d->frontend)
-		frontend_visit(d->frontend, &visitor, d->recorder);
-	return 0;
-}
-
-static int daemon_record_configured(struct daemon *d)
-{
-	char error[RECORDER_ERROR_MAX];
-	int err = daemon_record(d, d->config->trace, error);
-
-	if (err < 0)
-		log_error("cannot record into %s", error);
-	return err;
-}
-
-static void daemon_toggle_recording(struct daemon *d)
-{
-	if (d->stopping || d->replacing)
-		return;
-	if (!d->config->trace)
-		log_warning("SIGUSR1: nothing is recorded, since no file is configured: start with "
-			    "--trace FILE, or `trace = FILE` in the configuration");
-	else if (recorder_stats(d->recorder).recording)
-		recorder_stop(d->recorder, NULL, NULL);
-	else
-		daemon_record_configured(d);
-}
-
-/* ---- control ------------------------------------------------------------------------------ */
-
-static int control_trace_start(void *arg, const char *path, char *error)
-{
-	struct daemon *d = arg;
-
-	static_assert(RECORDER_ERROR_MAX <= CONTROL_ERROR_MAX, "a sentence of one fits the other");
-	path = path ? path : d->config->trace;
-	return path ? daemon_record(d, path, error) : -ENOENT;
-}
-
-static void control_trace_stop(void *arg)
-{
-	struct daemon *d = arg;
-
-	recorder_stop(d->recorder, NULL, NULL);
-}
-
-static void control_trace(void *arg, struct control_trace *ret)
-{
-	struct daemon *d = arg;
-	struct recorder_stats s = recorder_stats(d->recorder);
-
-	*ret = (struct control_trace){ s.recording, s.path, s.records, s.lost, s.bytes };
-}
-
-static void control_each_health(void *arg,
-				void (*visit)(void *to, uint32_t source,
-					      const struct fetch_health *health),
-				void *to)
-{
-	struct daemon *d = arg;
-
-	origins_each_health(d->origins, visit, to);
-}
-
-static int control_list_images(void *arg, int64_t after, size_t limit, images_visit_summary *visit,
-			       void *to)
-{
-	struct daemon *d = arg;
-
-	return image_catalog_list(d->images, after, limit, visit, to);
-}
-
-/* Readers need no control socket: without one the daemon serves all the same. */
-static void daemon_control(struct daemon *d)
-{
-	static const struct control_ops ops = { control_trace_start, control_trace_stop,
-						control_trace, control_each_health,
-						control_list_images };
-	const struct control_config config = {
-		.loop = d->loop,
-		.engine = d->engine,
-		.space = d->space,
-		.prefetch = d->prefetch,
-		.audit = d->audit,
-		.cache_dir = d->config->cache_dir,
-		.state_dir = d->config->state_dir,
-		.ops = &ops,
-		.arg = d,
-	};
-	char error[CONTROL_ERROR_MAX];
-
-	if (strcmp(d->config->control_socket, "none") == 0)
-		return;
-	if (control_new(&d->control, &config) < 0)
-		log_error("out of memory: there is no control socket");
-	else if (control_listen(d->control, d->config->control_socket, d->config->control_group,
-				error) < 0)
-		log_error("there is no control socket: %s", error);
-}
 
 /* ---- end ---------------------------------------------------------------------------------- */
 
@@ -230,7 +44,7 @@ static void daemon_stopped(void *arg)
  * Where somebody keeps the device, nothing is answered: whoever waits for us waits for the next
  * daemon, or fails when the device is closed for good. We serve until the recording is written.
  */
-static void daemon_stop(struct daemon *d)
+void daemon_stop(struct daemon *d)
 {
 	if (d->replacing)
 		d->stop_wanted = true;
@@ -246,64 +60,6 @@ static void daemon_stop(struct daemon *d)
 		daemon_stopped(d);
 	else
 		frontend_stop(d->frontend, daemon_stopped, d);
-}
-
-/* ---- the next process ---------------------------------------------------------------------- */
-
-/* As the next one will find it: what is wrong is said, and costs nothing yet. */
-static bool daemon_may_be_replaced(struct daemon *d)
-{
-	_cleanup_(config_freep) struct config *config = NULL;
-	struct options options;
-	bool good;
-	int argc = 0, err;
-
-	if (!d->restore) {
-		log_warning("SIGUSR2: this kernel has no `restore`, so that no other process can "
-			    "go on with what is open: stop the service, and start it again");
-		return false;
-	}
-	while (d->program.argv[argc])
-		argc++;
-	err = handover_enter(&d->program);
-	if (err == 0 && access(d->program.path, X_OK) < 0)
-		err = -errno;
-	if (err < 0)
-		log_error("SIGUSR2: cannot start %s: %s: this process goes on", d->program.path,
-			  strerror(-err));
-	good = err == 0 && config_new(&config) == 0 &&
-	       options_parse(&options, config, argc, d->program.argv) == OPTIONS_RUN;
-	handover_leave();
-	if (err == 0 && !good)
-		log_error("SIGUSR2: the configuration is not good: this process goes on");
-	return good;
-}
-
-/* The recording is closed. What is in flight is asked for again by the next process. */
-static void daemon_exec(void *arg)
-{
-	struct daemon *d = arg;
-	int err = handover_exec(&d->program, d->device, d->name);
-
-	log_error("cannot start %s: %s: this process goes on", d->program.path, strerror(-err));
-	d->replacing = false;
-	if (d->stop_wanted)
-		daemon_stop(d);
-	else if (d->resume_recording && d->config->trace)
-		daemon_record_configured(d);
-}
-
-static void daemon_replace(struct daemon *d)
-{
-	if (d->stopping || d->replacing || !daemon_may_be_replaced(d))
-		return;
-	log_info("SIGUSR2: %s goes on", d->program.path);
-	d->replacing = true;
-	d->resume_recording = d->recorder && recorder_stats(d->recorder).recording;
-	if (d->recorder)
-		recorder_stop(d->recorder, daemon_exec, d);
-	else
-		daemon_exec(d);
 }
 
 static void daemon_signalled(struct loop_signal *sig, int signo)

@@ -12,7 +12,7 @@ set -euo pipefail
 cd "${1:-$(dirname "$0")/../..}"
 
 rows='
-daemon/main.c		*
+daemon/main*		*
 daemon/config*		daemon/config* daemon/syscall-filter.h daemon/engine/resolve.h fetchers/fetcher.h proto/cachefiles.h
 daemon/options.*	daemon/options.h daemon/config*.h fetchers/fetcher.h
 daemon/database.*	daemon/database.h

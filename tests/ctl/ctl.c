@@ -244,3 +244,35 @@ size_t ctl_lines(const char *text)
 		n += *text == '\n';
 	return n;
 }
+
+/* ---- a daemon ----------------------------------------------------------------------------- */
+
+static pid_t daemon_pid;
+
+void ctl_daemon_begin(void (*serve)(int ready))
+{
+	int fds[2];
+	char byte;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	fflush(stdout);
+	daemon_pid = fork();
+	ck_assert_int_ge(daemon_pid, 0);
+	if (daemon_pid == 0) {
+		close(fds[0]);
+		serve(fds[1]);
+		_exit(1);
+	}
+	close(fds[1]);
+	ck_assert_int_eq(read(fds[0], &byte, 1), 0);
+	close(fds[0]);
+}
+
+void ctl_daemon_end(void)
+{
+	if (daemon_pid <= 0)
+		return;
+	kill(daemon_pid, SIGKILL);
+	waitpid(daemon_pid, NULL, 0);
+	daemon_pid = 0;
+}

@@ -81,3 +81,10 @@ void trace_write_random(const char *path, unsigned int seed, size_t n_events, bo
 
 /* Well-formed records, but kinds and numbers are drawn without any sense. Never a lost record. */
 void trace_write_senseless(const char *path, unsigned int seed, size_t n);
+
+/*
+ * A daemon in a child process, which serve() is: it closes `ready` when it can be asked, and does not
+ * return. Killed at the end, if there is one.
+ */
+void ctl_daemon_begin(void (*serve)(int ready));
+void ctl_daemon_end(void);

@@ -23,8 +23,6 @@
 #undef MS /* it is the same one */
 #include "tests/lib/rig.h"
 
-static pid_t daemon_pid;
-
 /* ---- the daemon ---------------------------------------------------------------------------- */
 
 static struct control_trace trace;
@@ -106,35 +104,13 @@ static _Noreturn void serve(int ready)
 
 static void enter(void)
 {
-	int fds[2];
-	char byte;
-
 	ctl_enter();
-	ck_assert_int_eq(pipe(fds), 0);
-	fflush(stdout);
-	daemon_pid = fork();
-	ck_assert_int_ge(daemon_pid, 0);
-	if (daemon_pid == 0) {
-		close(fds[0]);
-		serve(fds[1]);
-	}
-	close(fds[1]);
-	ck_assert_int_eq(read(fds[0], &byte, 1), 0);
-	close(fds[0]);
-}
-
-static void end_daemon(void)
-{
-	if (daemon_pid <= 0)
-		return;
-	kill(daemon_pid, SIGKILL);
-	waitpid(daemon_pid, NULL, 0);
-	daemon_pid = 0;
+	ctl_daemon_begin(serve);
 }
 
 static void leave(void)
 {
-	end_daemon();
+	ctl_daemon_end();
 	ctl_leave();
 }
 
@@ -283,7 +259,7 @@ START_TEST(the_doctor_asks_it)
 	says(r, "ok    daemon         cachefilld ");
 	says(r, "ok    daemon         no request waits\n");
 	says(r, " limits         the daemon ");
-	end_daemon();
+	ctl_daemon_end();
 	says(ASK("doctor", "--config", "conf"), "fail  daemon         sock: nobody listens there");
 }
 END_TEST
@@ -372,7 +348,7 @@ END_TEST
 START_TEST(a_daemon_that_is_not_there_is_no_riddle)
 {
 	fails(RUN("status", "--socket", "nowhere"), 3, "cachefilld does not run");
-	end_daemon();
+	ctl_daemon_end();
 	fails(ASK("status"), 3, "nobody listens there");
 	fails(ASK("events"), 3, "nobody listens there");
 	fails(RUN("status", "--socket", "/tmp"), 3, "/tmp: ");

@@ -20,8 +20,6 @@
 #undef MS /* it is the same one */
 #include "tests/lib/rig.h"
 
-static pid_t daemon_pid;
-
 /* ---- the daemon ---------------------------------------------------------------------------- */
 
 /* One object is open, whose first 128 KiB came with the look. */
@@ -48,27 +46,13 @@ static _Noreturn void serve(int ready)
 
 static void enter(void)
 {
-	int fds[2];
-	char byte;
-
 	ctl_enter();
-	ck_assert_int_eq(pipe(fds), 0);
-	fflush(stdout);
-	daemon_pid = fork();
-	ck_assert_int_ge(daemon_pid, 0);
-	if (daemon_pid == 0) {
-		close(fds[0]);
-		serve(fds[1]);
-	}
-	close(fds[1]);
-	ck_assert_int_eq(read(fds[0], &byte, 1), 0);
-	close(fds[0]);
+	ctl_daemon_begin(serve);
 }
 
 static void leave(void)
 {
-	kill(daemon_pid, SIGKILL);
-	waitpid(daemon_pid, NULL, 0);
+	ctl_daemon_end();
 	ctl_leave();
 }
 

@@ -16,14 +16,16 @@
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
 
+/* Nobody's groups are guessed where they are more. */
+#define GROUPS_MAX 1024
+
 /* ---- who ---------------------------------------------------------------------------------- */
 
 static bool has_group(int fd, gid_t group)
 {
-	gid_t groups[NGROUPS_MAX < 1024 ? NGROUPS_MAX : 1024];
+	gid_t groups[GROUPS_MAX];
 	socklen_t len = sizeof(groups);
 
-	/* More than that (ERANGE): nobody's groups are guessed. */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
 		return false;
 	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
@@ -116,6 +118,25 @@ static int clear_place(const struct sockaddr_un *address, char *error)
 	return 0;
 }
 
+/*
+ * Who has the group may give a socket to it without a capability, as the next program in this
+ * process will have to (SIGUSR2). Without the right to join it is left at that: that one says so.
+ */
+static void join_group(gid_t group)
+{
+	gid_t groups[GROUPS_MAX + 1];
+	int n = getgroups(GROUPS_MAX, groups);
+
+	for (int i = 0; i < n; i++)
+		if (groups[i] == group)
+			return;
+	if (n < 0)
+		return;
+	groups[n] = group;
+	if (setgroups((size_t)n + 1, groups) < 0)
+		log_debug("cannot join group %lu: %s", (unsigned long)group, strerror(errno));
+}
+
 /* The socket is made with mode 0700 by our umask: nobody else comes in before the group is set. */
 static int give_to_group(struct server *s, const char *path, const char *name)
 {
@@ -130,6 +151,8 @@ static int give_to_group(struct server *s, const char *path, const char *name)
 			    path, name, strerror(errno));
 		s->group = (gid_t)-1;
 	}
+	if (s->group != (gid_t)-1)
+		join_group(s->group);
 	return chmod(path, s->group == (gid_t)-1 ? 0600 : 0660) < 0 ? -errno : 0;
 }
 

@@ -72,9 +72,15 @@ eventually 10 grep -q '"event":"closed"' "$RUN/events"
 mounted plain
 eventually 10 grep -q '"event":"opened"' "$RUN/events"
 
+step "the next program has no capabilities, and the same socket"
+kill -USR2 "$DAEMON_PID"
+works 10 gone "$events"
+works 20 same_piece 2
+eventually 10 as 12345 54321 curl -sSf --unix-socket "$socket" -o /dev/null http://d/v1/status
+equal "$(stat -c '%a %u %g' "$socket")" "660 0 54321"
+
 step "killed, and started again"
 daemon_kill
-works 10 gone "$events"
 status=0
 tool status 2> "$RUN/answer" || status=$?
 equal "$status" 3

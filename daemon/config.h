@@ -120,3 +120,15 @@ void config_each(const struct config *config, const struct config_source *source
 /* What can only be said of the whole: limits fit each other, each fetcher accepts its parameters.
  * Gives sources their defaults. */
 int config_finish(struct config *config, char *error);
+
+/* When a key with another value comes into force, where the daemon runs and images are mounted. */
+enum config_when {
+	CONFIG_NOW,	/* with the next process that goes on for this one */
+	CONFIG_LATER,	/* the same, but that key: it does when the service was stopped */
+	CONFIG_STOPPED, /* what is mounted would be lost: nothing else can be changed before */
+};
+
+/* Keys of the top level that are not the same in both, in the order of their table. */
+typedef void config_visit_change(void *arg, const char *key, enum config_when when);
+void config_changes(const struct config *from, const struct config *to, config_visit_change *visit,
+		    void *arg);

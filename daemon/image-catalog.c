@@ -161,6 +161,21 @@ static int catalog_find(struct engine_catalog *base, struct engine *engine, stru
 	return 0;
 }
 
+static int catalog_place(struct engine_catalog *base, struct engine *engine, const char *locator,
+			 uint32_t *ret_source, struct fetcher **ret_fetcher)
+{
+	struct image_catalog *c = container_of(base, struct image_catalog, base);
+	char error[ORIGINS_ERROR_MAX];
+	struct origin origin;
+	int err = find_origin(c, engine, locator, &origin, error);
+
+	if (err < 0)
+		return err;
+	*ret_source = origin.number;
+	*ret_fetcher = origin.fetcher;
+	return 0;
+}
+
 static_assert((int)FETCH_NOTE_MAX == (int)IMAGES_HINT_MAX, "a note is kept as a hint");
 
 static bool catalog_recall(struct fetch_notes *notes, const char *name, char ret[FETCH_NOTE_MAX])
@@ -184,6 +199,7 @@ int image_catalog_new(struct image_catalog **ret, const char *state_dir, const c
 	if (!c)
 		return -ENOMEM;
 	c->base.find = catalog_find;
+	c->base.place = catalog_place;
 	c->base.image = catalog_image;
 	c->notes.recall = catalog_recall;
 	c->origins = origins;

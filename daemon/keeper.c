@@ -316,7 +316,7 @@ static int listen_to_daemons(struct keeper *k)
 
 static int catch_signals(struct keeper *k)
 {
-	static const int signos[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2, SIGCHLD };
+	static const int signos[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD };
 	sigset_t set;
 
 	sigemptyset(&set);

@@ -4,6 +4,7 @@
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/main.h"
@@ -113,10 +114,54 @@ static int control_list_images(void *arg, int64_t after, size_t limit, images_vi
 	return image_catalog_list(d->images, after, limit, visit, to);
 }
 
+struct later {
+	void (*visit)(void *to, const char *key);
+	void *to;
+};
+
+static void tell_later(void *arg, const char *key, enum config_when when)
+{
+	struct later *later = arg;
+
+	if (when == CONFIG_LATER)
+		later->visit(later->to, key);
+}
+
+static int control_reload_check(void *arg, struct control_reload *ret,
+				void (*visit)(void *to, const char *key), void *to, char *error)
+{
+	struct later later = { visit, to };
+	struct daemon *d = arg;
+	struct config *config;
+	int err = daemon_check_successor(d, &config, error);
+
+	if (err < 0)
+		return err;
+	ret->sources = config->n_sources;
+	snprintf(ret->socket, sizeof(ret->socket), "%s", config->control_socket);
+	config_changes(d->config, config, tell_later, &later);
+	config_free(config);
+	return 0;
+}
+
+static void daemon_reload(struct loop_deferred *reload)
+{
+	daemon_replace(container_of(reload, struct daemon, reload), "reload");
+}
+
+static void control_reload(void *arg)
+{
+	struct daemon *d = arg;
+
+	if (!d->stopping)
+		loop_defer(d->loop, &d->reload);
+}
+
 void daemon_control(struct daemon *d)
 {
-	static const struct control_ops ops = { control_trace_start, control_trace_stop,
-						control_trace, control_each_health,
+	static const struct control_ops ops = { control_trace_start,  control_trace_stop,
+						control_trace,	      control_each_health,
+						control_reload_check, control_reload,
 						control_list_images };
 	const struct control_config config = {
 		.loop = d->loop,
@@ -131,6 +176,7 @@ void daemon_control(struct daemon *d)
 	};
 	char error[CONTROL_ERROR_MAX];
 
+	d->reload.run = daemon_reload;
 	if (strcmp(d->config->control_socket, "none") == 0)
 		return;
 	if (control_new(&d->control, &config) < 0)

@@ -68,8 +68,8 @@ static void daemon_signalled(struct loop_signal *sig, int signo)
 
 	if (signo == SIGUSR1) {
 		daemon_toggle_recording(d);
-	} else if (signo == SIGUSR2) {
-		daemon_replace(d);
+	} else if (signo == SIGHUP || signo == SIGUSR2) {
+		daemon_replace(d, signo == SIGHUP ? "SIGHUP" : "SIGUSR2");
 	} else {
 		log_info("%s: stopping%s", strsignal(signo),
 			 d->kept ? "; the device is left to whoever keeps it" : "");
@@ -133,7 +133,7 @@ static void daemon_free(struct daemon *d)
 
 static int daemon_make_loop(struct daemon *d)
 {
-	static const int signos[] = { SIGTERM, SIGINT, SIGUSR1, SIGUSR2 };
+	static const int signos[] = { SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2 };
 	int err = d->options.poll_loop ? -ENOSYS : loop_new(&d->loop, LOOP_URING);
 
 	if (err < 0 && !d->options.poll_loop)

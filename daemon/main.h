@@ -43,6 +43,7 @@ struct daemon {
 	struct port *port;   /* the front end's, without a recorder around it */
 	struct frontend *frontend;
 	struct loop_signal signals;
+	struct loop_deferred reload; /* when the answer is on its way that says so */
 	struct watchdog watchdog;
 	int cache_dir_fd;
 	int status;
@@ -79,5 +80,12 @@ void daemon_control(struct daemon *daemon);
 
 /* ---- main-replace.c ------------------------------------------------------------------------ */
 
-/* SIGUSR2: the next program goes on in this process, or this one does, and says why. */
-void daemon_replace(struct daemon *daemon);
+/*
+ * Whether the next program could go on, and with which configuration, which is the caller's then.
+ * -EOPNOTSUPP, -EALREADY, -EBUSY: not now; -EINVAL: the configuration is bad; others: something
+ * that it names is. error (CONTROL_ERROR_MAX bytes): a sentence.
+ */
+int daemon_check_successor(struct daemon *daemon, struct config **ret, char *error);
+
+/* The next program goes on in this process, or this one does, and says why. */
+void daemon_replace(struct daemon *daemon, const char *why);

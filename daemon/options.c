@@ -119,18 +119,6 @@ static const char help[] =
 	"\n"
 	"Flags win over the file. See cachefilld(8) and cachefilld.conf(5).\n";
 
-__attribute__((format(printf, 1, 2))) static enum options_action usage(const char *fmt, ...)
-{
-	char text[CONFIG_ERROR_MAX + 64];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	fprintf(stderr, "cachefilld: %s. Try 'cachefilld --help'.\n", text);
-	return OPTIONS_EXIT_USAGE;
-}
-
 /* ---- what is in argv --------------------------------------------------------------------- */
 
 struct arguments {
@@ -138,9 +126,24 @@ struct arguments {
 	struct config *config;
 	const char *file; /* --config, or NULL */
 	bool check, probe;
+	char *error; /* OPTIONS_ERROR_MAX bytes */
+	bool placed; /* it begins with its place, and stands alone: as compilers print it */
 };
 
-static enum options_action take_notify_fd(struct options *options, const char *text)
+__attribute__((format(printf, 2, 3))) static enum options_action usage(struct arguments *a,
+								       const char *fmt, ...)
+{
+	char text[CONFIG_ERROR_MAX + 64];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	snprintf(a->error, OPTIONS_ERROR_MAX, "%s. Try 'cachefilld --help'.", text);
+	return OPTIONS_EXIT_USAGE;
+}
+
+static enum options_action take_notify_fd(struct arguments *a, const char *text)
 {
 	uint64_t n;
 	int flags;
@@ -148,28 +151,28 @@ static enum options_action take_notify_fd(struct options *options, const char *t
 	if (getenv(OPTIONS_SUCCESSOR))
 		return OPTIONS_RUN;
 	if (!config_value_count(text, &n) || n > INT_MAX)
-		return usage("--notify-fd needs the number of a descriptor, not '%s'", text);
+		return usage(a, "--notify-fd needs the number of a descriptor, not '%s'", text);
 	flags = fcntl((int)n, F_GETFD);
 	if (flags < 0 || fcntl((int)n, F_SETFD, flags | FD_CLOEXEC) < 0)
-		return usage("--notify-fd %s: %s", text, strerror(errno));
-	options->notify_fd = (int)n;
+		return usage(a, "--notify-fd %s: %s", text, strerror(errno));
+	a->options->notify_fd = (int)n;
 	return OPTIONS_RUN;
 }
 
-static enum options_action take_io(struct options *options, const char *text)
+static enum options_action take_io(struct arguments *a, const char *text)
 {
-	options->poll_loop = strcmp(text, "poll") == 0;
-	if (!options->poll_loop && strcmp(text, "uring") != 0)
-		return usage("--io needs uring or poll, not '%s'", text);
+	a->options->poll_loop = strcmp(text, "poll") == 0;
+	if (!a->options->poll_loop && strcmp(text, "uring") != 0)
+		return usage(a, "--io needs uring or poll, not '%s'", text);
 	return OPTIONS_RUN;
 }
 
-static enum options_action take_source(struct config *config, const char *spec)
+static enum options_action take_source(struct arguments *a, const char *spec)
 {
 	char error[CONFIG_ERROR_MAX];
 
-	if (config_add_source(config, spec, error) < 0)
-		return usage("--source '%s': %s", spec, error);
+	if (config_add_source(a->config, spec, error) < 0)
+		return usage(a, "--source '%s': %s", spec, error);
 	return OPTIONS_RUN;
 }
 
@@ -181,14 +184,14 @@ static enum options_action take_early(struct arguments *a, int opt)
 		a->file = optarg;
 		return OPTIONS_RUN;
 	case OPT_SOURCE:
-		return take_source(a->config, optarg);
+		return take_source(a, optarg);
 	case OPT_NOTIFY_FD:
-		return take_notify_fd(a->options, optarg);
+		return take_notify_fd(a, optarg);
 	case OPT_KEEPER:
 		a->options->keeper = !getenv(OPTIONS_SUCCESSOR);
 		return OPTIONS_RUN;
 	case OPT_IO:
-		return take_io(a->options, optarg);
+		return take_io(a, optarg);
 	case OPT_CHECK_CONFIG:
 		a->check = true;
 		return OPTIONS_RUN;
@@ -207,7 +210,7 @@ static enum options_action take_early(struct arguments *a, int opt)
 }
 
 /* The daemon leaves the directory that it was started in. */
-static enum options_action take_trace(struct config *config, const char *path)
+static enum options_action take_trace(struct arguments *a, const char *path)
 {
 	_cleanup_free_ char *here = NULL, *whole = NULL;
 	char error[CONFIG_ERROR_MAX];
@@ -215,10 +218,11 @@ static enum options_action take_trace(struct config *config, const char *path)
 	if (*path && *path != '/') {
 		here = getcwd(NULL, 0);
 		if (!here || asprintf(&whole, "%s/%s", here, path) < 0)
-			return usage("--trace %s: %s", path, strerror(errno));
+			return usage(a, "--trace %s: %s", path, strerror(errno));
 		path = whole;
 	}
-	return config_set(config, "trace", path, error) < 0 ? usage("%s", error) : OPTIONS_RUN;
+	return config_set(a->config, "trace", path, error) < 0 ? usage(a, "%s", error)
+							       : OPTIONS_RUN;
 }
 
 /* Options that set a key: they come after the file, and win. */
@@ -228,14 +232,14 @@ static enum options_action take_late(struct arguments *a, int opt)
 	int r = 0;
 
 	if (opt == OPT_TRACE)
-		return take_trace(a->config, optarg);
+		return take_trace(a, optarg);
 	if (opt == OPT_VERBOSE)
 		r = config_set(a->config, "log-level", "debug", error);
 	else if (opt == OPT_QUIET)
 		r = config_set(a->config, "log-level", "warning", error);
 	else if (opt >= OPT_KEYS)
 		r = config_set(a->config, option_keys[opt - OPT_KEYS], optarg, error);
-	return r < 0 ? usage("%s", error) : OPTIONS_RUN;
+	return r < 0 ? usage(a, "%s", error) : OPTIONS_RUN;
 }
 
 static enum options_action walk(struct arguments *a, int argc, char *const argv[],
@@ -251,24 +255,23 @@ static enum options_action walk(struct arguments *a, int argc, char *const argv[
 		if (opt == -1)
 			break;
 		if (opt == ':')
-			return usage("option '%s' needs a value", argv[optind - 1]);
+			return usage(a, "option '%s' needs a value", argv[optind - 1]);
 		if (opt == '?' && optopt > 0 && optopt < OPT_SOURCE)
-			return usage("bad option '-%c'", optopt);
+			return usage(a, "bad option '-%c'", optopt);
 		if (opt == '?')
-			return usage("bad option '%s'", argv[optind - 1]);
+			return usage(a, "bad option '%s'", argv[optind - 1]);
 		action = take(a, opt);
 	}
 	if (action == OPTIONS_RUN && optind < argc)
-		return usage("unexpected argument '%s'", argv[optind]);
+		return usage(a, "unexpected argument '%s'", argv[optind]);
 	return action;
 }
 
 /* ---- the configuration ------------------------------------------------------------------- */
 
-/* "FILE:LINE: sentence" alone for --check-config, as compilers print it. */
-static enum options_action bad_config(const struct arguments *a, const char *error)
+static enum options_action bad_config(struct arguments *a)
 {
-	fprintf(stderr, "%s%s\n", a->check ? "" : "cachefilld: ", error);
+	a->placed = a->check;
 	return OPTIONS_EXIT_USAGE;
 }
 
@@ -291,8 +294,7 @@ static void print_source(const struct config_source *s)
 	       s->compressed == COMPRESSED_WHOLE ? "whole" : "refuse");
 }
 
-/* As far as can be told without making it: whoever checks may not be who runs. */
-static int check_trace(const char *path)
+int options_check_trace(const char *path)
 {
 	_cleanup_free_ char *dir = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
 	struct stat st;
@@ -306,15 +308,15 @@ static int check_trace(const char *path)
 	return 0;
 }
 
-static enum options_action print_config(const struct arguments *a, const char *file)
+static enum options_action print_config(struct arguments *a, const char *file)
 {
 	const struct config *c = a->config;
-	int err = c->trace ? check_trace(c->trace) : 0;
+	int err = c->trace ? options_check_trace(c->trace) : 0;
 
 	if (err < 0) {
-		fprintf(stderr, "%s: trace: cannot create %s: %s\n", file, c->trace,
-			strerror(-err));
-		return OPTIONS_EXIT_USAGE;
+		snprintf(a->error, OPTIONS_ERROR_MAX, "%.512s: trace: cannot create %.512s: %s",
+			 file, c->trace, strerror(-err));
+		return bad_config(a);
 	}
 	printf("%s: configuration is good: %zu source%s\n", file, c->n_sources,
 	       c->n_sources == 1 ? "" : "s");
@@ -326,31 +328,51 @@ static enum options_action print_config(const struct arguments *a, const char *f
 	return OPTIONS_EXIT_OK;
 }
 
-enum options_action options_parse(struct options *ret, struct config *config, int argc,
-				  char *const argv[])
+/* Whatever is wrong is in a->error. */
+static enum options_action parse(struct arguments *a, struct options *ret, int argc,
+				 char *const argv[])
 {
-	struct options options = { .notify_fd = -1 };
-	struct arguments a = { .options = &options, .config = config };
-	char error[CONFIG_ERROR_MAX];
-	enum options_action action = walk(&a, argc, argv, take_early);
+	enum options_action action = walk(a, argc, argv, take_early);
 	const char *file;
 	int r;
 
 	if (action != OPTIONS_RUN)
 		return action;
-	file = a.file ? a.file : CACHEFILLD_CONF;
-	r = config_load(config, file, error);
-	if (r < 0 && (r != -ENOENT || a.file))
-		return bad_config(&a, error);
+	file = a->file ? a->file : CACHEFILLD_CONF;
+	r = config_load(a->config, file, a->error);
+	if (r < 0 && (r != -ENOENT || a->file))
+		return bad_config(a);
 	if (r < 0)
 		file = "command line";
-	action = walk(&a, argc, argv, take_late);
+	action = walk(a, argc, argv, take_late);
 	if (action != OPTIONS_RUN)
 		return action;
-	*ret = options;
-	if (a.probe && !a.check)
+	*ret = *a->options;
+	if (a->probe && !a->check)
 		return OPTIONS_PROBE;
-	if (config_finish(config, error) < 0)
-		return bad_config(&a, error);
-	return a.check ? print_config(&a, file) : OPTIONS_RUN;
+	if (config_finish(a->config, a->error) < 0)
+		return bad_config(a);
+	return a->check ? print_config(a, file) : OPTIONS_RUN;
+}
+
+enum options_action options_read(struct options *ret, struct config *config, int argc,
+				 char *const argv[], char *error)
+{
+	struct options options = { .notify_fd = -1 };
+	struct arguments a = { .options = &options, .config = config, .error = error };
+
+	return parse(&a, ret, argc, argv);
+}
+
+enum options_action options_parse(struct options *ret, struct config *config, int argc,
+				  char *const argv[])
+{
+	struct options options = { .notify_fd = -1 };
+	char error[OPTIONS_ERROR_MAX];
+	struct arguments a = { .options = &options, .config = config, .error = error };
+	enum options_action action = parse(&a, ret, argc, argv);
+
+	if (action == OPTIONS_EXIT_USAGE)
+		fprintf(stderr, "%s%s\n", a.placed ? "" : "cachefilld: ", error);
+	return action;
 }

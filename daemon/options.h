@@ -26,6 +26,17 @@ struct options {
  * --notify-fd has been written to. */
 #define OPTIONS_SUCCESSOR "CACHEFILLD_SUCCESSOR"
 
+#define OPTIONS_ERROR_MAX (CONFIG_ERROR_MAX + 128)
+
 /* The default configuration file is read when it exists; one named by --config must. */
 enum options_action options_parse(struct options *ret, struct config *config, int argc,
 				  char *const argv[]);
+
+/* The same for a process that runs already: what is wrong is a sentence in error (OPTIONS_ERROR_MAX
+ * bytes) and not printed. */
+enum options_action options_read(struct options *ret, struct config *config, int argc,
+				 char *const argv[], char *error);
+
+/* 0 or a negative errno, as far as can be told without making it: whoever checks may not be who
+ * runs. */
+int options_check_trace(const char *path);

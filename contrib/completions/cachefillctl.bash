@@ -6,7 +6,7 @@ _cachefillctl_commands()
 	case $1 in
 	'')
 		echo image trace mount umount mounts als du pin unpin prefetch warm status objects flights origins top \
-			events metrics whois purge evict gc log-level doctor explain bugreport
+			events metrics whois purge evict gc reload log-level doctor explain bugreport
 		;;
 	image) echo add build inspect ls push push-index refresh rm ;;
 	als) echo add ls rm ;;
@@ -54,7 +54,7 @@ _cachefillctl_options()
 	als-add) echo --name --no-referrers --no-verity --dir --config --state-dir --run-dir --help ;;
 	als-ls) echo --json --dir --config --state-dir --run-dir --help ;;
 	als-rm) echo --all --lazy --dir --config --state-dir --run-dir --help ;;
-	status | objects | flights | origins | metrics | whois | purge | log-level)
+	status | objects | flights | origins | metrics | whois | purge | reload | log-level)
 		echo --json --socket --help
 		;;
 	top) echo --interval --count --json --socket --help ;;

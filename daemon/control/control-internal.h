@@ -50,6 +50,8 @@ struct control_answer {
 	size_t len;
 	struct stream *stream;	   /* owned: in place of a body */
 	struct control_wait *wait; /* in place of all of this: it comes later */
+	void (*sent)(void *arg);   /* optional: it was sent, or nobody wants it any more */
+	void *arg;
 };
 
 /*

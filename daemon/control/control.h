@@ -24,11 +24,17 @@ struct prefetch;
 struct space;
 
 #define CONTROL_ERROR_MAX 512
+#define CONTROL_PATH_MAX  108
 
 struct control_trace {
 	bool recording;
 	const char *path; /* of this recording or the last; NULL: there was none. Borrowed. */
 	uint64_t records, lost, bytes;
+};
+
+struct control_reload {
+	size_t sources;		       /* that it has */
+	char socket[CONTROL_PATH_MAX]; /* where it wants to be asked, or "none" */
 };
 
 /* What only the daemon as a whole can do. A member that is NULL: this daemon cannot. */
@@ -44,6 +50,15 @@ struct control_ops {
 			    void (*visit)(void *to, uint32_t source,
 					  const struct fetch_health *health),
 			    void *to);
+	/*
+	 * Whether the configuration, read anew, is good: 0 and visit(), once for each key that
+	 * changes at a start only; else a negative errno and a sentence. -EINVAL: it is bad;
+	 * -EBUSY: it would lose what is mounted; -EALREADY: not now; -EOPNOTSUPP: never.
+	 */
+	int (*reload_check)(void *arg, struct control_reload *ret,
+			    void (*visit)(void *to, const char *key), void *to, char *error);
+	/* It comes into force: after the answer. */
+	void (*reload)(void *arg);
 	/* Some of the images that were added, as images_list(). */
 	int (*list_images)(void *arg, int64_t after, size_t limit, images_visit_summary *visit,
 			   void *to);
@@ -53,9 +68,9 @@ struct control_ops {
 struct control_config {
 	struct loop *loop;
 	struct engine *engine;
-	struct space *space; /* NULL: nothing can be culled */
+	struct space *space;	   /* NULL: nothing can be culled */
 	struct prefetch *prefetch; /* NULL: nothing can be prefetched */
-	struct audit *audit; /* NULL: nothing is checked once it is complete */
+	struct audit *audit;	   /* NULL: nothing is checked once it is complete */
 	const char *cache_dir, *state_dir;
 	const struct control_ops *ops;
 	void *arg;

@@ -34,7 +34,7 @@ const struct control_route control_routes[] = {
 	{ "GET", "/v1/trace", "", "", control_get_trace, "the recording of requests" },
 	{ "POST", "/v1/trace/start", "", "path", control_post_trace_start, "begin one" },
 	{ "POST", "/v1/trace/stop", "", "", control_post_trace_stop, "end it" },
-	{ "POST", "/v1/reload", "", "", control_post_reload, "says what needs a restart" },
+	{ "POST", "/v1/reload", "", "", control_post_reload, "read the configuration anew" },
 	{ "GET", "/v1/events", "slow-ms", "", control_get_events,
 	  "what happens from now on, a JSON line each" },
 	{ "GET", "/metrics", "", "", control_get_metrics, "for Prometheus" },

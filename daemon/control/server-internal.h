@@ -31,8 +31,10 @@ struct call {
 	struct control_wait *wait;    /* its answer has not come yet */
 	bool ready;		      /* it has */
 	struct control_answer answer; /* owned, then */
-	LIST_ENTRY(call) pending;     /* in server->pending, with a wait */
-	TAILQ_ENTRY(call) link;	      /* in server->waiting, while it is */
+	void (*sent)(void *arg);      /* of its answer, or NULL */
+	void *sent_arg;
+	LIST_ENTRY(call) pending; /* in server->pending, with a wait */
+	TAILQ_ENTRY(call) link;	  /* in server->waiting, while it is */
 };
 
 TAILQ_HEAD(call_list, call);

@@ -47,6 +47,8 @@ void call_end(void *arg, struct MHD_Connection *connection, void **con_cls,
 	if (call->waiting)
 		TAILQ_REMOVE(&call->server->waiting, call, link);
 	call_forget(call);
+	if (call->sent)
+		call->sent(call->sent_arg);
 	if (call->ready)
 		free(call->answer.body);
 	if (call->client)
@@ -174,6 +176,8 @@ static enum MHD_Result call_send(struct call *call, struct control_answer *a)
 	if (a->allow)
 		MHD_add_response_header(response, "Allow", a->allow);
 	client_wait(call->client); /* to take it */
+	call->sent = a->sent;
+	call->sent_arg = a->arg;
 	sent = MHD_queue_response(call->connection, a->status, response);
 	MHD_destroy_response(response);
 	return sent;

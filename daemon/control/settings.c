@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What can be changed while the daemon runs: the log level and the recording. */
+/* What can be changed while the daemon runs: the log level, the recording and the configuration. */
 #include <errno.h>
 
 #include "daemon/control/control-internal.h"
@@ -116,11 +116,51 @@ void control_post_trace_stop(struct control *c, const struct control_request *r,
 
 /* ---- reload ------------------------------------------------------------------------------- */
 
+static void add_key(void *to, const char *key)
+{
+	json_array_append_new(to, json_string(key));
+}
+
+static void refuse_reload(struct control_answer *a, int err, const char *error)
+{
+	switch (err) {
+	case -EINVAL:
+		control_fail(a, 422, "Nothing has changed.", "%s", error);
+		break;
+	case -EBUSY:
+	case -EALREADY:
+		control_fail(a, 409, "Nothing has changed.", "%s", error);
+		break;
+	case -EOPNOTSUPP:
+		control_fail(a, 501, "", "%s", error);
+		break;
+	default:
+		control_fail(a, 500, "Nothing has changed.", "%s", error);
+	}
+}
+
+/* The next process has a socket of its own: whoever asks has to have the answer before. */
 void control_post_reload(struct control *c, const struct control_request *r,
 			 struct control_answer *a)
 {
-	control_fail(a, 501,
-		     "Restart the daemon for a new configuration. Images are seen as soon as they "
-		     "are added, and the log level is changed by PUT /v1/log-level.",
-		     "the configuration is read once, at start");
+	char error[CONTROL_ERROR_MAX];
+	struct control_reload reload;
+	json_t *later;
+	int err;
+
+	if (!c->config.ops || !c->config.ops->reload_check) {
+		control_fail(a, 501, "", "this daemon cannot reload");
+		return;
+	}
+	later = json_array();
+	err = c->config.ops->reload_check(c->config.arg, &reload, add_key, later, error);
+	if (err < 0) {
+		json_decref(later);
+		refuse_reload(a, err, error);
+		return;
+	}
+	control_answer_json(a, json_pack("{sI ss so}", "sources", (json_int_t)reload.sources,
+					 "control_socket", reload.socket, "restart", later));
+	a->sent = c->config.ops->reload;
+	a->arg = c->config.arg;
 }

@@ -93,6 +93,7 @@ int ctl_whois(int argc, char *argv[]);
 int ctl_purge(int argc, char *argv[]);
 int ctl_evict(int argc, char *argv[]);
 int ctl_gc(int argc, char *argv[]);
+int ctl_reload(int argc, char *argv[]);
 int ctl_log_level(int argc, char *argv[]);
 int ctl_trace_start(int argc, char *argv[]);
 int ctl_trace_stop(int argc, char *argv[]);

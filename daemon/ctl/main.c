@@ -41,6 +41,7 @@ static const struct ctl_command commands[] = {
 	  ctl_bugreport },
 #endif
 	{ "gc", "[OPTION]...", "drop what is cached and nobody needs any more", ctl_gc },
+	{ "reload", "[OPTION]...", "have the daemon read its configuration again", ctl_reload },
 	{ "log-level", "[OPTION]... [LEVEL]", "say how much is logged, or change it",
 	  ctl_log_level },
 #endif

@@ -96,6 +96,9 @@ struct engine_catalog {
 	 */
 	int (*find)(struct engine_catalog *catalog, struct engine *engine, struct bytes volume,
 		    struct bytes cookie, struct engine_known *ret);
+	/* Optional: who fetches a locator that no rule makes any more. May call the same. */
+	int (*place)(struct engine_catalog *catalog, struct engine *engine, const char *locator,
+		     uint32_t *ret_source, struct fetcher **ret_fetcher);
 	/* Optional, for the log: a name of people's for it, borrowed until the next call; or NULL.
 	 */
 	const char *(*image)(struct engine_catalog *catalog, struct bytes volume,

@@ -68,6 +68,23 @@ static bool live_is_there(const struct live *live)
 	       strcmp(live->record.locator, live->locator) == 0;
 }
 
+/*
+ * The rules of another configuration may make something else of its key: it stays where it was
+ * opened. What is on record of a locator with secrets is no locator.
+ */
+static bool live_find_place(struct engine *e, struct live *live)
+{
+	struct engine_catalog *catalog = e->config->catalog;
+	uint32_t source;
+
+	if (!catalog || !catalog->place || strchr(live->record.locator, '#') ||
+	    catalog->place(catalog, e, live->record.locator, &source, &live->params.fetcher) < 0)
+		return false;
+	live->source = &e->sched.sources[source];
+	strcpy(live->locator, live->record.locator);
+	return true;
+}
+
 static void live_find_origin(struct engine *e, const struct engine_open *open, struct live *live)
 {
 	enum resolve_verdict verdict;
@@ -75,6 +92,8 @@ static void live_find_origin(struct engine *e, const struct engine_open *open, s
 
 	verdict = resolve_key(e->rules, e->config->n_sources, open->volume, open->cookie, &rule,
 			      live->locator);
+	if ((verdict != RESOLVE_OK || !live_is_there(live)) && live_find_place(e, live))
+		return;
 	if (verdict != RESOLVE_OK) {
 		live->trouble = resolve_verdict_text(verdict);
 		return;

@@ -64,10 +64,31 @@ static void each_health(void *arg,
 	visit(to, 0, &health);
 }
 
+static bool reloaded;
+
+/* Good once; nobody goes on, so that nobody is to be waited for. */
+static int reload_check(void *arg, struct control_reload *ret,
+			void (*visit)(void *to, const char *key), void *to, char *error)
+{
+	strcpy(error, "conf:3: bad");
+	if (reloaded)
+		return -EINVAL;
+	*ret = (struct control_reload){ .sources = 2, .socket = "none" };
+	visit(to, "tag");
+	return 0;
+}
+
+static void reload(void *arg)
+{
+	reloaded = true;
+}
+
 static const struct control_ops ops = { .trace_start = trace_start,
 					.trace_stop = trace_stop,
 					.trace = trace_look,
-					.each_health = each_health };
+					.each_health = each_health,
+					.reload_check = reload_check,
+					.reload = reload };
 
 /* One object is open, and a read of it has failed; one is not there. */
 static void make_something(void)
@@ -329,6 +350,17 @@ START_TEST(the_log_level_is_changed)
 }
 END_TEST
 
+START_TEST(the_configuration_is_reloaded)
+{
+	const struct ctl_result *r = good(ASK("reload"));
+
+	says(r, "reloaded: 2 sources\n");
+	says(r, "tag: another value comes into force when the service is stopped");
+	fails(ASK("reload"), 1, "conf:3: bad. Nothing has changed.");
+	fails(ASK("reload", "now"), 2, "takes no arguments");
+}
+END_TEST
+
 START_TEST(a_recording_is_begun_and_ended)
 {
 	char want[600], here[512];
@@ -408,6 +440,7 @@ int main(void)
 	tcase_set_timeout(change, 60);
 	tcase_add_test(change, names_are_forgotten);
 	tcase_add_test(change, the_log_level_is_changed);
+	tcase_add_test(change, the_configuration_is_reloaded);
 	tcase_add_test(change, a_recording_is_begun_and_ended);
 	suite_add_tcase(suite, change);
 	return run_suite(suite);

@@ -147,6 +147,7 @@ done <<-PAGES
 	cachefillctl-daemon.1 whois
 	cachefillctl-daemon.1 purge
 	cachefillctl-daemon.1 gc
+	cachefillctl-daemon.1 reload
 	cachefillctl-daemon.1 log-level
 	cachefillctl-doctor.1 doctor
 	cachefillctl-doctor.1 explain

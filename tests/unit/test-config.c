@@ -466,6 +466,45 @@ static void write_text(const char *name, const char *text)
 	ck_assert_int_eq(fclose(f), 0);
 }
 
+/* ---- changes ----------------------------------------------------------------------------- */
+
+static char changes[512];
+
+static void note_change(void *arg, const char *key, enum config_when when)
+{
+	static const char *const signs[] = { "", "~", "!" };
+
+	strcat(strcat(strcat(changes, signs[when]), key), " ");
+}
+
+static void changed(const char *text, const char *expected)
+{
+	struct config *other;
+
+	ck_assert_int_eq(config_new(&other), 0);
+	ck_assert_msg(config_parse(other, "F", text, strlen(text), error) == 0, "%s", error);
+	changes[0] = '\0';
+	config_changes(config, other, note_change, NULL);
+	ck_assert_str_eq(changes, expected);
+	config_free(other);
+}
+
+START_TEST(test_what_has_changed_is_told)
+{
+	good("size-limit 1M\nsecctx a\nread-deadline 1s\nsource { url fake:/a/{cookie} }\n");
+	changed("size-limit 1024K\nsecctx a\nread-deadline 1000ms\n", "");
+	changed("secctx b\nread-deadline 1s\n", "~secctx size-limit ");
+	changed("size-limit 1M\nread-deadline 2s\n", "~secctx read-deadline ");
+	changed("size-limit 1M\nsecctx a\nread-deadline 1s\ntrace /t\nbcull 8%\ndir /d\n",
+		"!dir ~bcull trace ");
+	changed("size-limit 1M\nsecctx a\nread-deadline 1s\nstate-dir /d\nimage-domain d\n"
+		"seccomp no\ncredential-helpers yes\ntag t\ndevice /dev/d\n",
+		"~tag !state-dir ~device !image-domain ~credential-helpers ~seccomp ");
+}
+END_TEST
+
+/* ---- files ------------------------------------------------------------------------------- */
+
 START_TEST(test_files)
 {
 	char file[TEMPORARY_MAX + 16], path[TEMPORARY_MAX + 64];
@@ -537,6 +576,7 @@ int main(void)
 	tcase_add_test(tc, test_one_key_by_itself);
 	tcase_add_test(tc, test_values_are_shown_as_they_are_written);
 	tcase_add_test(tc, test_secrets_are_not_shown);
+	tcase_add_test(tc, test_what_has_changed_is_told);
 	tcase_add_test(tc, test_files);
 	tcase_add_test(tc, test_endless_file_is_refused);
 	suite_add_tcase(s, tc);

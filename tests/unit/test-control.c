@@ -44,7 +44,33 @@ static void fake_trace(void *arg, struct control_trace *ret)
 	*ret = trace;
 }
 
-static const struct control_ops ops = { fake_trace_start, fake_trace_stop, fake_trace };
+static int reload_verdict;
+static unsigned int reloads;
+
+static int fake_reload_check(void *arg, struct control_reload *ret,
+			     void (*visit)(void *to, const char *key), void *to, char *error)
+{
+	strcpy(error, "F:3: bad");
+	if (reload_verdict < 0)
+		return reload_verdict;
+	*ret = (struct control_reload){ .sources = 2, .socket = "/new.sock" };
+	visit(to, "tag");
+	return 0;
+}
+
+static void fake_reload(void *arg)
+{
+	ck_assert_int_eq(reload_verdict, 0);
+	reloads++;
+}
+
+static const struct control_ops ops = {
+	.trace_start = fake_trace_start,
+	.trace_stop = fake_trace_stop,
+	.trace = fake_trace,
+	.reload_check = fake_reload_check,
+	.reload = fake_reload,
+};
 
 static void begin(void)
 {
@@ -307,9 +333,37 @@ START_TEST(a_recording_is_started_and_stopped)
 }
 END_TEST
 
-START_TEST(a_reload_says_what_to_do)
+START_TEST(a_good_configuration_is_reloaded_after_the_answer)
 {
-	refused("POST", "/v1/reload", NULL, 501, "at start");
+	json_t *later;
+
+	reload_verdict = 0;
+	reloads = 0;
+	ask("POST", "/v1/reload", NULL);
+	ck_assert_int_eq(answer.status, 200);
+	ck_assert_uint_eq(number(answer.json, "sources"), 2);
+	ck_assert_str_eq(text(answer.json, "control_socket"), "/new.sock");
+	later = json_object_get(answer.json, "restart");
+	ck_assert_uint_eq(json_array_size(later), 1);
+	ck_assert_str_eq(json_string_value(json_array_get(later, 0)), "tag");
+	ck_assert_uint_eq(reloads, 1);
+	ask("GET", "/v1/status", NULL);
+	ck_assert_uint_eq(reloads, 1);
+}
+END_TEST
+
+START_TEST(a_bad_configuration_is_refused)
+{
+	reloads = 0;
+	reload_verdict = -EINVAL;
+	refused("POST", "/v1/reload", NULL, 422, "F:3: bad");
+	reload_verdict = -EBUSY;
+	refused("POST", "/v1/reload", NULL, 409, "F:3: bad");
+	reload_verdict = -EACCES;
+	refused("POST", "/v1/reload", NULL, 500, "F:3: bad");
+	reload_verdict = -EOPNOTSUPP;
+	refused("POST", "/v1/reload", NULL, 501, "F:3: bad");
+	ck_assert_uint_eq(reloads, 0);
 }
 END_TEST
 
@@ -445,7 +499,8 @@ int main(void)
 	tcase_add_test(change, a_purge_forgets_names);
 	tcase_add_test(change, the_log_level_is_changed);
 	tcase_add_test(change, a_recording_is_started_and_stopped);
-	tcase_add_test(change, a_reload_says_what_to_do);
+	tcase_add_test(change, a_good_configuration_is_reloaded_after_the_answer);
+	tcase_add_test(change, a_bad_configuration_is_refused);
 	suite_add_tcase(suite, change);
 	tcase_add_checked_fixture(bad, setup, end);
 	tcase_add_test(bad, what_is_asked_wrongly_is_refused);

@@ -69,6 +69,14 @@ static void input_ready(struct loop_watch *watch, uint32_t events)
 	obey(p);
 }
 
+static void end(struct program *p)
+{
+	proxy_free(p->proxy);
+	loop_watch_remove(&p->input);
+	loop_signal_remove(&p->sig);
+	loop_free(p->loop);
+}
+
 static int serve(const struct proxy_options *options)
 {
 	static const int signos[] = { SIGTERM, SIGINT };
@@ -88,7 +96,7 @@ static int serve(const struct proxy_options *options)
 	}
 	if (err < 0)
 		fprintf(stderr, "fault-proxy: %s\n", strerror(-err));
-	proxy_free(p.proxy);
+	end(&p);
 	return err < 0;
 }
 

@@ -31,13 +31,13 @@ struct item {
 	uint64_t due;
 	unsigned int tries;
 	bool wrong; /* it has been looked at */
-	bool again; /* opened meanwhile: nobody knows which bytes were looked at */
+	bool stale; /* at work, and used since: nobody knows of which bytes the result is */
 	bool evicting;
 	int err; /* what came of looking, and what was found */
 	char found[SHA256_HEX];
 	uint64_t bytes;
 	STAILQ_ENTRY(item) link; /* in audit->queue, unless it is the one at work */
-	UT_hash_handle hh;	 /* in audit->items, by path */
+	UT_hash_handle hh;	 /* in audit->items, by path, unless it is stale */
 	char path[CACHENAME_PATH_MAX];
 	uint8_t keys[];
 };
@@ -51,9 +51,9 @@ struct audit {
 	int dir_fd;
 	struct worker *worker; /* owned; NULL: it is not started */
 	struct loop_timer timer;
-	struct item *items;	    /* owned: all of them */
+	struct item *items;	    /* owned: all that are wanted */
 	STAILQ_HEAD(, item) queue;  /* by the time when they are due */
-	struct item *at_work;	    /* or NULL */
+	struct item *at_work;	    /* owned while it is stale; or NULL */
 	atomic_bool stop;	    /* the thread sees it */
 	struct state_object record; /* of the moment */
 	struct audit_stats stats;
@@ -65,7 +65,7 @@ static void audit_next(struct audit *a);
 
 static void item_free(struct item *item)
 {
-	if (item->audit)
+	if (item->audit && !item->stale)
 		HASH_DEL(item->audit->items, item);
 	free(item->name);
 	free(item->origin);
@@ -113,6 +113,12 @@ static struct item *item_find(const struct audit *a, const char *path)
 	return item;
 }
 
+static void item_outdate(struct item *item)
+{
+	HASH_DEL(item->audit->items, item);
+	item->stale = true;
+}
+
 /* Without memory it is looked at when it is used next. */
 static void audit_want(struct audit *a, const struct object *o)
 {
@@ -122,10 +128,10 @@ static void audit_want(struct audit *a, const struct object *o)
 	if (cachename_path(object_volume(o), object_cookie(o), path) < 0)
 		return;
 	item = item_find(a, path);
-	if (item) {
-		item->again = item == a->at_work;
+	if (item && item != a->at_work)
 		return;
-	}
+	if (item)
+		item_outdate(item);
 	item = item_new(o, path);
 	if (!item)
 		return;
@@ -139,6 +145,23 @@ static void audit_want(struct audit *a, const struct object *o)
 	item_later(item);
 }
 
+/* It has been opened: it may be another version, with another digest, or with none. */
+static void audit_begin_anew(struct audit *a, const struct object *o)
+{
+	char path[CACHENAME_PATH_MAX];
+	struct item *item;
+
+	if (cachename_path(object_volume(o), object_cookie(o), path) < 0)
+		return;
+	item = item_find(a, path);
+	if (item && item == a->at_work) {
+		item_outdate(item);
+	} else if (item) {
+		STAILQ_REMOVE(&a->queue, item, item, link);
+		item_free(item);
+	}
+}
+
 /* ---- what is wrong goes ------------------------------------------------------------------- */
 
 /* What is still used goes when it is closed. What cannot go is dropped when it is opened. */
@@ -148,8 +171,8 @@ static void evict_ended(struct item *item, int err)
 
 	item->evicting = false;
 	a->at_work = NULL;
-	if (err == -EBUSY && !engine_is_open(a->engine, item->volume, item->cookie) &&
-	    ++item->tries < AUDIT_TRIES)
+	if (err == -EBUSY && !item->stale &&
+	    !engine_is_open(a->engine, item->volume, item->cookie) && ++item->tries < AUDIT_TRIES)
 		item_later(item);
 	else
 		item_free(item);
@@ -245,10 +268,8 @@ static void hashed(struct worker_job *job)
 
 	a->at_work = NULL;
 	a->stats.hashed_bytes += item->bytes;
-	if (item->again) {
-		item->again = false;
-		item->tries = 0;
-		item_later(item);
+	if (item->stale) {
+		item_free(item);
 	} else if (item->err < 0) {
 		found_nothing(item);
 	} else if (strcmp(item->found, item->digest) == 0) {
@@ -292,6 +313,7 @@ static void audit_opened(struct engine_observer *observer, struct object *o)
 {
 	struct audit *a = container_of(observer, struct audit, observer);
 
+	audit_begin_anew(a, o);
 	if (object_verified(o) != VERIFIED_PENDING)
 		return;
 	if (state_get(a->state, object_volume(o), object_cookie(o), &a->record) == 0 &&
@@ -361,10 +383,13 @@ void audit_stop(struct audit *a)
 	loop_timer_cancel(&a->timer);
 	atomic_store(&a->stop, true);
 	a->worker = worker_free(a->worker);
-	if (a->at_work && a->at_work->evicting) {
-		HASH_DEL(a->items, a->at_work);
+	/* An eviction ends by itself, all else with the thread. */
+	if (a->at_work && !a->at_work->stale)
+		item_outdate(a->at_work);
+	if (a->at_work && a->at_work->evicting)
 		a->at_work->audit = NULL;
-	}
+	else if (a->at_work)
+		item_free(a->at_work);
 	HASH_ITER(hh, a->items, item, next)
 		item_free(item);
 	STAILQ_INIT(&a->queue);

@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <sys/types.h>
 
+#include "daemon/control/activity.h"
 #include "daemon/control/control.h"
 #include "daemon/control/metrics.h"
 #include "daemon/control/uri.h"
@@ -21,6 +22,7 @@ struct control {
 	struct server *server; /* owned */
 	struct events *events; /* owned */
 	struct metrics metrics;
+	struct activity activity;
 	uint64_t started;	   /* ns, of the loop */
 	uint64_t requests, denied; /* answered by a route; refused for who asked */
 };
@@ -145,6 +147,10 @@ void control_get_origins(struct control *control, const struct control_request *
 			 struct control_answer *answer);
 void control_get_images(struct control *control, const struct control_request *request,
 			struct control_answer *answer);
+void control_get_active_images(struct control *control, const struct control_request *request,
+			       struct control_answer *answer);
+void control_get_slowest(struct control *control, const struct control_request *request,
+			 struct control_answer *answer);
 void control_get_names(struct control *control, const struct control_request *request,
 		       struct control_answer *answer);
 void control_post_purge(struct control *control, const struct control_request *request,

@@ -18,6 +18,7 @@ int control_new(struct control **ret, const struct control_config *config)
 	c->config = *config;
 	c->started = loop_now(config->loop);
 	metrics_begin(&c->metrics, config->engine, config->loop);
+	activity_begin(&c->activity, config->engine, config->loop);
 	err = events_new(&c->events, config->loop, config->engine, &c->metrics);
 	if (err == 0)
 		err = server_new(&c->server, c);
@@ -35,6 +36,7 @@ struct control *control_free(struct control *c)
 		return NULL;
 	server_free(c->server);
 	events_free(c->events);
+	activity_end(&c->activity);
 	metrics_end(&c->metrics);
 	free(c);
 	return NULL;

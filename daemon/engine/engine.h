@@ -219,7 +219,8 @@ enum engine_request_kind {
 	ENGINE_REQUEST_READ,
 };
 
-/* Private: what an open and a demand have in common. Times of loop_now(). */
+/* Private: what an open and a demand have in common. Times of loop_now(). An observer of their end
+ * may read where the time went; what is in none of the three went elsewhere. */
 struct engine_request {
 	TAILQ_ENTRY(engine_request) link;
 	enum engine_request_kind kind;
@@ -317,9 +318,15 @@ bool object_is_compressed(const struct object *object); /* fetched before its fi
 bool object_is_complete(const struct object *object);	/* all of it is known to be cached */
 uint64_t object_stored(const struct object *object);	/* bytes, since it was opened */
 
-/* A number for the observer, 0 at first: what it has noted of this object. */
-uint64_t object_mark(const struct object *object);
-void object_set_mark(struct object *object, uint64_t mark);
+/* Numbers of observers, 0 at first: what each has noted of this object. */
+enum object_mark {
+	OBJECT_MARK_RECORDING,
+	OBJECT_MARK_IMAGE,
+	OBJECT_MARKS,
+};
+
+uint64_t object_mark(const struct object *object, enum object_mark which);
+void object_set_mark(struct object *object, enum object_mark which, uint64_t mark);
 
 /* What its locator and validator promise, until somebody knows more. */
 enum verified object_verified(const struct object *object);

@@ -52,14 +52,14 @@ uint64_t object_number(const struct object *o)
 	return o->number;
 }
 
-uint64_t object_mark(const struct object *o)
+uint64_t object_mark(const struct object *o, enum object_mark which)
 {
-	return o->mark;
+	return o->marks[which];
 }
 
-void object_set_mark(struct object *o, uint64_t mark)
+void object_set_mark(struct object *o, enum object_mark which, uint64_t mark)
 {
-	o->mark = mark;
+	o->marks[which] = mark;
 }
 
 struct bytes object_volume(const struct object *o)

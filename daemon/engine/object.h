@@ -23,7 +23,7 @@ struct object {
 	char *locator;		     /* owned */
 	char *validator;	     /* owned; "" where the origin gives none */
 	uint64_t number;	     /* from 1, in the order of their making */
-	uint64_t mark;		     /* the observer's */
+	uint64_t marks[OBJECT_MARKS]; /* the observers' */
 	uint64_t size;
 	unsigned int refs; /* opens; 0: only flights keep it */
 	bool failing;	   /* inside object_fail() */

@@ -35,7 +35,7 @@ static void recorder_object(struct recorder *r, struct object *o,
 	char shown[LOCATOR_MAX];
 	struct trace_record record;
 
-	if (object_mark(o) == r->number)
+	if (object_mark(o, OBJECT_MARK_RECORDING) == r->number)
 		return;
 	record = (struct trace_record){
 		.kind = TRACE_OBJECT,
@@ -49,7 +49,7 @@ static void recorder_object(struct recorder *r, struct object *o,
 		.validator = bytes_str(object_validator(o)),
 	};
 	if (put(r, &record))
-		object_set_mark(o, r->number);
+		object_set_mark(o, OBJECT_MARK_RECORDING, r->number);
 }
 
 void recorder_handle(struct recorder *r, uint32_t object_id, struct object *o)

@@ -57,7 +57,7 @@ _cachefillctl_options()
 	status | objects | flights | origins | metrics | whois | purge | reload | log-level)
 		echo --json --socket --help
 		;;
-	top) echo --interval --count --json --socket --help ;;
+	top) echo --interval --count --view --json --socket --help ;;
 	events) echo --slow --json --socket --help ;;
 	trace-start | trace-stop) echo --json --socket --help ;;
 	trace-verify) echo --lenient --help ;;
@@ -90,6 +90,9 @@ _cachefillctl_value()
 	--cache-dir | --dir | --tmp-dir | --state-dir | --run-dir | --writable) _filedir -d ;;
 	--compress) mapfile -t COMPREPLY < <(compgen -W 'lz4 lz4hc' -- "$2") ;;
 	--check) mapfile -t COMPREPLY < <(compgen -W 'yes no' -- "$2") ;;
+	--view)
+		mapfile -t COMPREPLY < <(compgen -W 'all images origins slowest fetches' -- "$2")
+		;;
 	--io) mapfile -t COMPREPLY < <(compgen -W 'uring poll' -- "$2") ;;
 	--origin)
 		_filedir -d

@@ -8,16 +8,21 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "daemon/ctl/daemon-top.h"
 #include "daemon/ctl/daemon.h"
+#include "daemon/ctl/interrupt.h"
 #include "daemon/ctl/json.h"
 
-#define ROWS 12 /* of fetches, on a terminal */
+#define SECOND	  1000000000ull
+#define ROWS_PIPE 18 /* of a view that is no picture: what a terminal of 24 lines shows */
+#define CTRL_C	  3
 
-enum { OPT_INTERVAL = 0x300, OPT_COUNT };
+enum { OPT_INTERVAL = 0x300, OPT_COUNT, OPT_VIEW };
 
 static const struct option longs[] = {
 	{ "interval", required_argument, NULL, OPT_INTERVAL },
 	{ "count", required_argument, NULL, OPT_COUNT },
+	{ "view", required_argument, NULL, OPT_VIEW },
 	DAEMON_OPTIONS,
 	{ NULL },
 };
@@ -29,155 +34,195 @@ static const struct ctl_syntax syntax = {
 	"Usage: cachefillctl top [OPTION]...\n"
 	"\n"
 	"Says over and over what the daemon does: on a terminal a picture that is drawn\n"
-	"again, else a line each time.\n"
+	"again, else a line each time, or the view that is asked for.\n"
 	"\n"
 	"      --interval TIME    so often (1s)\n"
-	"      --count N          N times, then end\n" DAEMON_HELP,
+	"      --count N          N times, then end\n"
+	"      --view VIEW        all, images, origins, slowest or fetches\n" DAEMON_HELP "\n"
+	"On a terminal 1 to 5 choose the view, Tab the next one, q ends.\n",
 };
 
 struct top {
 	struct daemon daemon;
-	uint64_t interval; /* ns */
-	uint64_t count;	   /* 0: without an end */
-	bool redraw;
-	json_t *before; /* owned: the last status, or NULL */
+	uint64_t interval;	     /* ns */
+	uint64_t count;		     /* 0: without an end */
+	const struct top_view *view; /* NULL: a line */
+	bool redraw, quit;
+	struct top_answers now, before;
 };
 
-/* Of a counter, per second since the last time. */
-static double rate(const struct top *t, const json_t *status, const char *name)
-{
-	const json_t *now = json_object_get(status, "counters");
-	const json_t *then = json_object_get(t->before, "counters");
-	double seconds = daemon_real(status, "uptime") - daemon_real(t->before, "uptime");
+/* ---- asking ------------------------------------------------------------------------------- */
 
-	if (!t->before || seconds <= 0 || daemon_number(now, name) < daemon_number(then, name))
-		return 0;
-	return (double)(daemon_number(now, name) - daemon_number(then, name)) / seconds;
+static const char *const routes[TOP_ANSWERS] = {
+	[TOP_STATUS] = "/v1/status",   [TOP_IMAGES] = "/v1/images/active",
+	[TOP_ORIGINS] = "/v1/origins", [TOP_SLOWEST] = "/v1/slowest?limit=70",
+	[TOP_FETCHES] = "/v1/flights",
+};
+
+/* A picture has all of them, so that another view of the same moment can be drawn. */
+static bool is_wanted(const struct top *t, enum top_answer answer)
+{
+	if (answer == TOP_STATUS || t->redraw)
+		return true;
+	return t->view && (t->view->all || t->view->answer == answer);
 }
 
-static const char *rate_bytes(const struct top *t, const json_t *status, const char *name,
-			      char *buf)
+static int ask(struct top *t)
 {
-	return ctl_bytes((uint64_t)rate(t, status, name), buf, 32);
+	int r = CTL_OK;
+
+	top_answers_end(&t->before);
+	t->before = t->now;
+	t->now = (struct top_answers){ 0 };
+	for (enum top_answer i = 0; r == CTL_OK && i < TOP_ANSWERS; i++)
+		if (is_wanted(t, i))
+			r = daemon_ask(&t->daemon, "GET", routes[i], NULL, &t->now.of[i]);
+	return r;
 }
 
-/* ---- a line ------------------------------------------------------------------------------- */
+/* ---- showing ------------------------------------------------------------------------------ */
 
-static void print_head(void)
+static void print_picture(FILE *out, const struct top *t, unsigned int rows)
 {
-	puts("OPENS/s READS/s    READ/s FETCHES/s FETCHED/s  STORED/s WAITS FETCHES   BUFFERS");
+	const struct top_now now = { &t->now, &t->before };
+
+	top_print_title(out, &now);
+	putc('\n', out);
+	top_print_head(out);
+	top_print_rates(out, &now);
+	putc('\n', out);
+	t->view->print(out, &now, rows - 1);
 }
 
-static void print_line(const struct top *t, const json_t *status)
+static int draw(const struct top *t)
 {
-	const json_t *now = json_object_get(status, "now");
-	char read[32], fetched[32], stored[32], buffers[32];
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
 
-	printf("%7.0f %7.0f %9s %9.0f %9s %9s %5llu %7llu %9s\n", rate(t, status, "opens"),
-	       rate(t, status, "reads"), rate_bytes(t, status, "read_bytes", read),
-	       rate(t, status, "fetches"), rate_bytes(t, status, "fetched_bytes", fetched),
-	       rate_bytes(t, status, "stored_bytes", stored),
-	       (unsigned long long)(daemon_number(now, "opens") + daemon_number(now, "reads")),
-	       (unsigned long long)daemon_number(now, "flights"),
-	       ctl_bytes(daemon_number(now, "buffers_bytes"), buffers, sizeof(buffers)));
-}
-
-/* ---- a picture ---------------------------------------------------------------------------- */
-
-static void print_flights(const json_t *flights)
-{
-	const json_t *f;
-	size_t i;
-
-	if (json_array_size(flights) == 0)
-		return;
-	puts("\nSTATE    CLASS       OFFSET      SIZE      AGE WAITS  COOKIE");
-	json_array_foreach(flights, i, f)
-	{
-		char offset[32], size[32], age[32];
-
-		if (i == ROWS)
-			return;
-		printf("%-8s %-8s %9s %9s %8s %5llu  %.26s\n", daemon_text(f, "state"),
-		       daemon_text(f, "class"),
-		       ctl_bytes(daemon_number(f, "offset"), offset, sizeof(offset)),
-		       ctl_bytes(daemon_number(f, "bytes"), size, sizeof(size)),
-		       ctl_time((uint64_t)(daemon_real(f, "age") * 1e9), age, sizeof(age)),
-		       (unsigned long long)daemon_number(f, "reads"), daemon_text(f, "cookie"));
-	}
-}
-
-static int print_picture(const struct top *t, const json_t *status)
-{
-	const json_t *now = json_object_get(status, "now");
-	char uptime[32], memory[32];
-	json_t *flights;
-	int r = daemon_ask(&t->daemon, "GET", "/v1/flights?limit=12", NULL, &flights);
-
-	if (r != CTL_OK)
-		return r;
-	printf("\033[H\033[Jcachefilld %s  for %s  %llu objects  %llu names  %s\n\n",
-	       daemon_text(status, "version"),
-	       ctl_time((uint64_t)(daemon_real(status, "uptime") * 1e9), uptime, sizeof(uptime)),
-	       (unsigned long long)daemon_number(now, "objects"),
-	       (unsigned long long)daemon_number(now, "names"),
-	       ctl_bytes(daemon_number(json_object_get(status, "process"), "resident_bytes"),
-			 memory, sizeof(memory)));
-	print_head();
-	print_line(t, status);
-	print_flights(json_object_get(flights, "flights"));
-	json_decref(flights);
+	if (!out)
+		return ctl_error("out of memory");
+	print_picture(out, t, top_terminal_rows());
+	if (fclose(out) == 0)
+		top_terminal_draw(text, t->view);
+	free(text);
 	return CTL_OK;
+}
+
+static int show_line(const struct top *t, uint64_t n)
+{
+	const struct top_now now = { &t->now, &t->before };
+
+	if (n == 0)
+		top_print_head(stdout);
+	top_print_rates(stdout, &now);
+	return CTL_OK;
+}
+
+static int show_view(const struct top *t, uint64_t n)
+{
+	if (n > 0)
+		putchar('\n');
+	print_picture(stdout, t, ROWS_PIPE);
+	return CTL_OK;
+}
+
+static int show_json(const struct top *t)
+{
+	json_t *answer = t->now.of[t->view ? t->view->answer : TOP_STATUS];
+
+	return ctl_json_line(json_incref(answer)) < 0 ? ctl_error("out of memory") : CTL_OK;
+}
+
+static int show(const struct top *t, uint64_t n)
+{
+	int r;
+
+	if (t->daemon.json)
+		r = show_json(t);
+	else if (t->redraw)
+		r = draw(t);
+	else
+		r = t->view ? show_view(t, n) : show_line(t, n);
+	return r == CTL_OK && fflush(stdout) != 0 ? CTL_FAILED : r;
 }
 
 /* ---- over and over ------------------------------------------------------------------------ */
 
-static int show(struct top *t, json_t *status, uint64_t n)
+static uint64_t monotonic(void)
 {
-	if (t->daemon.json)
-		return ctl_json_line(json_incref(status)) < 0 ? ctl_error("out of memory") : CTL_OK;
-	if (t->redraw)
-		return print_picture(t, status);
-	if (n == 0)
-		print_head();
-	print_line(t, status);
-	return CTL_OK;
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
 }
 
-/* The first time is what the rates are counted from. */
-static int look(struct top *t, uint64_t n)
+/* true: there is something else to see. */
+static bool take_key(struct top *t, int key)
 {
-	json_t *status;
-	int r = daemon_ask(&t->daemon, "GET", "/v1/status", NULL, &status);
+	size_t at = (size_t)(t->view - top_views);
 
-	if (r != CTL_OK)
-		return r;
-	if (t->before)
-		r = show(t, status, n - 1);
-	json_decref(t->before);
-	t->before = status;
-	if (fflush(stdout) != 0)
-		return CTL_FAILED;
-	return r;
+	if (key == 'q' || key == CTRL_C || key == TOP_KEY_END)
+		t->quit = true;
+	else if (key >= '1' && key < '1' + TOP_VIEWS)
+		t->view = &top_views[key - '1'];
+	else if (key == '\t')
+		t->view = &top_views[(at + 1) % TOP_VIEWS];
+	else
+		return false;
+	return !t->quit;
 }
 
-static void pause_for(uint64_t ns)
+static void wait_with_keys(struct top *t)
 {
-	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000),
-			       .tv_nsec = (long)(ns % 1000000000) };
+	uint64_t until = monotonic() + t->interval, now;
+
+	while (!t->quit && !interrupt_pending() && (now = monotonic()) < until)
+		if (take_key(t, top_terminal_key(until - now)) && t->before.of[TOP_STATUS])
+			draw(t);
+}
+
+static void wait_for_interval(const struct top *t)
+{
+	struct timespec ts = { .tv_sec = (time_t)(t->interval / SECOND),
+			       .tv_nsec = (long)(t->interval % SECOND) };
 
 	nanosleep(&ts, NULL);
 }
 
+/* The first answers are what the rates are counted from. */
 static int run(struct top *t)
 {
-	int r = look(t, 0);
+	int r = ask(t);
 
-	for (uint64_t n = 1; r == CTL_OK && (t->count == 0 || n <= t->count); n++) {
-		pause_for(t->interval);
-		r = look(t, n);
+	for (uint64_t n = 0; r == CTL_OK && (t->count == 0 || n < t->count); n++) {
+		if (t->redraw)
+			wait_with_keys(t);
+		else
+			wait_for_interval(t);
+		if (t->quit || interrupt_pending())
+			break;
+		r = ask(t);
+		if (r == CTL_OK)
+			r = show(t, n);
 	}
-	json_decref(t->before);
+	return r;
+}
+
+/* What is wrong is said when the screen is the one from before again. */
+static int run_on_terminal(struct top *t)
+{
+	char error[DAEMON_ERROR_MAX] = "";
+	int r;
+
+	interrupt_catch();
+	t->daemon.error = error;
+	top_terminal_begin();
+	r = run(t);
+	top_terminal_end();
+	if (*error)
+		ctl_error("%s", error);
+	interrupt_finish();
 	return r;
 }
 
@@ -187,27 +232,44 @@ static bool take_option(struct top *t, int opt)
 
 	if (daemon_option(&t->daemon, opt))
 		return true;
+	if (opt == OPT_VIEW)
+		return (t->view = top_view_find(optarg));
 	if (opt == OPT_INTERVAL)
 		return ctl_parse_time(optarg, &t->interval) == 0 && t->interval >= 10000000;
 	t->count = strtoull(optarg, &end, 10);
 	return *optarg >= '1' && *optarg <= '9' && *end == '\0';
 }
 
+static const char *complaint(int opt)
+{
+	switch (opt) {
+	case OPT_INTERVAL:
+		return "--interval needs a time from 10ms";
+	case OPT_VIEW:
+		return "--view is all, images, origins, slowest or fetches";
+	default:
+		return "--count needs a number from 1";
+	}
+}
+
 int ctl_top(int argc, char *argv[])
 {
-	struct top top = { .interval = 1000000000 };
+	struct top top = { .interval = SECOND };
 	int opt, status;
 
 	while ((opt = ctl_getopt(&syntax, argc, argv, &status)) != CTL_OPTIONS_END) {
 		if (opt == CTL_OPTIONS_EXIT)
 			return status;
 		if (!take_option(&top, opt))
-			return ctl_usage(syntax.command, "%s",
-					 opt == OPT_INTERVAL ? "--interval needs a time from 10ms"
-							     : "--count needs a number from 1");
+			return ctl_usage(syntax.command, "%s", complaint(opt));
 	}
 	if (argc != optind)
 		return ctl_usage(syntax.command, "no argument is expected");
-	top.redraw = isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
-	return run(&top);
+	top.redraw = !top.daemon.json && isatty(STDOUT_FILENO) && !getenv("NO_COLOR");
+	if (top.redraw && !top.view)
+		top.view = &top_views[0];
+	status = top.redraw ? run_on_terminal(&top) : run(&top);
+	top_answers_end(&top.now);
+	top_answers_end(&top.before);
+	return status;
 }

@@ -206,6 +206,11 @@ static void read_terminal(int terminal)
 
 struct ctl_result *ctl_run_terminal(const char *const *words)
 {
+	return ctl_run_keys(words, NULL);
+}
+
+struct ctl_result *ctl_run_keys(const char *const *words, const char *keys)
+{
 	int terminal = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), out;
 
 	ck_assert_int_ge(terminal, 0);
@@ -213,7 +218,12 @@ struct ctl_result *ctl_run_terminal(const char *const *words)
 	ck_assert_int_eq(unlockpt(terminal), 0);
 	out = open(ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
 	ck_assert_int_ge(out, 0);
+	if (keys) {
+		ck_assert_int_eq(symlink(ptsname(terminal), "stdin"), 0);
+		ck_assert_int_eq(write(terminal, keys, strlen(keys)), (ssize_t)strlen(keys));
+	}
 	run(&result, words, out);
+	unlink("stdin");
 	close(out);
 	read_terminal(terminal);
 	close(terminal);

@@ -32,6 +32,9 @@ struct ctl_result *ctl_run_unread(const char *const *words);
 /* Standard output is a terminal, and has up to 4 KiB. */
 struct ctl_result *ctl_run_terminal(const char *const *words);
 
+/* Standard input is that terminal, too, where these keys were pressed. */
+struct ctl_result *ctl_run_keys(const char *const *words, const char *keys);
+
 /* It reads the FIFO "input", where nothing follows the sample, and gets a signal once it has
  * created a file. Returns the status. */
 int ctl_run_killed(const char *const *words, const char *created, int signal_number);

@@ -258,6 +258,33 @@ START_TEST(top_prints_lines_where_there_is_no_terminal)
 }
 END_TEST
 
+static const struct ctl_result *view(const char *name)
+{
+	const struct ctl_result *r =
+		good(ASK("top", "--interval", "10ms", "--count", "2", "--view", name));
+
+	is_narrow(r);
+	ck_assert_ptr_null(strchr(r->out, '\033'));
+	return r;
+}
+
+START_TEST(top_prints_views_where_there_is_no_terminal)
+{
+	json_t *slowest;
+
+	says(view("images"), "\nerofs,v                         0       0 B");
+	says(view("origins"), "\n! ");
+	says(view("slowest"), "\n! read ");
+	says(view("fetches"), "\nSTATE ");
+	says(view("all"), "\n\n  SLOW ");
+	slowest = json_of(
+		ASK("top", "--json", "--interval", "10ms", "--count", "1", "--view", "slowest"));
+	ck_assert(json_is_array(json_object_get(slowest, "slowest")));
+	json_decref(slowest);
+	fails(ASK("top", "--view", "nothing"), 2, "--view is all, images,");
+}
+END_TEST
+
 START_TEST(top_draws_on_a_terminal)
 {
 	static const char *const words[] = { "top", "--interval", "10ms", "--count",
@@ -265,6 +292,24 @@ START_TEST(top_draws_on_a_terminal)
 
 	unsetenv("NO_COLOR");
 	ck_assert_int_eq(ctl_run_terminal(words)->status, 0);
+}
+END_TEST
+
+START_TEST(top_listens_to_keys)
+{
+	static const char *const once[] = { "top", "--interval", "10ms", "--count",
+					    "1",   "--socket",	 "sock", NULL };
+	static const char *const for_ever[] = { "top", "--socket", "sock", NULL };
+	const struct ctl_result *r;
+
+	unsetenv("NO_COLOR");
+	says(ctl_run_keys(once, "2x"), "[2 images]");
+	says(ctl_run_keys(once, "2\t"), "[3 origins]");
+	says(ctl_run_keys(once, "\t\t\t\t\t"), "[1 all]");
+	ck_assert_int_eq(ctl_run_keys(for_ever, "q")->status, 0);
+	r = ctl_run_terminal((const char *const[]){ "top", "--socket", "nowhere", NULL });
+	ck_assert_int_eq(r->status, 3);
+	ck_assert_ptr_nonnull(strstr(r->err, "cachefilld does not run"));
 }
 END_TEST
 
@@ -429,7 +474,9 @@ int main(void)
 	tcase_add_test(look, names_are_found);
 	tcase_add_test(look, metrics_are_printed);
 	tcase_add_test(look, top_prints_lines_where_there_is_no_terminal);
+	tcase_add_test(look, top_prints_views_where_there_is_no_terminal);
 	tcase_add_test(look, top_draws_on_a_terminal);
+	tcase_add_test(look, top_listens_to_keys);
 	tcase_add_test(look, the_doctor_asks_it);
 	tcase_add_test(look, a_report_has_what_it_says);
 	tcase_add_test(look, it_is_asked_what_it_knows_of_an_object);

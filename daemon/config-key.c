@@ -59,7 +59,7 @@ static const struct key top_keys[] = {
 	LIMIT(fcull),
 	LIMIT(fstop),
 	{ "size-limit", KIND_SIZE, offsetof(struct config, size_limit), 0, (uint64_t)1 << 60,
-	  "a size of up to 1EiB, 0 for none" },
+	  "a size from 4KiB to 1EiB, or 0 for none" },
 	{ "state-dir", KIND_PATH, offsetof(struct config, state_dir), 0, 3072, "an absolute path" },
 	{ "device", KIND_PATH, offsetof(struct config, device), 0, 3072, "an absolute path" },
 	{ "image-domain", KIND_DOMAIN, offsetof(struct config, image_domain), 0, 100,
@@ -78,7 +78,11 @@ static const struct key top_keys[] = {
 	{ "readahead-max", KIND_SIZE, offsetof(struct config, readahead_max), CACHE_BLOCK, GIB,
 	  "a size from 4KiB to 1GiB" },
 	{ "names-max", KIND_SIZE, offsetof(struct config, names_max), 0, GIB,
-	  "a size of up to 1GiB" },
+	  "a size from 4KiB to 1GiB, or 0" },
+	{ "prefetch-rate", KIND_SIZE, offsetof(struct config, prefetch_rate), 0, (uint64_t)1 << 60,
+	  "a size from 4KiB, so much in a second, or 0 for no limit" },
+	{ "prefetch-requests", KIND_COUNT, offsetof(struct config, prefetch_requests), 0, 1024,
+	  "a number of up to 1024, 0 for no limit" },
 	{ "slow-request", KIND_TIME, offsetof(struct config, slow_request_ms), 0, 3600000,
 	  "a time of up to 1h" },
 	{ "log-level", KIND_LEVEL, offsetof(struct config, log_level), 0, LOG_DEBUG,
@@ -337,6 +341,9 @@ static enum config_verdict set(const struct key *key, void *base, const char *co
 	if (key->kind <= KIND_ALTERNATIVE)
 		return set_text(key, base, values[0], error);
 	if (!read_number(key->kind, values[0], &v) || v < key->min || v > key->max)
+		return complain(key, values[0], error);
+	/* It would be stored as 0, which means that there is no limit. */
+	if (key->kind == KIND_SIZE && v > 0 && v < CACHE_BLOCK)
 		return complain(key, values[0], error);
 	store_number(key->kind, field, v);
 	return CONFIG_SET;

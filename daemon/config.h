@@ -70,6 +70,8 @@ struct config {
 	uint64_t buffers;	       /* bytes, budget of all fetch buffers */
 	uint64_t readahead_max;	       /* bytes, the widest window of one sequential reader */
 	uint64_t names_max;	       /* bytes of names that are remembered */
+	uint64_t prefetch_rate;	       /* bytes/s of all jobs together; 0: no limit */
+	uint32_t prefetch_requests;    /* of all jobs at the same time; 0: no limit */
 	uint32_t slow_request_ms;      /* one that took longer is logged; 0: none is */
 	int log_level;		       /* syslog priority */
 };

@@ -255,6 +255,8 @@ static void daemon_make_prefetch(struct daemon *d)
 		.loop = d->loop,
 		.engine = d->engine,
 		.dir = d->config->state_dir,
+		.rate = d->config->prefetch_rate,
+		.requests = d->config->prefetch_requests,
 	};
 
 	if (prefetch_new(&d->prefetch, &config) < 0)

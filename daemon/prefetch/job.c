@@ -144,6 +144,7 @@ static void fetch_done(struct engine_prefetch *work, uint64_t stored, int err, c
 
 	f->runs = false;
 	j->running--;
+	turn_ended(j->prefetch, 1);
 	j->fetched += stored;
 	/* Also without an error, where a reader has taken it over: it may have been cut. */
 	if (stored < f->work.len)
@@ -170,10 +171,13 @@ static struct job_fetch *free_fetch(struct job *j)
 
 static uint64_t fetch_max(const struct job *j)
 {
-	uint64_t part = j->wishes.rate / RATE_PART;
+	uint64_t rate = j->wishes.rate, all = j->prefetch->config.rate, part;
 
-	if (j->wishes.rate == 0)
+	if (rate == 0 || (all > 0 && all < rate))
+		rate = all;
+	if (rate == 0)
 		return FETCH_MAX;
+	part = rate / RATE_PART;
 	return round_down_u64(min_u64(max_u64(part, FETCH_MIN), FETCH_MAX), CACHE_BLOCK);
 }
 
@@ -190,8 +194,7 @@ static bool rate_admits(struct job *j)
 static void rate_charge(struct job *j, uint64_t bytes)
 {
 	if (j->wishes.rate > 0)
-		j->due =
-			job_now(j) + (uint64_t)((__uint128_t)bytes * NSEC_PER_SEC / j->wishes.rate);
+		j->due = job_now(j) + rate_time(j->wishes.rate, bytes);
 }
 
 /* The engine fetches nothing there now. true: it may elsewhere. */
@@ -259,6 +262,7 @@ static bool look_at_range(struct job *j)
 		f->runs = true;
 		j->running++;
 		rate_charge(j, f->work.len);
+		turn_begun(j, f->work.len);
 	}
 	return true;
 }
@@ -289,15 +293,15 @@ static void end_of_list(struct job *j)
 static bool job_step(struct job *j)
 {
 	if (j->place.at < j->ranges.n)
-		return j->running < j->wishes.requests && rate_admits(j) && look_at_range(j);
+		return j->running < j->wishes.requests && rate_admits(j) && turn_take(j) &&
+		       look_at_range(j);
 	if (j->running == 0)
 		end_of_list(j);
 	return false;
 }
 
-static void job_run(struct loop_deferred *run)
+static void job_go(struct job *j)
 {
-	struct job *j = container_of(run, struct job, run);
 	unsigned int steps = 0;
 
 	if (j->useless) {
@@ -312,6 +316,14 @@ static void job_run(struct loop_deferred *run)
 			job_kick(j);
 			return;
 		}
+}
+
+static void job_run(struct loop_deferred *run)
+{
+	struct job *j = container_of(run, struct job, run);
+
+	job_go(j);
+	turn_pass(j);
 }
 
 /* ---- life --------------------------------------------------------------------------------- */
@@ -352,9 +364,11 @@ static void job_halt(struct job *j)
 			engine_prefetch_drop(&j->fetches[i].work);
 	for (size_t i = 0; i < PREFETCH_REQUESTS_MAX; i++)
 		j->fetches[i].runs = false;
-	j->running = 0;
 	loop_timer_cancel(&j->timer);
 	loop_defer_cancel(j->prefetch->config.loop, &j->run);
+	turn_ended(j->prefetch, j->running);
+	j->running = 0;
+	turn_leave(j);
 }
 
 void job_free(struct job *j)

@@ -68,6 +68,8 @@ struct job {
 	unsigned int bad;	     /* windows in a row */
 	bool useless;		     /* it is to end */
 	TAILQ_ENTRY(job) link;
+	bool queued; /* in prefetch->queue */
+	TAILQ_ENTRY(job) turn;
 };
 
 struct prefetch {
@@ -75,6 +77,11 @@ struct prefetch {
 	struct engine_observer observer;
 	TAILQ_HEAD(job_list, job) jobs; /* by number */
 	unsigned int n_running, n_ended;
+	struct job_list queue; /* for their turn */
+	struct job *called;    /* whose turn it is, or NULL */
+	unsigned int running;  /* fetches */
+	uint64_t due;	       /* ns: the rate of all allows the next one then */
+	struct loop_timer timer;
 	uint64_t numbers;  /* given so far */
 	uint64_t attached; /* objects, so far */
 	char *dir;	   /* owned; NULL: nothing is kept */
@@ -96,6 +103,23 @@ void job_end(struct job *job, enum prefetch_state state);
 static inline uint64_t job_now(const struct job *job)
 {
 	return loop_now(job->prefetch->config.loop);
+}
+
+/* ---- turn.c: the limits of all together ----------------------------------------------------- */
+
+void turn_init(struct prefetch *prefetch);
+/* It may begin a fetch now; or else it is kicked when it may. */
+bool turn_take(struct job *job);
+/* It has begun one; so many have ended; it begins none now; none any more. */
+void turn_begun(struct job *job, uint64_t bytes);
+void turn_ended(struct prefetch *prefetch, unsigned int fetches);
+void turn_pass(struct job *job);
+void turn_leave(struct job *job);
+
+/* ns that so many bytes take at a rate in bytes/s. */
+static inline uint64_t rate_time(uint64_t rate, uint64_t bytes)
+{
+	return (uint64_t)((__uint128_t)bytes * NSEC_PER_SEC / rate);
 }
 
 /* ---- job-look.c, job-judge.c -------------------------------------------------------------- */

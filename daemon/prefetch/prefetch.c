@@ -56,6 +56,7 @@ int prefetch_new(struct prefetch **ret, const struct prefetch_config *config)
 	p->observer.attached = prefetch_attached;
 	p->observer.served = prefetch_served;
 	TAILQ_INIT(&p->jobs);
+	turn_init(p);
 	if (config->dir)
 		store_load(p, config->dir);
 	engine_observe(config->engine, &p->observer);
@@ -79,6 +80,7 @@ struct prefetch *prefetch_free(struct prefetch *p)
 	engine_unobserve(p->config.engine, &p->observer);
 	while ((j = TAILQ_FIRST(&p->jobs)))
 		job_free(j);
+	loop_timer_cancel(&p->timer);
 	free(p->dir);
 	free(p);
 	return NULL;

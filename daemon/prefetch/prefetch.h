@@ -34,6 +34,8 @@ struct prefetch_config {
 	struct loop *loop;
 	struct engine *engine;
 	const char *dir;
+	uint64_t rate;	       /* bytes/s of all jobs together; 0: no limit */
+	unsigned int requests; /* of all jobs at the same time; 0: no limit */
 };
 
 /* Goes on with the jobs of the daemon before. -ENOMEM. */

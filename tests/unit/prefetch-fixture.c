@@ -13,7 +13,9 @@ struct prefetch_rig jobs;
 
 void jobs_start(void)
 {
-	struct prefetch_config config = { .dir = jobs.dir };
+	struct prefetch_config config = { .dir = jobs.dir,
+					  .rate = jobs.rate,
+					  .requests = jobs.requests };
 
 	if (!rig.engine)
 		rig_start();

@@ -10,6 +10,8 @@
 struct prefetch_rig {
 	struct prefetch *prefetch;
 	char dir[192]; /* of the state */
+	uint64_t rate; /* limits of all jobs together; 0: none */
+	unsigned int requests;
 };
 
 extern struct prefetch_rig jobs;

@@ -46,6 +46,8 @@ static void begin_world(int seed)
 	rig.kernel.in_memory = true;
 	rig.config.buffers = buffers[draw(3)];
 	rig.source.max_requests = 1 + (unsigned int)draw(8);
+	jobs.requests = (unsigned int)draw(4);
+	jobs.rate = draw(3) == 0 ? (1 + draw(64)) * 256 * KIB : 0;
 	jobs_begin();
 	for (unsigned int i = 0; i < OBJECTS; i++) {
 		world.origins[i] = rig_serve(cookies[i], 4 * KIB * draw(2000) + draw(4096) + 1);

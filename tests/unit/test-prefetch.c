@@ -229,6 +229,118 @@ START_TEST(requests_are_limited)
 }
 END_TEST
 
+/* ---- limits of all together --------------------------------------------------------------- */
+
+#define TOGETHER 3
+
+static const char *const cookies[TOGETHER] = { "blob", "two", "three" };
+static struct fake_origin *origins[TOGETHER];
+static struct emu_mount *mounts[TOGETHER];
+static uint64_t numbers[TOGETHER];
+
+/* Jobs that would do as much as they may, each. */
+static void begin_together(uint64_t rate, unsigned int requests, uint64_t delay)
+{
+	jobs.rate = rate;
+	jobs.requests = requests;
+	rig.source.max_requests = 32;
+	origins[0] = jobs_begin_slow(8 * MIB, delay);
+	for (unsigned int i = 1; i < TOGETHER; i++) {
+		origins[i] = rig_serve(cookies[i], 8 * MIB);
+		origins[i]->delay = delay;
+	}
+	for (unsigned int i = 0; i < TOGETHER; i++)
+		mounts[i] = rig_mount(origins[i]);
+	for (unsigned int i = 0; i < TOGETHER; i++)
+		numbers[i] = jobs_fetch_all(cookies[i]);
+}
+
+static uint64_t asked_together(void)
+{
+	return origins[0]->bytes_asked + origins[1]->bytes_asked + origins[2]->bytes_asked;
+}
+
+/* Who is first begins a second time before the others are there. */
+static void assert_shares(uint64_t piece)
+{
+	for (unsigned int i = 0; i < TOGETHER; i++) {
+		ck_assert_uint_le(origins[i]->bytes_asked, asked_together() / TOGETHER + 2 * piece);
+		ck_assert_uint_ge(origins[i]->bytes_asked + 2 * piece, asked_together() / TOGETHER);
+	}
+}
+
+static void end_together(void)
+{
+	for (unsigned int i = 0; i < TOGETHER; i++) {
+		rig_wait(prefetch_has_ended(jobs_state(numbers[i])));
+		ck_assert_int_eq(jobs_state(numbers[i]), PREFETCH_DONE);
+		jobs_assert_whole(origins[i]);
+		rig_umount(mounts[i]);
+	}
+	jobs_end();
+}
+
+START_TEST(all_jobs_share_one_rate)
+{
+	begin_together(MIB, 0, 0);
+	for (uint64_t i = 1; i <= 30; i++) {
+		rig_run(i == 1 ? 249 * MS : 250 * MS);
+		ck_assert_uint_eq(asked_together(), i * 256 * KIB);
+		assert_shares(256 * KIB);
+	}
+	end_together();
+}
+END_TEST
+
+START_TEST(all_jobs_share_their_requests)
+{
+	begin_together(0, 2, 10 * MS);
+	for (unsigned int i = 0; i < 9; i++) {
+		rig_run(10 * MS);
+		assert_shares(MIB);
+	}
+	for (unsigned int i = 0; i < TOGETHER; i++)
+		rig_wait(prefetch_has_ended(jobs_state(numbers[i])));
+	ck_assert_uint_eq(fake_running_max(rig.fake), 2);
+	end_together();
+}
+END_TEST
+
+START_TEST(who_waits_for_the_turn_may_end)
+{
+	begin_together(0, 1, 10 * MS);
+	rig_run(5 * MS); /* the first one fetches, two wait */
+	prefetch_cancel(jobs.prefetch, numbers[1]);
+	rig_run(20 * MS);
+	prefetch_cancel(jobs.prefetch, numbers[0]);
+	rig_wait(prefetch_has_ended(jobs_state(numbers[2])));
+	ck_assert_int_eq(jobs_state(numbers[2]), PREFETCH_DONE);
+	jobs_assert_whole(origins[2]);
+	for (unsigned int i = 0; i < TOGETHER; i++)
+		rig_umount(mounts[i]);
+	jobs_end();
+}
+END_TEST
+
+/* It is not in the way of the others. */
+START_TEST(who_fails_at_its_turn_is_passed_over)
+{
+	begin_together(0, 1, 10 * MS);
+	origins[1]->read_error = -EIO;
+	origins[1]->fail_always = true;
+	rig_wait(prefetch_has_ended(jobs_state(numbers[0])));
+	rig_wait(prefetch_has_ended(jobs_state(numbers[2])));
+	ck_assert_int_eq(jobs_state(numbers[1]), PREFETCH_RETRYING);
+	origins[1]->fail_always = false;
+	origins[1]->read_error = 0;
+	rig_wait(prefetch_has_ended(jobs_state(numbers[1])));
+	ck_assert_int_eq(jobs_state(numbers[1]), PREFETCH_DONE);
+	for (unsigned int i = 0; i < TOGETHER; i++)
+		rig_umount(mounts[i]);
+	jobs_end();
+}
+END_TEST
+
 START_TEST(little_of_the_disk_is_left_alone)
 {
 	struct fake_origin *origin;
@@ -271,6 +383,10 @@ int main(void)
 	tcase_add_checked_fixture(limits, setup, NULL);
 	tcase_add_test(limits, the_rate_is_kept_exactly);
 	tcase_add_test(limits, requests_are_limited);
+	tcase_add_test(limits, all_jobs_share_one_rate);
+	tcase_add_test(limits, all_jobs_share_their_requests);
+	tcase_add_test(limits, who_waits_for_the_turn_may_end);
+	tcase_add_test(limits, who_fails_at_its_turn_is_passed_over);
 	tcase_add_test(limits, little_of_the_disk_is_left_alone);
 	suite_add_tcase(suite, limits);
 	return run_suite(suite);

@@ -65,7 +65,7 @@ stop() {
 }
 trap 'stop > /dev/null 2>&1' INT TERM HUP
 mkdir "$work/bin"
-cc -O2 -D_GNU_SOURCE -o "$work/bin/simple-daemon" "$here/simple-daemon.c"
+cc -O2 -D_GNU_SOURCE -o "$work/bin/simple-daemon" "$here/simple-daemon.c" -lcurl
 ln -s "$store/images" "$work/images"
 ln -s "$store/container" "$work/container"
 if [ -n "$simple" ]; then

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The plainest correct answer to the kernel: one thread, one buffer, a local directory, exactly
- * the bytes that were asked for. It proves the test guest without cachefilld, shows what the
- * kernel does with naive answers, and is the baseline of the benchmarks.
+ * The plainest correct answer to the kernel: one thread, one buffer, a local directory or one
+ * connection to a web server, exactly the bytes that were asked for, and nothing else meanwhile. It
+ * proves the test guest without cachefilld, shows what the kernel does with naive answers, and is
+ * the baseline of the benchmarks.
  *
- *	simple-daemon --cache-dir DIR --source file:DIR/{cookie} [--notify-fd N]
+ *	simple-daemon --cache-dir DIR --source file:DIR/{cookie}|http://HOST/{cookie} [--notify-fd
+ *N]
  *
  * Runs in the foreground, exits 0 on SIGTERM. Other long options are taken with their value and
  * ignored, so that it can stand in for cachefilld on the same command line.
  */
+#include <curl/curl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -49,9 +52,12 @@ struct message {
 /* Indexed by the kernel's object id, which starts at 1 and is never used again. */
 static struct object {
 	int sink, source;
+	char *url; /* there is no source */
 } objects[OBJECTS];
 
 static int device = -1, origin = -1;
+static char prefix[PATH_MAX]; /* of URLs; empty: the origin is a directory */
+static CURL *curl;
 static volatile sig_atomic_t stop;
 
 static void on_term(int sig)
@@ -72,29 +78,105 @@ static void command(const char *text)
 		die(text);
 }
 
-/* Answers with the size of the file, or with the error of opening it; after a refusal no CLOSE will
- * come. */
+static void object_free(struct object *o)
+{
+	close(o->sink);
+	if (o->source >= 0)
+		close(o->source);
+	free(o->url);
+	*o = (struct object){ -1, -1, NULL };
+}
+
+/* ---- where the bytes come from ---------------------------------------------------------- */
+
+/* The size, or a negative errno. */
+static long long file_look(struct object *o, const char *name)
+{
+	struct stat st;
+
+	o->source = openat(origin, name, O_RDONLY | O_CLOEXEC);
+	return o->source < 0 || fstat(o->source, &st) < 0 ? -errno : st.st_size;
+}
+
+/* Fewer bytes than wanted are the end of the file. */
+static ssize_t file_get(const struct object *o, char *buffer, size_t want, uint64_t off)
+{
+	size_t have = 0;
+	ssize_t n;
+
+	while ((n = pread(o->source, buffer + have, want - have, off + have)) != 0) {
+		if (n < 0)
+			return -errno;
+		have += n;
+	}
+	return have;
+}
+
+struct body {
+	char *buffer;
+	size_t have, want;
+};
+
+static size_t take(char *bytes, size_t one, size_t n, void *arg)
+{
+	struct body *body = arg;
+
+	if (n > body->want - body->have)
+		return 0;
+	memcpy(body->buffer + body->have, bytes, n);
+	body->have += n;
+	return n;
+}
+
+static long long http_look(struct object *o, const char *name)
+{
+	curl_off_t size = -1;
+
+	if (asprintf(&o->url, "%s%s", prefix, name) < 0)
+		return -ENOMEM;
+	curl_easy_reset(curl); /* which keeps the connection */
+	curl_easy_setopt(curl, CURLOPT_URL, o->url);
+	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+	curl_easy_setopt(curl, CURLOPT_NOBODY, 1L);
+	if (curl_easy_perform(curl) != CURLE_OK)
+		return -ENOENT;
+	curl_easy_getinfo(curl, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	return size < 0 ? -EIO : size;
+}
+
+static ssize_t http_get(const struct object *o, char *buffer, size_t want, uint64_t off)
+{
+	struct body body = { buffer, 0, want };
+	char range[64];
+
+	snprintf(range, sizeof(range), "%" PRIu64 "-%" PRIu64, off, off + want - 1);
+	curl_easy_reset(curl);
+	curl_easy_setopt(curl, CURLOPT_URL, o->url);
+	curl_easy_setopt(curl, CURLOPT_FAILONERROR, 1L);
+	curl_easy_setopt(curl, CURLOPT_RANGE, range);
+	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, take);
+	curl_easy_setopt(curl, CURLOPT_WRITEDATA, &body);
+	return curl_easy_perform(curl) == CURLE_OK ? (ssize_t)body.have : -EIO;
+}
+
+/* ---- messages --------------------------------------------------------------------------- */
+
+/* Answers with the size of the object, or with the error of looking at it; after a refusal no CLOSE
+ * will come. */
 static void handle_open(const struct message *m)
 {
 	struct object *o = &objects[m->object % OBJECTS];
 	char name[256] = "", reply[64];
 	long long size = -ENAMETOOLONG;
-	struct stat st;
-	int source = -1;
 
+	*o = (struct object){ m->open.fd, -1, NULL };
 	if (m->open.cookie_len < sizeof(name)) {
 		memcpy(name, m->open.keys + m->open.volume_len, m->open.cookie_len);
-		source = openat(origin, name, O_RDONLY | O_CLOEXEC);
-		size = source < 0 || fstat(source, &st) < 0 ? -errno : st.st_size;
+		size = *prefix ? http_look(o, name) : file_look(o, name);
 	}
 	fprintf(stderr, "open %s: %lld\n", name, size);
-	if (size >= 0) {
-		*o = (struct object){ m->open.fd, source };
-	} else {
-		close(m->open.fd);
-		if (source >= 0)
-			close(source);
-	}
+	if (size < 0)
+		object_free(o);
 	snprintf(reply, sizeof(reply), "copen %u,%lld", m->id, size);
 	if (write(device, reply, strlen(reply)) < 0)
 		perror(reply);
@@ -107,15 +189,13 @@ static int copy(const struct object *o, uint64_t off, uint64_t len)
 	static _Alignas(BLOCK) char buffer[BUFFER];
 
 	while (len > 0) {
-		size_t want = len < BUFFER ? len : BUFFER, have = 0;
-		ssize_t n;
+		size_t want = len < BUFFER ? len : BUFFER;
+		ssize_t n =
+			o->url ? http_get(o, buffer, want, off) : file_get(o, buffer, want, off);
 
-		while ((n = pread(o->source, buffer + have, want - have, off + have)) != 0) {
-			if (n < 0)
-				return -errno;
-			have += n;
-		}
-		memset(buffer + have, 0, want - have);
+		if (n < 0)
+			return n;
+		memset(buffer + n, 0, want - n);
 		n = pwrite(o->sink, buffer, want, off);
 		if (n != (ssize_t)want)
 			return n < 0 ? -errno : -EIO;
@@ -138,14 +218,6 @@ static void handle_read(const struct message *m)
 		perror("READ_COMPLETE");
 }
 
-static void handle_close(const struct message *m)
-{
-	const struct object *o = &objects[m->object % OBJECTS];
-
-	close(o->sink);
-	close(o->source);
-}
-
 static void serve(void)
 {
 	static _Alignas(8) struct message m;
@@ -160,8 +232,24 @@ static void serve(void)
 			else if (m.opcode == READ)
 				handle_read(&m);
 			else
-				handle_close(&m);
+				object_free(&objects[m.object % OBJECTS]);
 		}
+	}
+}
+
+static void source(char *template)
+{
+	char *end = strstr(template, "/{cookie}");
+
+	if (!end)
+		die("--source must end in /{cookie}");
+	if (strncmp(template, "file:", 5) == 0) {
+		*end = 0;
+		origin = open(template + 5, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	} else {
+		end[1] = 0;
+		snprintf(prefix, sizeof(prefix), "%s", template);
+		curl = curl_easy_init();
 	}
 }
 
@@ -177,16 +265,11 @@ int main(int argc, char **argv)
 		if (strcmp(argv[i], "--cache-dir") == 0)
 			snprintf(dir, sizeof(dir), "%s", argv[i + 1]);
 		else if (strcmp(argv[i], "--source") == 0) {
-			char *end = strstr(argv[i + 1], "/{cookie}");
-
-			if (strncmp(argv[i + 1], "file:", 5) != 0 || !end)
-				die("--source must be file:DIR/{cookie}");
-			*end = 0;
-			origin = open(argv[i + 1] + 5, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+			source(argv[i + 1]);
 		} else if (strcmp(argv[i], "--notify-fd") == 0)
 			notify = atoi(argv[i + 1]);
 	}
-	if (origin < 0 || !*dir)
+	if ((origin < 0 && !curl) || !*dir)
 		die("--cache-dir and --source");
 	setrlimit(RLIMIT_NOFILE, &files);
 	sigaction(SIGTERM, &term, NULL);

@@ -3,7 +3,7 @@
 #
 # Installs the Debian 12 packages that building and testing need:
 #
-#	tests/packages.sh [build|test|kernel|smp]...	(the first three when none is named)
+#	tests/packages.sh [build|test|kernel|smp|bench]...	(the first three when none is named)
 #
 # Says which are missing and installs only those; with nothing missing it needs neither root nor
 # network.
@@ -28,12 +28,15 @@ kernel="linux-source-6.12 linux-source-6.1 make flex bison bc xz-utils ccache
 # The emulated machine with two processors, and what its kernel is built with.
 smp="qemu-system-x86 libelf-dev"
 
+# What the daemon is compared with.
+bench="nbdkit nbd-client rclone fuse3 time"
+
 wanted=
 for group in "${@:-build test kernel}"; do
 	for name in $group; do
 		case $name in
-		build | test | kernel | smp) wanted="$wanted ${!name}" ;;
-		*) echo "packages: no group '$name': build, test, kernel and smp exist" >&2; exit 2 ;;
+		build | test | kernel | smp | bench) wanted="$wanted ${!name}" ;;
+		*) echo "packages: no group '$name': build, test, kernel, smp and bench exist" >&2; exit 2 ;;
 		esac
 	done
 done

@@ -19,7 +19,6 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
-kernel_tests=${here%/*}/kernel
 rounds=5 latency='0 10 50' only='stored named no-ahead als pull' json='' build=''
 while [ $# -gt 0 ]; do
 	case $1 in
@@ -32,27 +31,16 @@ while [ $# -gt 0 ]; do
 	esac
 	shift
 done
-[ -x "$build/daemon/cachefilld" ] || { echo "containers: no cachefilld in ${build:-BUILD_DIR}" >&2; exit 2; }
-for program in crun podman skopeo docker-registry htpasswd openssl; do
-	command -v $program > /dev/null || { echo "containers: there is no $program" >&2; exit 2; }
-done
-
-PATH=$PATH:/usr/sbin:/sbin
+. "$here/host.sh"
+needs crun podman skopeo docker-registry htpasswd openssl
+work_begin
 store=${CACHEFILLD_KERNEL_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/cachefilld/kernel}
-kernel=$("$kernel_tests/build-kernel.sh" 6.12)
 mkdir -p "$store"
 flock "$store/.lock-images" "$kernel_tests/make-container.sh" "$store/container"
-
-work=$(mktemp -d "${TMPDIR:-/tmp}/cachefilld-bench.XXXXXX")
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM HUP
-mkdir -p "$work/bin" "$work/logs"
-cp -t "$work/bin" "$build/daemon/cachefilld" "$build/daemon/ctl/cachefillctl"
 ln -s "$store/container" "$work/container"
 
 # Progress goes to standard error, where --json leaves it.
-"$kernel_tests/guest.sh" --kernel "$kernel" --work "$work" --show "$here" --show "$kernel_tests" \
-	--show "${here%/*}/tools" --show "$store" --timeout 7200 --memory 2G --disk 12G \
+in_guest --show "${here%/*}/tools" --show "$store" --timeout 7200 --memory 2G --disk 12G \
 	-- "$here/guest-containers.sh" "$work" "$kernel_tests" "$rounds" "$latency" "$only" >&2 || {
 	tail -n 40 "$work"/logs/* >&2
 	exit 1

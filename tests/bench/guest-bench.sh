@@ -11,62 +11,14 @@ export SIDE=http RUN=/run/bench CACHE=/mnt/cache/bench IMAGES=$work/images LOGS=
 export DAEMON=$TOOLS/cachefilld SIMPLE=$TOOLS/simple-daemon
 mkdir -p "$RUN" "$CACHE"
 . "$2/lib.sh"
+. "${0%/*}/lib.sh"
 
-serial=0
-median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
-# seconds COMMAND...: how long it took.
-seconds() {
-	local start=${EPOCHREALTIME/./}
-	"$@" >&2
-	awk -v us=$((${EPOCHREALTIME/./} - start)) 'BEGIN { printf "%.4f\n", us / 1000000 }'
-}
-
-# Everything cold: no cached byte, no page. The old directory stays a little longer where the kernel
-# is still letting go of it.
-fresh() {
-	if [ -n "$DAEMON_PID" ]; then daemon_stop; fi
-	rm -rf "$CACHE" "$RUN/state" 2> /dev/null || true
-	CACHE=/mnt/cache/bench-$((++serial))
-	mkdir -p "$CACHE"
-	drop_caches
-}
-
 read_mounted() { dd if="$MNT/file" of=/dev/null bs=1M status=none; }
-fetch_direct() {
-	curl -sS "http://127.0.0.1:$PORT/big" | dd of=/mnt/cache/copy bs=1M oflag=direct iflag=fullblock status=none
-}
 
-# As much as a download costs at least in this guest: the same bytes over the same loopback, written
-# with direct I/O to the same file system.
-bench_sequential() {
-	local i
-	: > "$RUN/a"; : > "$RUN/b"; : > "$RUN/c"
-	for ((i = 0; i < rounds; i++)); do
-		rm -f /mnt/cache/copy
-		drop_caches
-		seconds fetch_direct >> "$RUN/a"
-		rm -f /mnt/cache/copy
-		for side in http file; do
-			fresh
-			SIDE=$side daemon_start
-			seconds mounted big >> "$RUN/mount-$side"
-			seconds read_mounted >> "$RUN/$([ $side = http ] && echo b || echo c)"
-			unmounted
-		done
-	done
-	fresh
-	a=$(median < "$RUN/a") b=$(median < "$RUN/b") c=$(median < "$RUN/c")
-	printf '%-58s %8.1f MB/s\n' "128 MiB by curl, written with direct I/O" "$(ratio 134.2 "$a")"
-	printf '%-58s %8.1f MB/s  ratio %s (aim 0.90)\n' "128 MiB cold through the mount, http" \
-		"$(ratio 134.2 "$b")" "$(ratio "$a" "$b")"
-	printf '%-58s %8.1f MB/s\n' "128 MiB cold through the mount, file" "$(ratio 134.2 "$c")"
-	printf '%-58s %8.1f ms\n' "mount, cold, http" "$(median < "$RUN/mount-http" | awk '{ print $1 * 1000 }')"
-}
-
-# The same from the same nginx, each block checked against its hash tree. In turns, and a round is compared
-# with itself.
+# From nginx, each block checked against its hash tree or not. In turns, and a round is compared with
+# itself.
 bench_verify() {
 	local i who order
 	for who in without with; do
@@ -266,7 +218,6 @@ bench_memory() {
 }
 
 origin_start
-if [ -z "$only" ] || [ "$only" = sequential ]; then bench_sequential; fi
 if [ -z "$only" ] || [ "$only" = verify ]; then bench_verify; fi
 if [ -z "$only" ] || [ "$only" = miss ]; then bench_miss; fi
 if [ -z "$only" ] || [ "$only" = trace ]; then bench_trace; fi

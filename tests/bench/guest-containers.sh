@@ -12,10 +12,7 @@ export KERNEL_TESTS=$2 CONTAINER=$work/container DAEMON=$TOOLS/cachefilld
 mkdir -p "$RUN" "$CACHE"
 . "$2/lib.sh"
 . "$2/container.sh"
-
-serial=0
-say() { printf '%s\n' "$*" >&2; }
-median() { sort -g | awk '{ v[NR] = $1 } END { print NR % 2 ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
+. "${0%/*}/lib.sh"
 
 # fresh DAEMON-OPTION...: everything cold: no cached byte, no page; the image store is as "stored"
 # has it.
@@ -31,11 +28,6 @@ end() {
 	unmount_images
 	daemon_stop
 	rm -rf "$CACHE" 2> /dev/null || true
-}
-
-delay() { # MS, of a round trip
-	tc qdisc del dev lo root 2> /dev/null || true
-	[ "$1" = 0 ] || tc qdisc add dev lo root netem limit 100000 delay $(($1 * 500))us
 }
 
 # ---- contenders: what is timed, and what is undone afterwards ------------------------------
@@ -115,14 +107,14 @@ cp -r "$RUN/state" "$RUN/store"
 for ms in $latency; do
 	for ((i = 1; i <= rounds; i++)); do
 		for who in $contenders; do
-			delay "$ms"
+			network "$ms"
 			took=$(one "$who")
 			echo "$took" >> "$RUN/took-$ms-$who"
 			say "$ms ms, round $i: $who $took ms"
 		done
 	done
 done
-delay 0
+network 0
 stored_1=$(requests_for base) stored_3=$(requests_for app)
 named_1=$(requests_for "oci://$REGISTRY_HOST/team/app:erofs?layer=0")
 named_3=$(requests_for "oci://$REGISTRY_HOST/team/app:erofs")

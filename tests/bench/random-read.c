@@ -1,20 +1,28 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Reads single 4 KiB blocks of one file, each once, 128 KiB apart, in a scrambled order, and prints
- * the mean and the median time of one in microseconds:
+ * Reads single blocks of one file, each once, 128 KiB apart, in a scrambled order, and prints the
+ * mean and the median time of one in microseconds:
  *
- *	random-read FILE COUNT
+ *	random-read FILE COUNT [BYTES [READERS [TRUTH]]]	(4096 1)
+ *
+ * READERS share the blocks. Afterwards each block is compared with the file TRUTH.
  */
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#define BLOCK  4096
-#define STRIDE (128 * 1024)
+#define STRIDE	    (128 * 1024)
+#define READERS_MAX 64
+
+static int fd;
+static char *blocks;
+static uint64_t n, block = 4096, readers = 1, *slots, *times;
 
 static uint64_t now(void)
 {
@@ -31,13 +39,13 @@ static int compare(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static void scramble(uint64_t *slots, uint64_t n)
+static void scramble(uint64_t of)
 {
 	uint64_t seed = 88172645463325252u;
 
-	for (uint64_t i = 0; i < n; i++)
+	for (uint64_t i = 0; i < of; i++)
 		slots[i] = i;
-	for (uint64_t i = n - 1; i > 0; i--) {
+	for (uint64_t i = of - 1; i > 0; i--) {
 		uint64_t j, keep = slots[i];
 
 		seed ^= seed << 13;
@@ -49,38 +57,91 @@ static void scramble(uint64_t *slots, uint64_t n)
 	}
 }
 
-int main(int argc, char **argv)
+static void get(int from, uint64_t i, char *to)
 {
-	static char block[BLOCK];
-	uint64_t n, slots_n, sum = 0, *slots, *times;
-	struct stat st;
-	int fd = argc == 3 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+	ssize_t got = pread(from, to, block, (off_t)(slots[i] * STRIDE));
 
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		fprintf(stderr, "usage: random-read FILE COUNT\n");
-		return 2;
-	}
-	slots_n = (uint64_t)st.st_size / STRIDE;
-	n = strtoull(argv[2], NULL, 10);
-	slots = calloc(slots_n, sizeof(*slots));
-	times = calloc(n, sizeof(*times));
-	if (!slots || !times || n == 0 || n > slots_n) {
-		fprintf(stderr, "random-read: at most %llu reads in this file\n",
-			(unsigned long long)slots_n);
-		return 2;
-	}
-	scramble(slots, slots_n);
-	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-	for (uint64_t i = 0; i < n; i++) {
+	if (got == (ssize_t)block)
+		return;
+	if (got < 0)
+		perror("pread");
+	else
+		fprintf(stderr, "random-read: %zd bytes of %llu\n", got, (unsigned long long)block);
+	exit(1);
+}
+
+static void *reader(void *arg)
+{
+	for (uint64_t i = (uintptr_t)arg; i < n; i += readers) {
 		uint64_t start = now();
 
-		if (pread(fd, block, BLOCK, (off_t)(slots[i] * STRIDE)) != BLOCK) {
-			perror("pread");
-			return 1;
-		}
+		get(fd, i, blocks + i * block);
 		times[i] = now() - start;
-		sum += times[i];
 	}
+	return NULL;
+}
+
+static void read_all(void)
+{
+	pthread_t threads[READERS_MAX];
+
+	for (uintptr_t i = 1; i < readers; i++)
+		if (pthread_create(&threads[i], NULL, reader, (void *)i) != 0)
+			exit(1);
+	reader(NULL);
+	for (uint64_t i = 1; i < readers; i++)
+		pthread_join(threads[i], NULL);
+}
+
+static void check(const char *truth)
+{
+	int from = open(truth, O_RDONLY | O_CLOEXEC);
+	char *right = malloc(block);
+
+	for (uint64_t i = 0; i < n; i++) {
+		get(from, i, right);
+		if (memcmp(right, blocks + i * block, block) != 0) {
+			fprintf(stderr, "random-read: wrong bytes at %llu\n",
+				(unsigned long long)(slots[i] * STRIDE));
+			exit(1);
+		}
+	}
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t of, sum = 0;
+	struct stat st;
+
+	fd = argc >= 3 && argc <= 6 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0 || fstat(fd, &st) < 0) {
+		fprintf(stderr, "usage: random-read FILE COUNT [BYTES [READERS [TRUTH]]]\n");
+		return 2;
+	}
+	of = (uint64_t)st.st_size / STRIDE;
+	n = strtoull(argv[2], NULL, 10);
+	if (argc > 3)
+		block = strtoull(argv[3], NULL, 10);
+	if (argc > 4)
+		readers = strtoull(argv[4], NULL, 10);
+	slots = calloc(of, sizeof(*slots));
+	times = calloc(n, sizeof(*times));
+	blocks = malloc(n * block);
+	if (!slots || !times || !blocks || n == 0 || n > of || block > STRIDE || readers == 0 ||
+	    readers > READERS_MAX) {
+		fprintf(stderr, "random-read: at most %llu reads in this file\n",
+			(unsigned long long)of);
+		return 2;
+	}
+	memset(blocks, 0xff,
+	       n * block); /* so that no page of it is touched first while it counts */
+	scramble(of);
+	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
+	read_all();
+	if (argc > 5)
+		check(argv[5]);
+	for (uint64_t i = 0; i < n; i++)
+		sum += times[i];
 	qsort(times, n, sizeof(*times), compare);
 	printf("%.1f %.1f\n", (double)sum / (double)n / 1000, (double)times[n / 2] / 1000);
 	return 0;

@@ -237,6 +237,13 @@ static int say_refused(const struct exchange *x, long status)
 	return status == 403 ? CTL_DENIED : CTL_FAILED;
 }
 
+/* It was there when it was looked for, and is not any more: it may come back. */
+static bool is_gone(CURLcode code)
+{
+	return code == CURLE_COULDNT_CONNECT || code == CURLE_GOT_NOTHING ||
+	       code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR;
+}
+
 static int perform(struct exchange *x)
 {
 	CURLcode code = curl_easy_perform(x->curl);
@@ -245,9 +252,10 @@ static int perform(struct exchange *x)
 	curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (x->stopped)
 		return CTL_OK;
-	if (code != CURLE_OK && status == 0)
-		return complain(x->daemon, "the daemon does not answer: %s",
-				curl_easy_strerror(code));
+	if (code != CURLE_OK && status == 0) {
+		complain(x->daemon, "the daemon does not answer: %s", curl_easy_strerror(code));
+		return is_gone(code) ? CTL_ABSENT : CTL_FAILED;
+	}
 	if (status >= 400)
 		return say_refused(x, status);
 	if (code != CURLE_OK)

@@ -23,8 +23,9 @@
 #include "daemon/util/cleanup.h"
 
 #define LOOK_MS 1000
-/* A daemon that is started anew is back by then. */
-#define ABSENT_MAX 120
+/* Looks at a job that waits until something is opened; doubling. */
+#define WAITS_MIN 2
+#define WAITS_MAX 64
 
 static int make_dir(const struct prefetch_order *o, uint64_t job, char *path, size_t n)
 {
@@ -65,22 +66,42 @@ static void unmount_it(const struct prefetch_order *o, const char *dir)
 		rmdir(parent);
 }
 
-static bool has_ended(const struct prefetch_order *o, uint64_t number, unsigned int *absent)
+struct watch {
+	unsigned int absent;	  /* looks in a row that no daemon has answered */
+	unsigned int waits, most; /* that found it waiting; and at how many it is mounted anew */
+};
+
+static bool has_ended(const struct prefetch_order *o, uint64_t number, struct watch *w)
 {
 	json_t *job = NULL;
 	bool ended;
 
 	switch (prefetch_look(o, number, &job)) {
 	case CTL_OK:
-		*absent = 0;
+		w->absent = 0;
 		ended = json_is_true(json_object_get(job, "ended"));
+		w->waits = strcmp(daemon_text(job, "state"), "waiting") == 0 ? w->waits + 1 : 0;
 		json_decref(job);
 		return ended;
 	case CTL_ABSENT:
-		return ++*absent == ABSENT_MAX;
+		return ++w->absent == PREFETCH_ABSENT_SECONDS * 1000 / LOOK_MS;
 	default: /* it ended so long ago that nobody knows it */
 		return true;
 	}
+}
+
+/*
+ * After a restart the kernel has nothing opened of what nobody reads. Where others have mounted the
+ * same, this changes nothing, and they are waited for.
+ */
+static void mount_anew(const struct prefetch_order *o, const char *dir, struct watch *w)
+{
+	if (w->waits < w->most)
+		return;
+	w->waits = 0;
+	w->most = w->most < WAITS_MAX ? 2 * w->most : WAITS_MAX;
+	if (umount_command(o->context.run_dir, dir, false) == 0)
+		(void)mount_it(o, dir);
 }
 
 /* `wake` is readable when whoever waited for the job has gone. */
@@ -88,7 +109,7 @@ static _Noreturn void hold(const struct prefetch_order *o, uint64_t job, const c
 {
 	struct pollfd end = { .fd = wake, .events = POLLIN };
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	unsigned int absent = 0;
+	struct watch watch = { .most = WAITS_MIN };
 
 	setsid();
 	signal(SIGINT, SIG_DFL);
@@ -97,9 +118,11 @@ static _Noreturn void hold(const struct prefetch_order *o, uint64_t job, const c
 	for (int fd = 0; null >= 0 && fd < 3; fd++)
 		dup2(null, fd);
 	(void)!chdir("/");
-	while (!has_ended(o, job, &absent))
+	while (!has_ended(o, job, &watch)) {
+		mount_anew(o, dir, &watch);
 		if (poll(&end, 1, LOOK_MS) > 0)
 			end.fd = -1;
+	}
 	unmount_it(o, dir);
 	_exit(0);
 }

@@ -156,18 +156,41 @@ static int stop_waiting(uint64_t job)
 	return CTL_FAILED;
 }
 
+/* A daemon that is started anew goes on with the job. *ret is NULL while there is none. */
+static int look_patiently(const struct prefetch_order *o, uint64_t number, unsigned int *absent,
+			  json_t **ret)
+{
+	struct prefetch_order quiet = *o;
+	char error[DAEMON_ERROR_MAX];
+	int status;
+
+	*ret = NULL;
+	quiet.daemon.error = error;
+	status = prefetch_look(&quiet, number, ret);
+	if (status == CTL_ABSENT && ++*absent < PREFETCH_ABSENT_SECONDS * 1000 / LOOK_MS)
+		return CTL_OK;
+	if (status != CTL_OK)
+		ctl_error("%s", error);
+	else
+		*absent = 0;
+	return status;
+}
+
 int prefetch_wait(const struct prefetch_order *o, uint64_t number, json_t **ret)
 {
 	static const struct timespec pause = { .tv_nsec = LOOK_MS * 1000000L };
 	struct progress progress = { 0 };
 	char told[16] = "";
+	unsigned int absent = 0;
 	json_t *job = NULL;
 	int status;
 
-	while ((status = prefetch_look(o, number, &job)) == CTL_OK &&
+	while ((status = look_patiently(o, number, &absent, &job)) == CTL_OK &&
 	       !json_is_true(json_object_get(job, "ended")) && !mount_wait_interrupted()) {
-		tell_trouble(job, told, sizeof(told));
-		show(&progress, o, job);
+		if (job) {
+			tell_trouble(job, told, sizeof(told));
+			show(&progress, o, job);
+		}
 		json_decref(job);
 		nanosleep(&pause, NULL);
 	}

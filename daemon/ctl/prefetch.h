@@ -65,6 +65,9 @@ bool prefetch_option(struct prefetch_order *order, const char *command, int opt,
  * status. */
 int prefetch_do(struct prefetch_order *order, const struct prefetch_list *list);
 
+/* A daemon that is started anew is back by then. */
+#define PREFETCH_ABSENT_SECONDS 120
+
 /* ---- parts of that ------------------------------------------------------------------------- */
 
 /* Tells the daemon all of it. unopened: objects that are not open. An exit status. */

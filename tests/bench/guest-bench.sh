@@ -46,6 +46,42 @@ bench_verify() {
 		"$(quartiles < "$RUN/verify")"
 }
 
+hashed() { grep -q 'are those of sha256' "$LOGS/daemon.log"; }
+cpu_ms() { awk -v hz="$(getconf CLK_TCK)" '{ print ($14 + $15) * 1000 / hz }' "/proc/$DAEMON_PID/stat"; }
+
+# A blob of a registry by a digest that the daemon compares all of it with, once it has a name in the cache,
+# and by one of a kind that it does not.
+bench_audit() {
+	local i who order before
+	printf '%s\n' 'source blobs {' "url = oci://127.0.0.1:$PORT/bench@{cookie}?blob" 'plain-http = yes' '}' \
+		> "$RUN/conf-audit"
+	for ((i = 0; i < rounds; i++)); do
+		order='sha512 sha256'
+		if [ $((i % 2)) = 1 ]; then order='sha256 sha512'; fi
+		for who in $order; do
+			fresh
+			: > "$LOGS/daemon.log"
+			CONFIG=$RUN/conf-audit daemon_start
+			mounted "$(< "$IMAGES/$who")"
+			seconds read_mounted >> "$RUN/audit-$who"
+			before=$(cpu_ms)
+			unmounted
+			if [ $who = sha256 ]; then
+				eventually 60 hashed
+				awk -v a="$before" -v b="$(cpu_ms)" 'BEGIN { print (b - a) / 128 }' >> "$RUN/audit-cpu"
+			fi
+		done
+	done
+	fresh
+	paste "$RUN/audit-sha512" "$RUN/audit-sha256" | awk '{ print $1 / $2 }' > "$RUN/audit"
+	printf '%-58s %8.1f MB/s\n' "128 MiB cold through the mount, not to be hashed" \
+		"$(ratio 134.2 "$(median < "$RUN/audit-sha512")")"
+	printf '%-58s %8.1f MB/s  ratio %s (quartiles %s)\n' "128 MiB cold through the mount, to be hashed" \
+		"$(ratio 134.2 "$(median < "$RUN/audit-sha256")")" "$(median < "$RUN/audit")" "$(quartiles < "$RUN/audit")"
+	printf '%-58s %8.3f ms of CPU for each MiB (quartiles %s)\n' "hashing what is complete" \
+		"$(median < "$RUN/audit-cpu")" "$(quartiles < "$RUN/audit-cpu")"
+}
+
 # The simple daemon is the bare loop: poll, read, pread, pwrite, READ_COMPLETE. The origin is on ext4,
 # in the page cache: hostfs is nobody's local directory.
 bench_miss() {
@@ -219,6 +255,7 @@ bench_memory() {
 
 origin_start
 if [ -z "$only" ] || [ "$only" = verify ]; then bench_verify; fi
+if [ -z "$only" ] || [ "$only" = audit ]; then bench_audit; fi
 if [ -z "$only" ] || [ "$only" = miss ]; then bench_miss; fi
 if [ -z "$only" ] || [ "$only" = trace ]; then bench_trace; fi
 if [ -z "$only" ] || [ "$only" = recovery ]; then bench_recovery; fi

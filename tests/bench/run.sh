@@ -4,7 +4,7 @@
 # Measures the daemon on the real kernel feature, in User-Mode Linux, beside what bounds it in the
 # same guest, and prints ratios:
 #
-#	run.sh [--rounds N] [--only verify|miss|trace|recovery|memory] BUILD_DIR
+#	run.sh [--rounds N] [--only verify|audit|miss|trace|recovery|memory] BUILD_DIR
 #
 # Contenders take turns (A B A B ...); the figures are medians. Needs no root. What people would use
 # instead is in compare.sh.
@@ -33,6 +33,14 @@ image_of_noise small 300K
 fsverity digest --compact --out-merkle-tree="$work/tree" --out-descriptor="$work/descriptor" \
 	"$work/images/origin/big" > "$work/images/digest"
 cat "$work/descriptor" "$work/tree" > "$work/images/origin/big.verity"
+
+# The same file as a registry has it, by either digest.
+blobs=$work/images/origin/v2/bench/blobs
+mkdir -p "$blobs"
+for kind in sha256 sha512; do
+	"${kind}sum" < "$work/images/origin/big" | sed "s/ .*//; s/^/$kind:/" > "$work/images/$kind"
+	ln "$work/images/origin/big" "$blobs/$(< "$work/images/$kind")"
+done
 
 in_guest --timeout 1800 --memory 3G --disk 16G \
 	-- "$here/guest-bench.sh" "$work" "$kernel_tests" "$rounds" $only

@@ -81,7 +81,7 @@ eventually 30 said_more 'serving ' "$n"
 
 step "a configuration that is not good"
 echo 'no = such key' > "$RUN/conf"
-errs 20 'reload' system reload
+errs 20 'Job for cachefilld.service failed' system reload
 grep -q 'conf:1: unknown key' "$LOGS/daemon.log" || fail "the log does not say what is wrong"
 works 20 same_piece 6
 system restart > "$LOGS/restart" 2>&1 || true

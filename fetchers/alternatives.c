@@ -113,7 +113,7 @@ bool alternatives_next(struct alternatives *alt, struct alt_tries *tries, uint64
 /* What the source itself says about an object is true, whatever others have. */
 static bool is_final(size_t i, int err)
 {
-	if (err == -ECANCELED || err == -ENOMEM)
+	if (health_is_ours(err))
 		return true;
 	return i == 0 && (err == -ENOENT || err == -EACCES || err == -ESTALE);
 }

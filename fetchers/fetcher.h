@@ -54,13 +54,14 @@ struct fetch_identity {
  *   -ETIMEDOUT     no answer, or the transfer stalled
  *   -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET    the network's word
  *   -EAGAIN        the origin itself is busy, or out of order for now
+ *   -EMFILE        no descriptor is left, which is not the origin's fault
  *   -EPROTO        the answer contradicts itself or the request; none of its bytes are used
  *   -EBADMSG       what came is not what the digest of the locator is of; none of it is used
  *   -EOPNOTSUPP    the origin cannot serve ranges
  *   -EIO           anything else
  *   -ECANCELED     cancel() came first
  *   -ENOMEM        ours
- * The second, third and fourth line may pass by themselves: fetch_may_pass().
+ * From the fourth to the seventh line they may pass by themselves: fetch_may_pass().
  */
 
 #define FETCH_HEAD_LEAST ((size_t)4096) /* of what a look has room for, it brings so much */
@@ -246,7 +247,7 @@ struct fetch_host {
 static inline bool fetch_may_pass(int err)
 {
 	return err == -ETIMEDOUT || err == -ECONNREFUSED || err == -EHOSTUNREACH ||
-	       err == -ECONNRESET || err == -EAGAIN;
+	       err == -ECONNRESET || err == -EAGAIN || err == -EMFILE;
 }
 
 /* Frees what a list has found, and empties it. */

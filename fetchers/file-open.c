@@ -127,6 +127,9 @@ int file_verdict(int error)
 	case ELOOP:
 	case EXDEV: /* a way out of the directory */
 		return -EACCES;
+	case EMFILE:
+	case ENFILE:
+		return -EMFILE;
 	case ENOMEM:
 	case ESTALE:
 	case ECANCELED:

@@ -21,9 +21,14 @@ void health_begin(struct fetch_health *h, uint64_t now)
 		h->state = HEALTH_PROBED;
 }
 
+bool health_is_ours(int err)
+{
+	return err == -ECANCELED || err == -ENOMEM || err == -EMFILE;
+}
+
 bool health_is_failure(int err)
 {
-	return fetch_may_pass(err) || err == -EIO || err == -EPROTO;
+	return !health_is_ours(err) && (fetch_may_pass(err) || err == -EIO || err == -EPROTO);
 }
 
 static void avoid(struct fetch_health *h, uint64_t now, uint64_t retry_after)
@@ -45,7 +50,7 @@ void health_end(struct fetch_health *h, uint64_t now, int err, uint64_t retry_af
 		const char *error)
 {
 	/* The probe was of no use: the next request is one. */
-	if (err == -ECANCELED || err == -ENOMEM) {
+	if (health_is_ours(err)) {
 		if (h->state == HEALTH_PROBED)
 			h->state = HEALTH_AVOIDED_NOW;
 		return;

@@ -46,8 +46,7 @@ void health_begin(struct fetch_health *health, uint64_t now);
 
 /*
  * err: how it ended, with error where it is negative. What an origin says about an object is no
- * failure of its own, and what we have given up (-ECANCELED) or could not do (-ENOMEM) says
- * nothing. retry_after: ns, or 0.
+ * failure of its own, and what is ours says nothing. retry_after: ns, or 0.
  */
 void health_end(struct fetch_health *health, uint64_t now, int err, uint64_t retry_after,
 		const char *error);
@@ -55,6 +54,9 @@ void health_end(struct fetch_health *health, uint64_t now, int err, uint64_t ret
 /* It took so long to the first bytes; and so long for so many of them. */
 void health_answered(struct fetch_health *health, uint64_t ns);
 void health_received(struct fetch_health *health, uint64_t bytes, uint64_t ns);
+
+/* We have given it up (-ECANCELED), or could not do it (-ENOMEM, -EMFILE): nobody else can help. */
+bool health_is_ours(int err);
 
 /* Whether err is a failure of the origin. */
 bool health_is_failure(int err);

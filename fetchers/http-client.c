@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "fetchers/http-request.h"
 
@@ -37,7 +38,17 @@ static bool wants_certificates(const struct http_client *client)
 	return host && host->certificate;
 }
 
-CURL *http_client_easy(const struct http_client *client)
+/* libcurl keeps to itself why there is none. */
+static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address)
+{
+	struct http_client *client = arg;
+	int fd = socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+
+	client->no_socket = fd < 0 ? errno : 0;
+	return fd < 0 ? CURL_SOCKET_BAD : fd;
+}
+
+CURL *http_client_easy(struct http_client *client)
 {
 	const struct http_config *c = client->config;
 	CURL *e = curl_easy_init();
@@ -47,6 +58,8 @@ CURL *http_client_easy(const struct http_client *client)
 	curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
 	curl_easy_setopt(e, CURLOPT_BUFFERSIZE, HTTP_RECEIVE_SIZE);
 	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, client);
 	/* Who is cancelled while a name is looked up leaves that to its thread, and waits for none.
 	 */
 	curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
@@ -119,6 +132,9 @@ void http_client_tell_certificate(const struct http_client *client, CURL *easy)
 static int socket_verdict(long error)
 {
 	switch (error) {
+	case EMFILE:
+	case ENFILE:
+		return -EMFILE;
 	case ECONNREFUSED:
 	case ECONNRESET:
 	case ETIMEDOUT:
@@ -128,7 +144,7 @@ static int socket_verdict(long error)
 	}
 }
 
-int http_client_verdict(CURL *easy, CURLcode code)
+int http_client_verdict(const struct http_client *client, CURL *easy, CURLcode code)
 {
 	long error = 0;
 
@@ -138,7 +154,7 @@ int http_client_verdict(CURL *easy, CURLcode code)
 		return -EHOSTUNREACH;
 	case CURLE_COULDNT_CONNECT:
 		curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &error);
-		return socket_verdict(error);
+		return socket_verdict(error ? error : client->no_socket);
 	case CURLE_OPERATION_TIMEDOUT:
 		return -ETIMEDOUT;
 	case CURLE_GOT_NOTHING:

@@ -197,7 +197,7 @@ void http_request_transferred(CURL *easy, CURLcode code)
 	else if (r->err == 0 && r->judged && http_answer_redirects(&r->answer))
 		request_follow(r);
 	else if (code != CURLE_OK)
-		http_request_fail(r, http_client_verdict(easy, code),
+		http_request_fail(r, http_client_verdict(r->client, easy, code),
 				  r->curl_error[0] ? r->curl_error : curl_easy_strerror(code));
 	else if (!r->judged)
 		http_request_fail(r, -EPROTO, "no answer");

@@ -121,6 +121,7 @@ void http_request_send(struct http_request *r)
 		return;
 	}
 	r->state = REQUEST_DONE;
-	http_request_fail(r, http_client_verdict(r->easy, code), curl_easy_strerror(code));
+	http_request_fail(r, http_client_verdict(r->client, r->easy, code),
+			  curl_easy_strerror(code));
 	loop_defer(r->client->loop, &r->deferred);
 }

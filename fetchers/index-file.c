@@ -45,6 +45,7 @@ static int fail_errno(struct index_file *f, int error)
 {
 	int err = error == ENOENT || error == ENOTDIR			? -ENOENT
 		  : error == EACCES || error == EPERM || error == ELOOP ? -EACCES
+		  : error == EMFILE || error == ENFILE			? -EMFILE
 		  : error == ENOMEM					? -ENOMEM
 									: -EIO;
 

@@ -106,7 +106,7 @@ bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, co
 		snprintf(tries->error, sizeof(tries->error), "%s", error);
 	}
 	note_failure(host, err, error, retry_after);
-	if (err == -ECANCELED || err == -ENOMEM)
+	if (health_is_ours(err))
 		return false;
 	/* That a mirror does not have everything is what they are like. */
 	if (err != -ENOENT)

@@ -34,6 +34,7 @@ static const struct {
 	{ "EPROTO", EPROTO },
 	{ "EOPNOTSUPP", EOPNOTSUPP },
 	{ "ENOMEM", ENOMEM },
+	{ "EMFILE", EMFILE },
 };
 
 struct line {

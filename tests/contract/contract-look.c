@@ -4,8 +4,11 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "daemon/replay/pattern.h"
 #include "tests/contract/contract-fixture.h"
@@ -72,6 +75,37 @@ START_TEST(look_missing)
 }
 END_TEST
 
+static void set_descriptors(rlim_t n)
+{
+	struct rlimit limit;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	limit.rlim_cur = n;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+/* What does not help is said, and it is not the network. */
+START_TEST(look_without_descriptors)
+{
+	struct host_look look;
+	struct rlimit limit;
+	int lowest;
+
+	kind->put("blob", SIZE);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+	ck_assert_int_ge(lowest, 0);
+	close(lowest);
+	set_descriptors((rlim_t)lowest);
+	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 4096), -EMFILE);
+	ck_assert(fetch_may_pass(-EMFILE));
+	host_look_free(&look);
+	set_descriptors(limit.rlim_cur);
+	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 4096), 0);
+	host_look_free(&look);
+}
+END_TEST
+
 START_TEST(look_decodes_names)
 {
 	struct host_look look;
@@ -109,6 +143,7 @@ void contract_look(TCase *tc)
 	tcase_add_test(tc, look_is_repeatable);
 	tcase_add_test(tc, look_tells_versions_apart);
 	tcase_add_test(tc, look_missing);
+	tcase_add_test(tc, look_without_descriptors);
 	tcase_add_test(tc, look_decodes_names);
 	tcase_add_test(tc, look_many_at_once);
 }

@@ -112,6 +112,20 @@ START_TEST(an_origin_that_wants_to_be_left_alone_is)
 }
 END_TEST
 
+START_TEST(what_is_ours_is_no_fault_of_an_origin)
+{
+	static const int errors[] = { -EMFILE, -ENOMEM };
+	struct watched w;
+
+	break_down(A, errors[_i]);
+	for (int i = 0; i < 2 * HEALTH_FAILURES; i++)
+		ck_assert_int_eq(look(&w), errors[_i]);
+	ck_assert_uint_eq(contacts(B), 0);
+	ck_assert_int_eq(health(A)->state, HEALTH_WORKS);
+	ck_assert_uint_eq(health(A)->failed, 0);
+}
+END_TEST
+
 /* The one that may be asked again first is asked, and that one alone. */
 START_TEST(where_all_are_avoided_the_least_bad_is_asked)
 {
@@ -166,6 +180,7 @@ int main(void)
 	tcase_add_test(tc, a_probe_that_is_canceled_is_none);
 	tcase_add_test(tc, an_origin_is_avoided_for_at_most_so_long);
 	tcase_add_test(tc, an_origin_that_wants_to_be_left_alone_is);
+	tcase_add_loop_test(tc, what_is_ours_is_no_fault_of_an_origin, 0, 2);
 	tcase_add_test(tc, where_all_are_avoided_the_least_bad_is_asked);
 	tcase_add_test(tc, times_are_measured);
 	return run_suite(s);

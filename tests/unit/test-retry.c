@@ -170,7 +170,8 @@ static void recover_after(struct recovery *r, unsigned int looks, unsigned int r
 
 /* ---- looks ------------------------------------------------------------------------------ */
 
-static const int may_pass[] = { -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH, -ECONNRESET, -EAGAIN };
+static const int may_pass[] = { -ETIMEDOUT,  -ECONNREFUSED, -EHOSTUNREACH,
+				-ECONNRESET, -EAGAIN,	    -EMFILE };
 static const int final[] = { -ENOENT, -EACCES, -ESTALE, -EPROTO, -EIO, -EOPNOTSUPP, -ENOMEM };
 
 START_TEST(a_look_that_failed_is_tried_again)
@@ -507,7 +508,7 @@ static void change(struct loop_timer *timer)
 {
 	struct chaos *c = container_of(timer, struct chaos, timer);
 
-	origin->read_error = draw(c, 2) ? may_pass[draw(c, 5)] : 0;
+	origin->read_error = draw(c, 2) ? may_pass[draw(c, 6)] : 0;
 	origin->fail_always = draw(c, 3) == 0;
 	origin->fail_at = draw(c, SIZE);
 	origin->step = draw(c, 2) ? 1 + draw(c, 20000) : 0;
@@ -557,7 +558,7 @@ int main(void)
 	TCase *tc = tcase_create("retry");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
-	tcase_add_loop_test(tc, a_look_that_failed_is_tried_again, 0, 5);
+	tcase_add_loop_test(tc, a_look_that_failed_is_tried_again, 0, 6);
 	tcase_add_loop_test(tc, what_cannot_pass_is_final, 0, 7);
 	tcase_add_test(tc, so_many_retries_and_no_more);
 	tcase_add_test(tc, no_try_begins_after_the_deadline);

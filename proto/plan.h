@@ -19,6 +19,7 @@
 #define PLAN_FIRST_LINE "cachefill-plan 1"
 #define PLAN_KEY_MAX	256	   /* bytes of a key, at most */
 #define PLAN_LINE_MAX	2048	   /* of text; a longer line is none of ours */
+#define PLAN_RANGES_MAX 8192	   /* of an image's own plan, as many as a job may have */
 #define PLAN_TO_THE_END UINT64_MAX /* a length: all behind the offset */
 
 struct plan_range {

@@ -27,6 +27,19 @@ char *images_text(sqlite3_stmt *stmt, int column);
 /* A statement for one use; NULL: logged. */
 sqlite3_stmt *images_query(struct images *images, const char *sql);
 
+/* The same of a table that there may not be: 0, and *ret NULL. -EIO (logged). */
+int images_query_if(struct images *images, const char *sql, sqlite3_stmt **ret);
+
+/* 0; -ENOENT: there is no image of that name; -EIO (logged). */
+int images_has(struct images *images, const char *name);
+
+/* Within a transaction: what was found with an image of that name takes the place of what was found
+ * before; NULL: nothing was. What somebody has given stays. */
+int images_put_plan(struct images *images, const char *name, const char *plan);
+
+/* Within one, too: the image goes. */
+int images_drop_plan(struct images *images, const char *name);
+
 /* The next row: 1, or 0 at the end, or -EIO (logged). */
 int images_step(struct images *images, sqlite3_stmt *stmt);
 

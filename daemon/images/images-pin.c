@@ -16,18 +16,6 @@ static const char tables[] =
 	" volume BLOB NOT NULL, cookie BLOB NOT NULL,"
 	" PRIMARY KEY(volume, cookie)) STRICT, WITHOUT ROWID;";
 
-/* *ret NULL: there is no such table. */
-static int prepare(struct images *images, const char *sql, sqlite3_stmt **ret)
-{
-	int r = sqlite3_prepare_v2(images->db, sql, -1, ret, NULL);
-
-	if (r == SQLITE_ERROR) {
-		*ret = NULL;
-		return 0;
-	}
-	return r == SQLITE_OK ? 0 : images_failed(images);
-}
-
 static void bind_bytes(sqlite3_stmt *stmt, int at, struct bytes bytes)
 {
 	sqlite3_bind_blob64(stmt, at, bytes.len ? bytes.data : (const void *)"", bytes.len,
@@ -44,23 +32,10 @@ static int change(struct images *images, sqlite3_stmt *stmt)
 	return sqlite3_changes(images->db) > 0 ? 0 : -ENOENT;
 }
 
-static int is_image(struct images *images, const char *name)
-{
-	_cleanup_query_ sqlite3_stmt *stmt =
-		images_query(images, "SELECT 1 FROM image WHERE name = ?1");
-	int r;
-
-	if (!stmt)
-		return -EIO;
-	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	r = images_step(images, stmt);
-	return r == 0 ? -ENOENT : r < 0 ? r : 0;
-}
-
 int images_pin(struct images *images, const char *name)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = NULL;
-	int r = is_image(images, name);
+	int r = images_has(images, name);
 
 	if (r == 0)
 		r = images_run(images, tables);
@@ -77,7 +52,7 @@ int images_pin(struct images *images, const char *name)
 int images_unpin(struct images *images, const char *name)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = NULL;
-	int r = prepare(images, "DELETE FROM pinned_image WHERE name = ?1", &stmt);
+	int r = images_query_if(images, "DELETE FROM pinned_image WHERE name = ?1", &stmt);
 
 	if (r < 0 || !stmt)
 		return r < 0 ? r : -ENOENT;
@@ -107,8 +82,8 @@ int images_pin_object(struct images *images, struct bytes volume, struct bytes c
 int images_unpin_object(struct images *images, struct bytes volume, struct bytes cookie)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = NULL;
-	int r = prepare(images, "DELETE FROM pinned_object WHERE volume = ?1 AND cookie = ?2",
-			&stmt);
+	int r = images_query_if(
+		images, "DELETE FROM pinned_object WHERE volume = ?1 AND cookie = ?2", &stmt);
 
 	if (r < 0 || !stmt)
 		return r < 0 ? r : -ENOENT;
@@ -121,7 +96,8 @@ bool images_is_pinned(struct images *images, const char *name)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = NULL;
 
-	if (prepare(images, "SELECT 1 FROM pinned_image WHERE name = ?1", &stmt) < 0 || !stmt)
+	if (images_query_if(images, "SELECT 1 FROM pinned_image WHERE name = ?1", &stmt) < 0 ||
+	    !stmt)
 		return false;
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	return images_step(images, stmt) > 0;
@@ -140,7 +116,7 @@ static int visit_cookies(struct images *images, const char *sql, bool pinned,
 			 void (*visit)(void *arg, struct bytes cookie, bool pinned), void *arg)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = NULL;
-	int r = prepare(images, sql, &stmt);
+	int r = images_query_if(images, sql, &stmt);
 
 	if (r < 0 || !stmt)
 		return r;
@@ -169,7 +145,7 @@ int images_each_pinned_object(struct images *images,
 			      void *arg)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = NULL;
-	int r = prepare(images, "SELECT volume, cookie FROM pinned_object", &stmt);
+	int r = images_query_if(images, "SELECT volume, cookie FROM pinned_object", &stmt);
 
 	if (r < 0 || !stmt)
 		return r;

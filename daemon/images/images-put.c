@@ -216,6 +216,8 @@ static int put(struct images *images, const struct images_image *image, char *er
 		err = put_ref(images, id, i, image->refs[i]);
 	for (size_t i = 0; err == 0 && i < image->n_layers; i++)
 		err = put_layer(images, id, i, &image->layers[i], error);
+	if (err == 0)
+		err = images_put_plan(images, image->name, image->plan);
 	return err < 0 ? err : drop_unused_objects(images);
 }
 
@@ -247,7 +249,9 @@ static int remove_image(struct images *images, const char *name)
 		err = drop_unused_objects(images);
 	if (err < 0)
 		return err;
-	err = images_unpin(images, name);
+	err = images_drop_plan(images, name);
+	if (err == 0)
+		err = images_unpin(images, name);
 	return err == -ENOENT ? 0 : err;
 }
 

@@ -199,6 +199,30 @@ sqlite3_stmt *images_query(struct images *images, const char *sql)
 	return stmt;
 }
 
+int images_query_if(struct images *images, const char *sql, sqlite3_stmt **ret)
+{
+	int r = sqlite3_prepare_v2(images->db, sql, -1, ret, NULL);
+
+	if (r == SQLITE_ERROR) {
+		*ret = NULL;
+		return 0;
+	}
+	return r == SQLITE_OK ? 0 : images_failed(images);
+}
+
+int images_has(struct images *images, const char *name)
+{
+	_cleanup_query_ sqlite3_stmt *stmt =
+		images_query(images, "SELECT 1 FROM image WHERE name = ?1");
+	int r;
+
+	if (!stmt)
+		return -EIO;
+	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
+	r = images_step(images, stmt);
+	return r == 0 ? -ENOENT : r < 0 ? r : 0;
+}
+
 int images_step(struct images *images, sqlite3_stmt *stmt)
 {
 	int r = sqlite3_step(stmt);
@@ -264,11 +288,11 @@ int images_find(struct images *images, struct bytes cookie, struct images_object
 
 char *images_name_of(struct images *images, struct bytes cookie)
 {
-	sqlite3_stmt *stmt = images_query(images,
-					  "SELECT image.name FROM object"
-					  " JOIN place ON place.object = object.id"
-					  " JOIN image ON image.id = place.image"
-					  " WHERE cookie = ?1 ORDER BY image.id DESC LIMIT 1");
+	sqlite3_stmt *stmt =
+		images_query(images, "SELECT image.name FROM object"
+				     " JOIN place ON place.object = object.id"
+				     " JOIN image ON image.id = place.image"
+				     " WHERE cookie = ?1 ORDER BY image.id DESC LIMIT 1");
 	char *name = NULL;
 
 	if (!stmt)
@@ -315,6 +339,7 @@ struct images_image *images_image_free(struct images_image *image)
 	free(image->manifest);
 	free(image->config);
 	free(image->manifest_digest);
+	free(image->plan);
 	free(image);
 	return NULL;
 }

@@ -26,8 +26,9 @@ enum {
 	IMAGES_LOCATOR_MAX = 4096,  /* what state.db takes */
 	IMAGES_VALIDATOR_MAX = 256, /* the same */
 	IMAGES_HINT_NAME_MAX = 512,
-	IMAGES_HINT_MAX = 2048, /* a text */
-	IMAGES_HINTS_MAX = 256, /* that are kept */
+	IMAGES_HINT_MAX = 2048,	   /* a text */
+	IMAGES_HINTS_MAX = 256,	   /* that are kept */
+	IMAGES_PLAN_MAX = 1 << 20, /* bytes of a plan */
 };
 
 enum images_access {
@@ -61,6 +62,7 @@ struct images_image {
 	int64_t added;		     /* Unix time */
 	struct images_layer *layers; /* bottom to top, at least one */
 	size_t n_layers;
+	char *plan; /* for images_put(): what its manifest says to fetch first; NULL: nothing */
 };
 
 /*
@@ -77,8 +79,8 @@ struct images *images_close(struct images *images);
  * caller's, for images_object_end(); -ENOENT, -ENOMEM, -EIO (logged). */
 int images_find(struct images *images, struct bytes cookie, struct images_object *ret);
 
-/* The image that it would be fetched for, as images_find() says, by its name: a string of malloc(), or
- * NULL. For what people read. */
+/* The image that it would be fetched for, as images_find() says, by its name: a string of malloc(),
+ * or NULL. For what people read. */
 char *images_name_of(struct images *images, struct bytes cookie);
 
 /*
@@ -153,6 +155,14 @@ int images_unpin(struct images *images, const char *name);
 int images_pin_object(struct images *images, struct bytes volume, struct bytes cookie);
 int images_unpin_object(struct images *images, struct bytes volume, struct bytes cookie);
 bool images_is_pinned(struct images *images, const char *name);
+
+/*
+ * What to fetch of an image first. One that is given stays when the image is added anew, and hides
+ * what the manifest says; "": there is to be none. *ret is a string of malloc(). -ENOENT: there is
+ * no such image, or no plan; -EINVAL: it is too long; -ENOMEM, -EIO (logged).
+ */
+int images_set_plan(struct images *images, const char *name, const char *plan);
+int images_plan(struct images *images, const char *name, char **ret, bool *ret_given);
 
 /* Takes NULL, returns NULL. Every piece of it, and itself, is from malloc(). */
 struct images_image *images_image_free(struct images_image *image);

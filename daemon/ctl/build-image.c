@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "daemon/ctl/build.h"
+#include "daemon/ctl/image-plan.h"
+#include "daemon/ctl/layout-plan.h"
 #include "daemon/util/cleanup.h"
 #include "fetchers/oci-manifest.h"
 
@@ -122,6 +124,15 @@ static json_t *make_layers(const struct build *b)
 	return layers;
 }
 
+/* The manifest of a source may have told another one, of other layers. */
+static int add_plan(const struct build *b, json_t *manifest)
+{
+	json_t *notes = json_object_get(manifest, "annotations");
+
+	json_object_del(notes, IMAGE_PLAN_NOTE);
+	return b->plan ? layout_plan(manifest, b->plan) : CTL_OK;
+}
+
 static json_t *make_manifest(const struct build *b, const struct layout_descriptor *config)
 {
 	json_t *manifest = json_pack(
@@ -179,11 +190,17 @@ int build_write_image(struct build *b, const char *layout, struct layout_descrip
 {
 	struct layout_descriptor config = { 0 };
 	int status = make_config(b);
+	json_t *manifest;
 
 	if (status == CTL_OK)
 		status = write_document(layout, json_incref(b->config), &config);
+	if (status != CTL_OK)
+		return status;
+	manifest = make_manifest(b, &config);
+	status = manifest ? add_plan(b, manifest) : no_memory();
 	if (status == CTL_OK)
-		status = write_document(layout, make_manifest(b, &config), ret);
+		status = write_document(layout, json_incref(manifest), ret);
+	json_decref(manifest);
 	if (status == CTL_OK)
 		status = write_document(layout, make_index(b, ret), NULL);
 	return status;

@@ -21,6 +21,7 @@ enum {
 	OPT_CHUNK_SIZE = 1000,
 	OPT_COMPRESS,
 	OPT_FORCE,
+	OPT_PLAN,
 	OPT_TAG,
 	OPT_TIMESTAMP,
 	OPT_TMP_DIR,
@@ -32,6 +33,7 @@ static const struct option options[] = {
 	{ "chunk-size", required_argument, NULL, OPT_CHUNK_SIZE },
 	{ "compress", required_argument, NULL, OPT_COMPRESS },
 	{ "force", no_argument, NULL, OPT_FORCE },
+	{ "plan", required_argument, NULL, OPT_PLAN },
 	{ "tag", required_argument, NULL, OPT_TAG },
 	{ "timestamp", required_argument, NULL, OPT_TIMESTAMP },
 	{ "tmp-dir", required_argument, NULL, OPT_TMP_DIR },
@@ -57,6 +59,7 @@ static const char help[] =
 	"                         before it can be used\n"
 	"      --force            put it in the place of an OUT that exists\n"
 	"      --json             print what was made as JSON\n"
+	"      --plan FILE        what to fetch of it first, by `cachefillctl trace plan`\n"
 	"      --tag TAG          the tag in the layout (that of the source, or latest)\n"
 	"      --timestamp SEC    nothing in it is later, seconds since 1970\n"
 	"                         ($SOURCE_DATE_EPOCH, or the newest file)\n"
@@ -119,6 +122,9 @@ static int take_option(struct command *c, int opt)
 			       : ctl_usage(COMMAND, "--compress is lz4, lz4hc or lz4hc,LEVEL");
 	case OPT_FORCE:
 		c->out.force = true;
+		return CTL_OK;
+	case OPT_PLAN:
+		c->build.plan = optarg;
 		return CTL_OK;
 	case OPT_TAG:
 		c->build.tag = optarg;
@@ -303,6 +309,8 @@ static int run(struct command *c, int n, char *sources[], struct layout_descript
 		status = ctl_error("%s: there are %zu layers, and an EROFS image has one; a layout "
 				   "can have any number",
 				   c->out.name, c->build.n_layers);
+	if (status == CTL_OK && c->out.plain && c->build.plan)
+		status = ctl_error("%s: only a layout can have a plan", c->out.name);
 	if (status == CTL_OK)
 		status = check_inside(c);
 	if (status == CTL_OK)

@@ -45,6 +45,7 @@ struct build {
 	struct context *context; /* for origins; open if a source needs it */
 	struct build_mkfs mkfs;
 	const char *tmp_dir, *tag;
+	const char *plan; /* a file, or NULL */
 	bool verity; /* hash trees are wanted */
 
 	struct build_layer *layers; /* owned */

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /* From references to an image: lists, looks, layers. */
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "daemon/ctl/image-layer.h"
+#include "daemon/ctl/image-plan.h"
 #include "daemon/ctl/image-verity.h"
 #include "daemon/ctl/image.h"
 #include "daemon/engine/erofs.h"
@@ -338,6 +340,47 @@ static int make_layers(struct resolve *r, struct images_image *image)
 	return err == 0 ? finish_layer(r, image, primary) : err;
 }
 
+/* ---- its plan ----------------------------------------------------------------------------- */
+
+/* The object of each layer of the manifest; to be freed. What is made of an archive has more. */
+static struct image_plan_object *plan_objects(const struct resolve *r,
+					      const struct images_image *image)
+{
+	struct image_plan_object *objects = calloc(r->n_items, sizeof(*objects));
+	size_t layer = 0, device = 0;
+
+	for (size_t i = 0; objects && i < r->n_items; i++) {
+		const struct images_layer *l;
+		const struct images_object *o;
+
+		device = r->items[i].device ? device + 1 : 0;
+		layer += i > 0 && device == 0;
+		l = &image->layers[layer];
+		o = device > 0 ? &l->devices[device - 1] : &l->primary;
+		objects[i] = (struct image_plan_object){ o->cookie, o->size };
+	}
+	return objects;
+}
+
+/* What the manifest says to fetch first. A bad one is no reason to do without the image. */
+static void find_plan(const struct resolve *r, struct images_image *image)
+{
+	json_t *manifest = json_loads(image->manifest, 0, NULL);
+	const json_t *notes = json_object_get(manifest, "annotations");
+	const char *note = json_string_value(json_object_get(notes, IMAGE_PLAN_NOTE));
+	struct image_plan_object *objects = note ? plan_objects(r, image) : NULL;
+	char error[CONTEXT_ERROR_MAX] = "out of memory";
+	struct image_plan plan;
+
+	if (objects &&
+	    image_plan_of_note(&plan, note, objects, r->n_items, error) == 0)
+		image->plan = plan.text;
+	else if (note)
+		ctl_error("warning: what the manifest says to fetch first is not used: %s", error);
+	free(objects);
+	json_decref(manifest);
+}
+
 /* The texts of a manifest are those of an image that is one REF. */
 static bool take_texts(const struct resolve *r, struct images_image *image)
 {
@@ -371,9 +414,11 @@ static int make_image(struct resolve *r, const char *name, struct images_image *
 	if (!image->layers || !take_texts(r, image))
 		return no_memory(r->error);
 	err = make_layers(r, image);
-	if (err == 0)
-		*ret = steal(&image);
-	return err;
+	if (err < 0)
+		return err;
+	find_plan(r, image);
+	*ret = steal(&image);
+	return 0;
 }
 
 int image_resolve(struct context *context, struct images_image **ret, const char *name,

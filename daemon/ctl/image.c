@@ -10,6 +10,8 @@ static const struct ctl_command commands[] = {
 	{ "inspect", "[OPTION]... NAME", "say what an image consists of", ctl_image_inspect },
 	{ "refresh", "[OPTION]... NAME", "ask its origins again, show and apply what has changed",
 	  ctl_image_refresh },
+	{ "plan", "[OPTION]... NAME [FILE]", "say what to fetch of an image first, or set that",
+	  ctl_image_plan },
 	{ "rm", "[OPTION]... NAME...", "forget images", ctl_image_rm },
 #ifdef HAVE_IMAGE_BUILD
 	{ "build", "[OPTION]... OUT SOURCE...", "make an image of EROFS layers", ctl_image_build },

@@ -27,6 +27,7 @@ int ctl_image_ls(int argc, char *argv[]);
 int ctl_image_inspect(int argc, char *argv[]);
 int ctl_image_rm(int argc, char *argv[]);
 int ctl_image_refresh(int argc, char *argv[]);
+int ctl_image_plan(int argc, char *argv[]);
 
 /* ---- names and references ----------------------------------------------------------------- */
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "daemon/ctl/image.h"
+#include "daemon/ctl/layout-plan.h"
 #include "daemon/ctl/progress.h"
 #include "daemon/ctl/push-artifact.h"
 #include "daemon/util/cleanup.h"
@@ -18,7 +19,10 @@
 
 #define COMMAND "cachefillctl image push"
 
+enum { OPT_PLAN = 1000 };
+
 static const struct option options[] = {
+	{ "plan", required_argument, NULL, OPT_PLAN },
 	CONTEXT_OPTION_JSON,
 	CONTEXT_OPTIONS,
 	{ NULL },
@@ -33,6 +37,8 @@ static const char help[] =
 	"the manifest. Credentials and certificates are those of the source in the\n"
 	"configuration that has the registry, or those of podman login.\n"
 	"\n"
+	"      --plan FILE        what to fetch of it first, by `cachefillctl trace plan`:\n"
+	"                         its manifest says so, and becomes another one\n"
 	"      --json             print what was done as JSON\n" CONTEXT_HELP;
 
 static const struct ctl_syntax syntax = { COMMAND, "h", options, help };
@@ -41,7 +47,7 @@ struct command {
 	struct context context;
 	struct layout layout;
 	struct push push;
-	const char *target;
+	const char *target, *plan;
 	struct oci_reference reference; /* of target */
 	struct progress progress;
 	uint64_t sent; /* of blobs: stored, or there */
@@ -257,6 +263,8 @@ static int run(struct command *c, const char *layout)
 {
 	int status = layout_open(&c->layout, layout);
 
+	if (status == CTL_OK && c->plan)
+		status = layout_add_plan(c->layout.dir, &c->layout.top, c->plan);
 	if (status == CTL_OK)
 		status = take_target(c);
 	c->push.layout = &c->layout;
@@ -303,7 +311,10 @@ static int take_options(struct command *c, int argc, char *argv[])
 	while ((opt = ctl_getopt(&syntax, argc, argv, &status)) != CTL_OPTIONS_END) {
 		if (opt == CTL_OPTIONS_EXIT)
 			return status == CTL_OK ? -1 : status;
-		context_option(&c->context, opt);
+		if (opt == OPT_PLAN)
+			c->plan = optarg;
+		else
+			context_option(&c->context, opt);
 	}
 	if (argc - optind != 2)
 		return ctl_usage(COMMAND, "LAYOUT and the place in a registry are needed");

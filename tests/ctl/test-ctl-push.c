@@ -200,6 +200,86 @@ START_TEST(image_of_a_registry_is_built)
 }
 END_TEST
 
+/* ---- plans -------------------------------------------------------------------------------- */
+
+/* A layout of two layers, and the file "plan" of the second one and of something else. */
+static void build_with_plan(const char *option)
+{
+	make_tree("a");
+	make_tree("b");
+	sh("echo more > b/etc/more");
+	configure(registry_port(), "");
+	build_ok(BUILD("built", "a", "b"));
+	sh("(echo cachefill-plan 1; echo 4096+4096 x/$(sed "
+	   "'s/.*\"digest\":\"\\([^\"]*\\)\".*/\\1/' "
+	   "built/blobs/sha256/$(sed 's/.*\"digest\":\"sha256:\\([^\"]*\\)\".*/\\1/' "
+	   "built/index.json)); echo 0+1 x/other) > plan");
+	if (option)
+		build_ok(BUILD("--force", option, "plan", "built", "a", "b"));
+}
+
+/* From the registry, its plan is this one. */
+static void expect_plan(const char *what)
+{
+	ctl_assert_ok(IMAGE("add", "app", target));
+	ck_assert_ptr_nonnull(strstr(IMAGE("plan", "app")->out, what));
+}
+
+START_TEST(a_plan_comes_with_its_image)
+{
+	build_with_plan("--plan");
+	ctl_assert_ok(PUSH("built", target));
+	expect_plan("\n4096+4096 erofs,cachefilld/sha256:");
+	ck_assert_ptr_nonnull(strstr(IMAGE("plan", "--json", "app")->out, "\"given\":false"));
+	/* One that somebody has given wins, until it is removed. */
+	sh("sed -i 's/^4096+4096/0+8192/' plan");
+	ctl_assert_ok(IMAGE("plan", "app", "plan"));
+	expect_plan("\n0+8192 ");
+	ctl_assert_ok(IMAGE("plan", "--remove", "app"));
+	ctl_assert_ok(IMAGE("rm", "app"));
+	expect_plan("\n4096+4096 ");
+}
+END_TEST
+
+START_TEST(a_plan_is_added_by_the_push)
+{
+	char first[128], second[128];
+
+	build_with_plan(NULL);
+	ctl_line(PUSH("built", target)->out, 0, first, sizeof(first));
+	ctl_line(PUSH("--plan", "plan", "built", target)->out, 0, second, sizeof(second));
+	ck_assert_str_ne(first, second);
+	expect_plan("\n4096+4096 ");
+	ctl_line(PUSH("built", target)->out, 0, second, sizeof(second));
+	ck_assert_str_eq(first, second);
+	sh("sed -i 's/^4096+4096/4096+99999999/' plan");
+	expect_refused(PUSH("--plan", "plan", "built", target), "goes beyond the ");
+	expect_refused(BUILD("--force", "--plan", "plan", "built", "a", "b"), "goes beyond the ");
+	expect_refused(BUILD("--plan", "plan", "x.erofs", "a"), "only a layout can have a plan");
+}
+END_TEST
+
+/* What somebody else has written there is no reason to do without the image. */
+START_TEST(a_bad_plan_is_not_used)
+{
+	const struct ctl_result *r;
+
+	build_with_plan("--plan");
+	sh("cd built; old=$(sed 's/.*\"digest\":\"sha256:\\([^\"]*\\)\".*/\\1/' index.json); "
+	   "sed 's/\"io.cachefilld.plan\":\"[^\"]*\"/\"io.cachefilld.plan\":\"1:0+99999999\"/' "
+	   "blobs/sha256/$old > m; new=$(sha256sum m | cut -c1-64); "
+	   "sed -i \"s/$old/$new/; s/\\\"size\\\":[0-9]*/\\\"size\\\":$(stat -c %%s m)/\" "
+	   "index.json; "
+	   "mv m blobs/sha256/$new");
+	ctl_assert_ok(PUSH("built", target));
+	r = IMAGE("add", "app", target);
+	ck_assert_int_eq(r->status, 0);
+	ck_assert_ptr_nonnull(strstr(r->err, "warning: what the manifest says to fetch first is "
+					     "not used: line 2: the range goes beyond"));
+	ck_assert_ptr_nonnull(strstr(IMAGE("plan", "app")->err, "has no plan"));
+}
+END_TEST
+
 START_TEST(index_of_several_images)
 {
 	make_image("image");
@@ -308,6 +388,9 @@ int main(void)
 	tcase_add_loop_test(t, trees_that_do_not_fit_are_an_error, 0, 2);
 	tcase_add_test(t, trees_that_are_gone_are_an_error);
 	tcase_add_test(t, trees_that_the_layout_lacks_are_not_forgotten);
+	tcase_add_test(t, a_plan_comes_with_its_image);
+	tcase_add_test(t, a_plan_is_added_by_the_push);
+	tcase_add_test(t, a_bad_plan_is_not_used);
 	tcase_add_test(t, index_of_several_images);
 	if (system("command -v htpasswd > /dev/null") == 0)
 		tcase_add_test(t, push_with_a_password);

@@ -8,7 +8,7 @@ _cachefillctl_commands()
 		echo image trace mount umount mounts als du pin unpin prefetch warm status objects flights origins top \
 			events metrics whois purge evict gc reload log-level doctor explain bugreport
 		;;
-	image) echo add build inspect ls push push-index refresh rm ;;
+	image) echo add build inspect ls plan push push-index refresh rm ;;
 	als) echo add ls rm ;;
 	trace) echo verify show stats plot plan cut merge anonymise replay start stop ;;
 	esac
@@ -26,16 +26,17 @@ _cachefillctl_options()
 	image-refresh)
 		echo --dry-run --yes --json --no-referrers --no-verity --config --state-dir --run-dir --help
 		;;
+	image-plan) echo --remove --json --config --state-dir --run-dir --help ;;
 	image-rm) echo --config --state-dir --run-dir --help ;;
 	image-build)
-		echo --chunk-size --compress --force --json --tag --timestamp --tmp-dir --uuid --verity \
-			--config --state-dir --run-dir --help
+		echo --chunk-size --compress --force --json --plan --tag --timestamp --tmp-dir --uuid \
+			--verity --config --state-dir --run-dir --help
 		;;
-	image-push) echo --json --config --state-dir --run-dir --help ;;
+	image-push) echo --plan --json --config --state-dir --run-dir --help ;;
 	image-push-index) echo --config --state-dir --run-dir --help ;;
 	mount)
-		echo --writable --options --read-ahead --no-referrers --no-verity --config --state-dir \
-			--run-dir --help
+		echo --writable --options --read-ahead --prefetch --no-referrers --no-verity --config \
+			--state-dir --run-dir --help
 		;;
 	umount) echo --all --lazy --run-dir --help ;;
 	mounts) echo --json --run-dir --help ;;
@@ -117,7 +118,7 @@ _cachefillctl_value()
 _cachefillctl_images()
 {
 	case $1 in
-	image-inspect | image-push-index | image-refresh | image-rm | mount | als-add | als-rm | \
+	image-inspect | image-plan | image-push-index | image-refresh | image-rm | mount | als-add | als-rm | \
 		du | evict | pin | unpin | prefetch | explain) ;;
 	*) return 1 ;;
 	esac

@@ -8,14 +8,21 @@
 #include <string.h>
 
 #include "daemon/ctl/ctl.h"
+#include "daemon/ctl/image.h"
 #include "daemon/ctl/mount-command.h"
+#include "daemon/ctl/mount-image.h"
+#include "daemon/ctl/prefetch.h"
+#include "daemon/util/cleanup.h"
 
-enum { OPT_READ_AHEAD = 256, OPT_ALL };
+enum { OPT_READ_AHEAD = 256, OPT_ALL, OPT_PREFETCH };
 
 static const struct option mount_longs[] = {
 	{ "writable", optional_argument, NULL, 'w' },
 	{ "options", required_argument, NULL, 'o' },
 	{ "read-ahead", required_argument, NULL, OPT_READ_AHEAD },
+#ifdef HAVE_DAEMON_COMMANDS
+	{ "prefetch", no_argument, NULL, OPT_PREFETCH },
+#endif
 	CONTEXT_OPTIONS_REGISTRY,
 	CONTEXT_OPTIONS,
 	{ NULL },
@@ -32,7 +39,12 @@ static const struct ctl_syntax mount_syntax = {
 	"\n"
 	"  -w, --writable[=DIR]   what is written goes to memory, or to DIR/upper\n"
 	"  -o, --options OPTIONS  as in fstab(5): nodev, nosuid, noexec, noatime, ...\n"
-	"      --read-ahead SIZE  of the kernel; it has 128KiB by itself\n" CONTEXT_HELP_REGISTRY
+	"      --read-ahead SIZE  of the kernel; it has 128KiB by itself\n"
+#ifdef HAVE_DAEMON_COMMANDS
+	"      --prefetch         have the daemon fetch what its plan says, or all of it,\n"
+	"                         from then on, beside what is read\n"
+#endif
+	CONTEXT_HELP_REGISTRY
 		CONTEXT_HELP,
 };
 
@@ -64,7 +76,7 @@ static const struct ctl_syntax umount_syntax = {
 struct arguments {
 	struct context context;
 	struct mount_options options;
-	bool lazy, all;
+	bool lazy, all, prefetch;
 };
 
 static int replace(char **text, const char *value)
@@ -99,6 +111,9 @@ static int take_option(struct arguments *a, int opt, char *error)
 	case OPT_ALL:
 		a->all = true;
 		return 0;
+	case OPT_PREFETCH:
+		a->prefetch = true;
+		return 0;
 	}
 	return context_option(&a->context, opt) ? 0 : -EINVAL;
 }
@@ -125,6 +140,32 @@ static bool take_options(const struct ctl_syntax *syntax, int argc, char *argv[]
 
 /* ---- commands ----------------------------------------------------------------------------- */
 
+/* It is mounted in any case. */
+static void prefetch(const struct arguments *a, const char *image)
+{
+#ifdef HAVE_DAEMON_COMMANDS
+	struct prefetch_order order = {
+		.context = {
+			.config_file = a->options.config ?: a->context.config_file,
+			.state_dir_option = a->options.state_dir ?: a->context.state_dir_option,
+			.run_dir = a->options.run_dir ?: a->context.run_dir,
+			.index_fd = -1,
+		},
+	};
+	_cleanup_free_ char *locator = NULL;
+	char error[CONTEXT_ERROR_MAX], name[IMAGE_NAME_MAX];
+	bool device;
+
+	order.name = image_ref_print(image, name, sizeof(name));
+	if (mount_image_is_ref(image) &&
+	    image_ref_locator(image, &locator, &device, error) < 0)
+		return;
+	if (prefetch_image(&order, locator ? locator : image) != CTL_OK)
+		ctl_error("warning: %s is mounted, and nothing is fetched before it is read",
+			  image);
+#endif
+}
+
 static int run_mount(int argc, char *argv[], struct arguments *a)
 {
 	char error[MOUNT_ERROR_MAX];
@@ -137,6 +178,8 @@ static int run_mount(int argc, char *argv[], struct arguments *a)
 	r = mount_command(&a->context, &a->options, argv[optind], argv[optind + 1]);
 	if (r == -EALREADY)
 		return ctl_error("%s: %s is mounted there already", argv[optind + 1], argv[optind]);
+	if (r == 0 && a->prefetch)
+		prefetch(a, argv[optind]);
 	return r < 0 ? CTL_FAILED : CTL_OK;
 }
 

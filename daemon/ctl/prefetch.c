@@ -8,8 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/ctl/image-plan.h"
 #include "daemon/ctl/json.h"
 #include "daemon/util/checked.h"
+#include "daemon/util/cleanup.h"
 
 enum { OPT_ALL = 256, OPT_PLAN, OPT_LIST, OPT_CANCEL };
 
@@ -33,10 +35,11 @@ static const struct ctl_syntax syntax = {
 	"       cachefillctl prefetch [OPTION]... --plan FILE [IMAGE|OBJECT]\n"
 	"       cachefillctl prefetch --list | --cancel JOB\n"
 	"\n"
-	"Has the daemon fetch what nobody has read yet: all of an image, or ranges of an\n"
-	"object, or what a plan says. Readers go first.\n"
+	"Has the daemon fetch what nobody has read yet: what the plan of an image says, or\n"
+	"all of one that has none, or ranges of an object, or what another plan says.\n"
+	"Readers go first.\n"
 	"\n"
-	"      --all              all of it, as without ranges and plan\n"
+	"      --all              all of it, whatever its plan says\n"
 	"      --plan FILE        what `trace plan` has written, in its order\n" PREFETCH_HELP
 	"      --list             the jobs that there are\n"
 	"      --cancel JOB       end this one\n"
@@ -133,8 +136,46 @@ static int take_all(struct prefetch_list *list, const struct cache_objects *obje
 	return r < 0 ? ctl_error("%s", strerror(-r)) : CTL_OK;
 }
 
-static int take_objects(struct command *c, const struct cache_objects *objects, int argc,
-			char *argv[])
+/* Ranges of its own plan, by their cookies: the volume is that of this host. */
+static int take_ranges(struct prefetch_list *list, const char *text,
+		       const struct cache_objects *objects)
+{
+	struct plan_range range;
+	int r = 0;
+
+	while (r == 0 && image_plan_next(&text, &range))
+		for (size_t i = 0; r == 0 && i < objects->n; i++)
+			if (bytes_equal(objects->keys[i].cookie, range.cookie))
+				r = prefetch_list_add(list, objects->keys[i].volume,
+						      objects->keys[i].cookie, range.off,
+						      range.len == PLAN_TO_THE_END ? 0 : range.len);
+	return r;
+}
+
+/* What its own plan says, or else all of it. */
+static int take_image(struct command *c, const struct context *context, const char *name,
+		      const struct cache_objects *objects)
+{
+	_cleanup_free_ char *text = NULL;
+	bool given;
+	int r = c->all ? -ENOENT : images_plan(context->images, name, &text, &given);
+
+	if (r == -ENOENT)
+		return take_all(&c->list, objects);
+	if (r == 0)
+		r = take_ranges(&c->list, text, objects);
+	if (r < 0)
+		return ctl_error("%s", strerror(-r));
+	if (c->list.n == 0)
+		return ctl_error("the plan of '%s' is of what it was before: `cachefillctl image "
+				 "plan` sets and removes it, --all does without",
+				 name);
+	c->order.plan = true;
+	return CTL_OK;
+}
+
+static int take_objects(struct command *c, const struct context *context,
+			const struct cache_objects *objects, int argc, char *argv[])
 {
 	int status = CTL_OK;
 
@@ -142,6 +183,8 @@ static int take_objects(struct command *c, const struct cache_objects *objects, 
 		c->order.image = argv[0];
 	if (c->plan)
 		return prefetch_list_read(&c->list, c->plan, objects);
+	if (argc == 1 && objects->image)
+		return take_image(c, context, argv[0], objects);
 	if (argc == 1)
 		return take_all(&c->list, objects);
 	if (objects->n != 1)
@@ -164,12 +207,12 @@ static int take_arguments(struct command *c, int argc, char *argv[])
 		c->order.name = c->plan;
 		return prefetch_list_read(&c->list, c->plan, NULL);
 	}
-	c->order.name = argv[0];
+	c->order.name = c->order.name ?: argv[0];
 	status = context_open(&context, CONTEXT_READ);
 	if (status == CTL_OK)
 		status = cache_objects(&context, argv[0], &objects);
 	if (status == CTL_OK)
-		status = take_objects(c, &objects, argc, argv);
+		status = take_objects(c, &context, &objects, argc, argv);
 	cache_objects_end(&objects);
 	context_close(&context);
 	return status;
@@ -223,6 +266,19 @@ static int run(struct command *c, int argc, char *argv[])
 		return ctl_usage(syntax.command, "--plan and --all exclude each other");
 	status = take_arguments(c, argc, argv);
 	return status == CTL_OK ? prefetch_do(&c->order, &c->list) : status;
+}
+
+int prefetch_image(struct prefetch_order *order, const char *image)
+{
+	struct command c = { .order = *order };
+	char *argv[] = { (char *)image, NULL };
+	int status = take_arguments(&c, 1, argv);
+
+	c.order.background = true;
+	if (status == CTL_OK)
+		status = prefetch_do(&c.order, &c.list);
+	prefetch_list_end(&c.list);
+	return status;
 }
 
 int ctl_prefetch(int argc, char *argv[])

@@ -92,5 +92,9 @@ int prefetch_hold(const struct prefetch_order *order, uint64_t job, struct prefe
 /* The job has ended: waits until it is unmounted. Without a holder, nothing. */
 void prefetch_release(struct prefetch_holder *holder);
 
+/* Has the daemon begin with an image that is mounted, by its plan or all of it. The order has its
+ * context. An exit status. */
+int prefetch_image(struct prefetch_order *order, const char *image);
+
 int ctl_prefetch(int argc, char *argv[]);
 int ctl_warm(int argc, char *argv[]);

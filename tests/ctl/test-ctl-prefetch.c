@@ -172,6 +172,40 @@ START_TEST(test_long_plan)
 }
 END_TEST
 
+/* What was begun with an image, as the daemon lists it; without a kernel it cannot be mounted. */
+static const char *begun(const char *option)
+{
+	PREFETCH("app", option, "--run-dir", "run", "--background");
+	return PREFETCH("--list", "--json")->out;
+}
+
+START_TEST(test_plan_of_an_image)
+{
+	uint8_t image[4 * 4096] = { 0 };
+	char cookie[128], plan[512];
+	const char *at;
+
+	memcpy(image + 1024, "\xe2\xe1\xf5\xe0\0\0\0\0\0\0\0\0\x0c", 13);
+	image[1024 + 36] = 4;
+	file_write("image", image, sizeof(image));
+	RUN_OK("image", "add", "app", "./image", "--state-dir", "state");
+	says(begun("--json"), "\"ranges\":1");
+	at = strstr(RUN("image", "inspect", "--json", "app", "--state-dir", "state")->out, "x:");
+	snprintf(cookie, sizeof(cookie), "%.*s", (int)strcspn(at, "\""), at);
+	snprintf(plan, sizeof(plan), "cachefill-plan 1\n0+1 v/%s\n8192+1 v/%s\n", cookie, cookie);
+	file_write("plan", plan, strlen(plan));
+	RUN_OK("image", "plan", "app", "plan", "--state-dir", "state");
+	at = begun("--json");
+	says(at, "\"ranges\":2");
+	says(at, "\"plan\":true");
+	RUN_OK("prefetch", "--cancel", "2", "--socket", "sock");
+	at = strstr(begun("--all"), "\"job\":3");
+	ck_assert_ptr_nonnull(at);
+	says(at, "\"plan\":false");
+	says(at, "\"ranges\":1");
+}
+END_TEST
+
 START_TEST(test_bad_plans)
 {
 	static const struct {
@@ -254,6 +288,7 @@ int main(void)
 	tcase_add_test(tc, test_ranges);
 	tcase_add_test(tc, test_background);
 	tcase_add_test(tc, test_long_plan);
+	tcase_add_test(tc, test_plan_of_an_image);
 	tcase_add_test(tc, test_bad_plans);
 	tcase_add_test(tc, test_warm);
 	tcase_add_test(tc, test_interrupt);

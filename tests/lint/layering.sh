@@ -58,7 +58,8 @@ daemon/ctl/du.c		daemon/ctl/* daemon/images/images.h daemon/state.h
 daemon/ctl/image-inspect.c	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/state.h
 daemon/ctl/pin.c	daemon/ctl/*
 daemon/ctl/evict.c	daemon/ctl/*
-daemon/ctl/prefetch*	daemon/ctl/* proto/plan.h
+daemon/ctl/prefetch*	daemon/ctl/* daemon/images/images.h proto/plan.h
+daemon/ctl/image-plan*	daemon/ctl/* daemon/config.h daemon/images/images.h proto/plan.h
 daemon/ctl/main.c	daemon/ctl/*
 daemon/ctl/context*	daemon/ctl/* daemon/config.h daemon/images/images.h daemon/origins.h daemon/loop/loop.h fetchers/fetcher.h fetchers/credential-agent.h
 daemon/ctl/build*	daemon/ctl/* daemon/engine/erofs.h fetchers/fetcher.h fetchers/oci-image.h fetchers/oci-manifest.h proto/fsverity*.h

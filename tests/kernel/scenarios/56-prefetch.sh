@@ -70,6 +70,24 @@ works 60 tool prefetch one --background > "$RUN/answer"
 image_mounted one "$MNT-2"
 eventually 20 nothing_mounted_for_jobs
 
+step "by its own plan"
+image_unmounted --all
+tool image inspect --json one > "$RUN/answer"
+cookie=$(sed 's/.*"cookie":"\([^"]*\)".*/\1/' "$RUN/answer")
+printf 'cachefill-plan 1\n262144+65536 x/%s\n' "$cookie" > "$RUN/plan"
+works 10 tool image plan one "$RUN/plan" > "$RUN/answer"
+works 60 tool evict one > "$RUN/answer"
+works 60 tool prefetch one --json > "$RUN/answer"
+grep -q '"bytes":65536,' "$RUN/answer" || fail "$(< "$RUN/answer")"
+works 10 tool image plan --remove one
+
+step "with a mount"
+image_mounted split "$MNT"
+works 60 tool mount --prefetch one "$MNT-2" > "$RUN/answer"
+grep -q '^job [0-9]*$' "$RUN/answer" || fail "$(< "$RUN/answer")"
+job=$(cut -d' ' -f2 "$RUN/answer")
+eventually 20 eval 'ctl prefetch --list | grep -q "^ *$job done"'
+
 step "without an origin"
 origin_stop
 drop_caches

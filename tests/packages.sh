@@ -15,9 +15,10 @@ build="meson ninja-build pkg-config gcc libc6-dev liburing-dev libcurl4-openssl-
 	libsqlite3-dev uthash-dev zlib1g-dev libjansson-dev libssl-dev libarchive-dev
 	libmount-dev libmicrohttpd-dev libfsverity-dev libseccomp-dev check"
 
-# The other compiler with its sanitizers, valgrind, the manual checker, certificates, a registry.
+# The other compiler with its sanitizers, valgrind, the manual checker, certificates, a registry, and
+# the parser of AppArmor (0.6 MB to download).
 test="clang libclang-rt-14-dev valgrind libc6-dbg mandoc openssl time
-	docker-registry apache2-utils python3-botocore erofs-utils fsverity"
+	docker-registry apache2-utils python3-botocore erofs-utils fsverity apparmor"
 
 # The User-Mode Linux guest: its kernels, its images, its web server, and what runs containers (the
 # last three: 13 MB to download, 56 MB installed).

@@ -14,8 +14,10 @@
 
 #include "daemon/database.h"
 #include "tests/ctl/ctl.h"
+#include "tests/lib/nginx.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/server.h"
+#include "tests/lib/shell.h"
 
 __attribute__((format(printf, 1, 2))) static void configure(const char *fmt, ...)
 {
@@ -70,7 +72,7 @@ static void says(const json_t *answer, const char *check, const char *verdict, c
 			   line) if (strcmp(word(line, "check"), check) == 0 &&
 				     strcmp(word(line, "verdict"), verdict) == 0 &&
 				     strstr(word(line, "text"), text)) return;
-	ck_abort_msg("no %s of %s with '%s' in: %s", verdict, check, text,
+	ck_abort_msg("no %s of %s with '%s' in: %.3000s", verdict, check, text,
 		     json_dumps(answer, JSON_INDENT(1)));
 }
 
@@ -133,6 +135,66 @@ START_TEST(origins_are_asked_one_by_one)
 }
 END_TEST
 
+/* A server for each of what certificates.sh makes. */
+static const char *const certificates[] = { "good", "soon", "expired", "wrongname", "unknownca" };
+#define CERTIFICATES_N (sizeof(certificates) / sizeof(certificates[0]))
+
+static pid_t start_servers(const char *dir, unsigned int ports[static CERTIFICATES_N])
+{
+	char text[2048];
+	size_t n;
+	pid_t nginx;
+
+	do {
+		n = (size_t)snprintf(text, sizeof(text), "access_log off;\n");
+		for (size_t i = 0; i < CERTIFICATES_N; i++) {
+			ports[i] = server_free_port();
+			n += (size_t)snprintf(text + n, sizeof(text) - n,
+					      "server { listen 127.0.0.1:%u ssl; root %s/www;\n"
+					      " ssl_certificate %s/%s.pem;\n"
+					      " ssl_certificate_key %s/%s.key; }\n",
+					      ports[i], dir, dir, certificates[i], dir,
+					      certificates[i]);
+		}
+		nginx = nginx_start(dir, "nginx", "%s", text);
+	} while (!server_listens(nginx, ports[CERTIFICATES_N - 1]));
+	return nginx;
+}
+
+START_TEST(certificates_are_looked_at)
+{
+	unsigned int ports[CERTIFICATES_N];
+	char here[256], text[2048];
+	json_t *answer;
+	size_t n = 0;
+	pid_t nginx;
+
+	if (nginx_missing())
+		return;
+	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+	sh(CERTIFICATES " %s", here);
+	nginx = start_servers(here, ports);
+	for (size_t i = 0; i < CERTIFICATES_N; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n,
+				      "source %s {\n url = https://127.0.0.1:%u/{cookie}\n"
+				      " ca-file = %s/ca.pem\n retries = 0\n}\n",
+				      certificates[i], ports[i], here);
+	configure("%s", text);
+	answer = examine(1);
+	nginx_stop(nginx);
+	says(answer, "origins", "ok", "good answers: ");
+	snprintf(text, sizeof(text), "127.0.0.1:%u: its certificate is good for ", ports[0]);
+	says(answer, "origins", "ok", text);
+	says(answer, "origins", "ok", "soon answers: ");
+	snprintf(text, sizeof(text), "127.0.0.1:%u: its certificate is good for ", ports[1]);
+	says(answer, "origins", "warn", text);
+	says(answer, "origins", "fail", "expired cannot be used: SSL certificate problem: ");
+	says(answer, "origins", "fail", "wrongname cannot be used: SSL: no alternative ");
+	says(answer, "origins", "fail", "unknownca cannot be used: SSL certificate problem: ");
+	json_decref(answer);
+}
+END_TEST
+
 START_TEST(databases_are_looked_at)
 {
 	char *page = calloc(1, 8192);
@@ -187,6 +249,7 @@ int main(void)
 	tcase_add_test(tc, a_bad_configuration_is_no_end);
 	tcase_add_test(tc, every_check_says_something);
 	tcase_add_test(tc, origins_are_asked_one_by_one);
+	tcase_add_test(tc, certificates_are_looked_at);
 	tcase_add_test(tc, databases_are_looked_at);
 	tcase_add_test(tc, room_is_measured);
 	tcase_add_test(tc, colours_are_for_terminals);

@@ -25,5 +25,6 @@ authority ca
 authority other
 server good ca 100 IP:127.0.0.1
 server expired ca -1 IP:127.0.0.1
+server soon ca 3 IP:127.0.0.1
 server wrongname ca 100 DNS:elsewhere.invalid
 server unknownca other 100 IP:127.0.0.1

@@ -58,7 +58,8 @@ struct server {
 
 	int listen_fd; /* owned; -1: none */
 	struct loop_watch listen_watch;
-	char *path; /* owned */
+	struct loop_timer listen_timer; /* armed: nobody can be accepted for a moment */
+	char *path;			/* owned */
 	ino_t inode;
 	gid_t group; /* (gid_t)-1: root only */
 };

@@ -17,7 +17,9 @@
 #include "daemon/util/log.h"
 
 /* Nobody's groups are guessed where they are more. */
-#define GROUPS_MAX 1024
+#define GROUPS_MAX   1024
+
+#define ACCEPT_AGAIN (NSEC_PER_SEC / 10)
 
 /* ---- who ---------------------------------------------------------------------------------- */
 
@@ -50,6 +52,23 @@ enum control_access server_access(const struct server *s, int fd)
 
 /* ---- accept ------------------------------------------------------------------------------- */
 
+static void accept_again(struct loop_timer *timer)
+{
+	struct server *s = container_of(timer, struct server, listen_timer);
+
+	if (server_clients(s) < SERVER_CLIENTS_MAX)
+		loop_watch_modify(&s->listen_watch, POLLIN);
+}
+
+/* Without a descriptor he is still there in the next turn, and in all that follow. */
+static void accept_failed(struct server *s)
+{
+	if (errno != EMFILE && errno != ENFILE && errno != ENOMEM && errno != ENOBUFS)
+		return;
+	if (loop_timer_set(s->loop, &s->listen_timer, loop_now(s->loop) + ACCEPT_AGAIN) == 0)
+		loop_watch_modify(&s->listen_watch, 0);
+}
+
 /* A few in a turn; whoever comes when there are enough waits in the backlog. */
 void server_accept(struct loop_watch *watch, uint32_t events)
 {
@@ -58,8 +77,10 @@ void server_accept(struct loop_watch *watch, uint32_t events)
 	for (unsigned int i = 0; i < 16 && server_clients(s) < SERVER_CLIENTS_MAX; i++) {
 		int fd = accept4(s->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-		if (fd < 0)
+		if (fd < 0) {
+			accept_failed(s);
 			return;
+		}
 		(void)server_adopt(s, fd);
 	}
 }
@@ -167,6 +188,7 @@ static int start_listening(struct server *s, const char *group)
 		return err;
 	s->inode = st.st_ino;
 	s->listen_watch.ready = server_accept;
+	s->listen_timer.fire = accept_again;
 	return loop_watch_add(s->loop, &s->listen_watch, s->listen_fd, POLLIN);
 }
 
@@ -208,6 +230,7 @@ void server_unlisten(struct server *s)
 	if (s->listen_fd < 0)
 		return;
 	loop_watch_remove(&s->listen_watch);
+	loop_timer_cancel(&s->listen_timer);
 	if (stat(s->path, &st) == 0 && st.st_ino == s->inode)
 		unlink(s->path);
 	close(steal_fd(&s->listen_fd));

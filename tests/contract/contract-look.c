@@ -4,14 +4,12 @@
  */
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "daemon/replay/pattern.h"
 #include "tests/contract/contract-fixture.h"
+#include "tests/lib/descriptors.h"
 
 #define STRANGE "a%20b%2e%25c" /* "a b.%c" as resolve.c writes it */
 
@@ -75,32 +73,18 @@ START_TEST(look_missing)
 }
 END_TEST
 
-static void set_descriptors(rlim_t n)
-{
-	struct rlimit limit;
-
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	limit.rlim_cur = n;
-	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 /* What does not help is said, and it is not the network. */
 START_TEST(look_without_descriptors)
 {
 	struct host_look look;
-	struct rlimit limit;
-	int lowest;
+	rlim_t enough;
 
 	kind->put("blob", SIZE);
-	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	lowest = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
-	ck_assert_int_ge(lowest, 0);
-	close(lowest);
-	set_descriptors((rlim_t)lowest);
+	enough = descriptors_run_out();
 	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 4096), -EMFILE);
 	ck_assert(fetch_may_pass(-EMFILE));
 	host_look_free(&look);
-	set_descriptors(limit.rlim_cur);
+	descriptors_limit(enough);
 	ck_assert_int_eq(host_look(&host, &look, locator_of("blob"), 4096), 0);
 	host_look_free(&look);
 }

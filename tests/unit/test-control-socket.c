@@ -15,8 +15,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/lib/descriptors.h"
 #include "tests/lib/run-suite.h"
 #include "tests/unit/control-fixture.h"
+
+#define GET  "GET /v1/status HTTP/1.1\r\nHost: c\r\n\r\n"
+#define POST "POST /v1/purge HTTP/1.1\r\nHost: c\r\nContent-Length: 14\r\n\r\n{\"volume\":\"v\"}"
 
 /* ---- the socket --------------------------------------------------------------------------- */
 
@@ -97,6 +101,27 @@ START_TEST(a_bad_place_is_told)
 }
 END_TEST
 
+/* Time goes by, and whoever has come is answered when there are descriptors again. */
+START_TEST(nobody_can_be_accepted_for_a_while)
+{
+	struct client_answer answer;
+	rlim_t enough;
+	int fd;
+
+	listen_here();
+	fd = connect_to(path);
+	ck_assert_int_ge(fd, 0);
+	control_client_send(fd, GET, strlen(GET));
+	enough = descriptors_run_out();
+	rig_run(10 * SEC);
+	descriptors_limit(enough);
+	control_client_receive(fd, rig.loop, &answer);
+	ck_assert_int_eq(answer.status, 200);
+	control_client_end(&answer);
+	close(fd);
+}
+END_TEST
+
 /* ---- who ---------------------------------------------------------------------------------- */
 
 /* The status that a child of this user and group gets; 0: none. */
@@ -134,9 +159,6 @@ static int status_of(uid_t uid, gid_t gid, const char *request)
 	return WEXITSTATUS(status) + 200;
 }
 
-#define GET  "GET /v1/status HTTP/1.1\r\nHost: c\r\n\r\n"
-#define POST "POST /v1/purge HTTP/1.1\r\nHost: c\r\nContent-Length: 14\r\n\r\n{\"volume\":\"v\"}"
-
 START_TEST(the_kernel_says_who_may_do_what)
 {
 	char error[CONTROL_ERROR_MAX];
@@ -166,6 +188,8 @@ int main(void)
 	tcase_add_test(place, a_dead_socket_is_replaced);
 	tcase_add_test(place, a_live_socket_is_left_alone);
 	tcase_add_test(place, a_bad_place_is_told);
+	if (!under_valgrind()) /* which accepts them, and closes what it does not let us have */
+		tcase_add_test(place, nobody_can_be_accepted_for_a_while);
 	suite_add_tcase(suite, place);
 	tcase_add_checked_fixture(who, setup_real, teardown);
 	tcase_set_timeout(who, 60);

@@ -105,20 +105,24 @@ limit() { # NETWORK WORKLOAD LIMIT ROUND
 	say "$1 $2, round $4: $3 $(< "$RUN/took") s"
 }
 
-# In turns. Who has used up what others are patient for does not come again.
+# turn NETWORK WORKLOAD WHO ROUND FUNCTION: unless who has used up what others are patient for.
+turn() {
+	local begun=$SECONDS
+	[ "${spent[$3]:-0}" -lt "$patience" ] || return 0
+	"$5" "$1" "$2" "$3" "$4"
+	spent[$3]=$((${spent[$3]:-0} + SECONDS - begun))
+}
+
 pair() { # NETWORK WORKLOAD
-	local i who begun
+	local i who
 	local -A spent=()
 	local object=$2_object needed=$2_needed limits=$2_limits
 	object=${!object} needed=${!needed} limits=${!limits}
 	for ((i = 1; i <= rounds; i++)); do
-		for who in $limits; do limit "$1" "$2" "$who" "$i"; done
+		for who in $limits; do turn "$1" "$2" "$who" "$i" limit; done
 		for who in $contenders; do
 			if [ "$who" = known ] && [ "$2" != first ]; then continue; fi
-			if [ "${spent[$who]:-0}" -ge "$patience" ]; then continue; fi
-			begun=$SECONDS
-			one "$1" "$2" "$who" "$i"
-			spent[$who]=$((${spent[$who]:-0} + SECONDS - begun))
+			turn "$1" "$2" "$who" "$i" one
 		done
 	done
 }

@@ -39,17 +39,17 @@ first_file=$(< "$IMAGES/tree.middle")
 first_run() { head -c 4096 "$MNT/$first_file" > "$RUN/first"; }
 first_check() { head -c 4096 "$IMAGES/tree/$first_file" | cmp - "$RUN/first"; }
 
-random() { "$TOOLS/random-read" "$MNT/file" 256 "$@"; } # BYTES READERS [TRUTH]
+random() { "$TOOLS/random-read" "$MNT/file" 128 "$@"; } # BYTES READERS [TRUTH]
 RIGHT=$IMAGES/big/file
-random4k1_object=big random4k1_needed=$((256 * 4096)) random4k1_limits='request write'
+random4k1_object=big random4k1_needed=$((128 * 4096)) random4k1_limits='request write'
 random4k1_run() { random 4096 1 > "$RUN/each"; }
 random4k1_check() { random 4096 1 "$RIGHT" > /dev/null; }
-random4k8_object=big random4k8_needed=$((256 * 4096)) random4k8_limits=
+random4k8_object=big random4k8_needed=$((128 * 4096)) random4k8_limits=
 random4k8_run() { random 4096 8 > "$RUN/each"; }
 random4k8_check() { random 4096 8 "$RIGHT" > /dev/null; }
-random128k1_object=big random128k1_needed=$((256 * 131072)) random128k1_limits=
+random128k1_object=big random128k1_needed=$((128 * 131072)) random128k1_limits=
 random128k1_run() { random 131072 1 > "$RUN/each"; }
 random128k1_check() { random 131072 1 "$RIGHT" > /dev/null; }
-random128k8_object=big random128k8_needed=$((256 * 131072)) random128k8_limits=
+random128k8_object=big random128k8_needed=$((128 * 131072)) random128k8_limits=
 random128k8_run() { random 131072 8 > "$RUN/each"; }
 random128k8_check() { random 131072 8 "$RIGHT" > /dev/null; }

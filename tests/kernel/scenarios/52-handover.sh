@@ -84,7 +84,7 @@ eventually 10 said_more 'this process goes on' "$n"
 mv "$DAEMON" "$DAEMON.good"
 echo 'no program' > "$DAEMON"
 chmod +x "$DAEMON" "$DAEMON.good"
-kill -USR2 "$DAEMON_PID"
+kill -HUP "$DAEMON_PID"
 eventually 10 said_more 'this process goes on' $((n + 1))
 mv "$DAEMON.good" "$DAEMON"
 equal "$(child)" "$pid" "the process that serves"

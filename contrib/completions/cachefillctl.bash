@@ -40,7 +40,7 @@ _cachefillctl_options()
 		;;
 	umount) echo --all --lazy --run-dir --help ;;
 	mounts) echo --json --run-dir --help ;;
-	du) echo --objects --json --config --state-dir --run-dir --help ;;
+	du) echo --objects --map --json --config --state-dir --run-dir --help ;;
 	evict) echo --json --socket --config --state-dir --run-dir --help ;;
 	bugreport) echo --anonymise --output --socket --config --state-dir --run-dir --help ;;
 	doctor | explain) echo --json --socket --config --state-dir --run-dir --help ;;

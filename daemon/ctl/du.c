@@ -1,22 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* cachefillctl du: what is cached, of which image. Reads the cache directory; needs no daemon. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/ctl/cache.h"
+#include "daemon/ctl/du-map.h"
 #include "daemon/ctl/image-text.h"
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/json.h"
 #include "daemon/state.h"
 #include "daemon/util/cleanup.h"
 
-enum { OPT_OBJECTS = 256 };
+enum { OPT_OBJECTS = 256, OPT_MAP };
 
 static const struct option options[] = {
 	{ "objects", no_argument, NULL, OPT_OBJECTS },
+	{ "map", no_argument, NULL, OPT_MAP },
 	CONTEXT_OPTION_JSON,
 	CONTEXT_OPTIONS,
 	{ NULL },
@@ -27,11 +30,13 @@ static const struct ctl_syntax syntax = {
 	"h",
 	options,
 	"Usage: cachefillctl du [OPTION]... [IMAGE|OBJECT]...\n"
+	"       cachefillctl du --map [OPTION]... IMAGE|OBJECT...\n"
 	"\n"
 	"Lists what is cached, by image, of all or of these. What several images have\n"
 	"counts for each of them, and once in the total.\n"
 	"\n"
 	"      --objects          list objects in place of images\n"
+	"      --map              show which parts of each of their objects are cached\n"
 	"      --json             print JSON, one image or object a line\n" CONTEXT_HELP "\n"
 	"See cachefillctl-cache(1).\n",
 };
@@ -52,7 +57,7 @@ struct du {
 	struct context *context;
 	struct state_records *records; /* owned, or NULL */
 	struct survey *survey;	       /* owned */
-	bool objects;
+	bool objects, map;
 	struct row *rows; /* owned */
 	size_t n;
 	uint64_t cached; /* of all, each object once */
@@ -272,6 +277,37 @@ static int print_table(const struct du *du)
 	return CTL_OK;
 }
 
+/* ---- maps --------------------------------------------------------------------------------- */
+
+static int map_argument(struct du *du, const struct du_map *map, const char *argument)
+{
+	struct cache_objects objects;
+	int err, status = cache_objects(du->context, argument, &objects);
+
+	if (status != CTL_OK)
+		return status;
+	err = du_map_print(map, argument, &objects);
+	cache_objects_end(&objects);
+	return err < 0 ? ctl_error("%s: %s", argument, strerror(-err)) : CTL_OK;
+}
+
+static int print_maps(struct du *du, char *arguments[])
+{
+	const char *dir = du->context->config->cache_dir;
+	_cleanup_close_ int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct du_map map;
+	int status = CTL_OK;
+
+	if (fd < 0)
+		return ctl_error("%s: %s", dir, strerror(errno));
+	du_map_begin(&map, fd, du->survey, du->context->json);
+	for (; *arguments && status == CTL_OK; arguments++)
+		status = map_argument(du, &map, *arguments);
+	if (status == CTL_OK)
+		du_map_end(&map);
+	return status;
+}
+
 /* ---- the whole ---------------------------------------------------------------------------- */
 
 static int gather(struct du *du, char *arguments[])
@@ -287,18 +323,25 @@ static int gather(struct du *du, char *arguments[])
 	return status;
 }
 
+static int list(struct du *du, char *arguments[])
+{
+	int status;
+
+	du->records = cache_records(du->context);
+	status = gather(du, arguments);
+	if (status == CTL_OK)
+		status = du->context->json ? print_lines(du) : print_table(du);
+	return status;
+}
+
 static int run(struct du *du, char *arguments[])
 {
 	int status = context_open(du->context, CONTEXT_READ);
 
 	if (status == CTL_OK)
 		status = cache_survey(du->context, &du->survey);
-	if (status == CTL_OK) {
-		du->records = cache_records(du->context);
-		status = gather(du, arguments);
-	}
 	if (status == CTL_OK)
-		status = du->context->json ? print_lines(du) : print_table(du);
+		status = du->map ? print_maps(du, arguments) : list(du, arguments);
 	for (size_t i = 0; i < du->n; i++)
 		free(du->rows[i].name);
 	free(du->rows);
@@ -318,8 +361,14 @@ int ctl_du(int argc, char *argv[])
 			return status;
 		else if (opt == OPT_OBJECTS)
 			du.objects = true;
+		else if (opt == OPT_MAP)
+			du.map = true;
 		else
 			context_option(&context, opt);
+	if (du.map && du.objects)
+		return ctl_usage(syntax.command, "--map and --objects exclude each other");
+	if (du.map && optind == argc)
+		return ctl_usage(syntax.command, "--map needs an IMAGE or OBJECT");
 	status = run(&du, argv + optind);
 	context_close(&context);
 	return status;

@@ -146,6 +146,57 @@ START_TEST(test_du_on_a_terminal)
 }
 END_TEST
 
+/* One object of an image, a piece of 1 MiB from 2 MiB on and one block. */
+static void make_pieces(void)
+{
+	char path[CACHENAME_PATH_MAX], *bytes = calloc(1, MIB);
+	int fd;
+
+	make();
+	cache("erofs,cachefilld", "x:shared", 0, 1000);
+	ck_assert_int_eq(cachename_path(bytes_str("erofs,cachefilld"), bytes_str("x:shared"), path),
+			 0);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(ftruncate(fd, 0), 0);
+	ck_assert_int_eq(ftruncate(fd, 4 * MIB), 0);
+	ck_assert_int_eq(pwrite(fd, bytes, MIB, 2 * MIB), MIB);
+	ck_assert_int_eq(pwrite(fd, bytes, 4096, 0), 4096);
+	close(fd);
+	free(bytes);
+}
+
+START_TEST(test_du_map)
+{
+	const char *text;
+
+	make_pieces();
+	text = OUT("du", "--map", "app", "erofs,plain/plain", "erofs,plain/none");
+	LINES(text, "app",
+	      "x:shared          4 MiB  25% -........................############+............",
+	      "erofs,plain/plain", "plain             4 MiB  75% #####", "erofs,plain/none",
+	      "none                0 B   0% ", "cached: . none  - less than half  + more  # all");
+	LINES(OUT("du", "--map", "--json", "app"),
+	      "{\"object\":\"erofs,cachefilld/x:shared\",\"size\":4194304,\"cached\":1052672,"
+	      "\"ranges\":[0,4096,2097152,1048576],\"more\":false}");
+	ck_assert_int_eq(RUN("du", "--map", "--config", "conf")->status, 2);
+	ck_assert_int_eq(RUN("du", "--map", "--objects", "app", "--config", "conf")->status, 2);
+	ck_assert_int_eq(RUN("du", "--map", "nobody", "--config", "conf")->status, 1);
+}
+END_TEST
+
+START_TEST(test_du_map_on_a_terminal)
+{
+	const char *const words[] = { "du", "--map", "--config", "conf", "other", NULL };
+
+	make();
+	setenv("LC_ALL", "C.UTF-8", 1);
+	ck_assert_ptr_nonnull(strstr(ctl_run_terminal(words)->out, "\u2588\u2593\u00b7"));
+	setenv("LC_ALL", "C", 1);
+	ck_assert_ptr_nonnull(strstr(ctl_run_terminal(words)->out, "#+."));
+}
+END_TEST
+
 START_TEST(test_pins)
 {
 	make();
@@ -193,6 +244,8 @@ int main(void)
 	tcase_add_test(tc, test_du_objects);
 	tcase_add_test(tc, test_du_of_some);
 	tcase_add_test(tc, test_du_on_a_terminal);
+	tcase_add_test(tc, test_du_map);
+	tcase_add_test(tc, test_du_map_on_a_terminal);
 	tcase_add_test(tc, test_pins);
 	tcase_add_test(tc, test_wrong_pins);
 	tcase_add_test(tc, test_nothing_is_cached);

@@ -80,6 +80,11 @@ works 60 tool evict one > "$RUN/answer"
 works 60 tool prefetch one --json > "$RUN/answer"
 grep -q '"bytes":65536,' "$RUN/answer" || fail "$(< "$RUN/answer")"
 works 10 tool image plan --remove one
+# That lies in the middle, behind its beginning, which was looked at.
+printf 'dir %s\n' "$CACHE" > "$RUN/conf"
+works 10 tool du --map one --config "$RUN/conf" > "$RUN/answer"
+grep -qE '^sha256:|^x:' "$RUN/answer" || fail "$(< "$RUN/answer")"
+grep -qE ' [#+-]*\.+[#+-]{5,7}\.+$' "$RUN/answer" || fail "$(< "$RUN/answer")"
 
 step "with a mount"
 image_mounted split "$MNT"

@@ -19,6 +19,7 @@
 #include "daemon/privileges.h"
 #include "daemon/util/cleanup.h"
 #include "daemon/util/log.h"
+#include "daemon/util/resident.h"
 
 /* ---- end ---------------------------------------------------------------------------------- */
 
@@ -430,6 +431,7 @@ static int daemon_run(struct daemon *d, const struct startup_config *startup)
 		 d->config->n_sources, d->config->n_sources == 1 ? "" : "s",
 		 d->config->image_domain);
 	daemon_confine(d);
+	resident_forget_start();
 	notify_ready(d->options.notify_fd);
 	if (watchdog_start(&d->watchdog, d->loop, d->engine) < 0)
 		log_error("the watchdog cannot be told of: %s", strerror(ENOMEM));

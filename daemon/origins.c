@@ -139,6 +139,8 @@ static int create(struct origins *o, const struct config_source *source, const c
 	if (err < 0)
 		snprintf(error, ORIGINS_ERROR_MAX, "source '%s': %s: %s", source->name, why,
 			 strerror(-err));
+	else if (o->loop)
+		(*ret)->source = source->name;
 	return err;
 }
 

@@ -15,7 +15,7 @@ struct alt_object {
 	/* What is pinned, with the validator of the origin where it was seen; "": nobody's. */
 	struct fetch_identity identity;
 	struct fetch_object *ways[ALTERNATIVES_MAX]; /* owned; NULL: not asked yet */
-	uint32_t answered;			     /* bit of the origin that was the last to give bytes */
+	uint32_t answered; /* bit of the origin that was the last to give bytes */
 };
 
 /* One read, of one origin after the other. One where the object is not known is looked at first. */
@@ -128,8 +128,9 @@ static void bar(struct alt_read *r, const char *why)
 	if (!(object->allowed & 1u << r->tries.at))
 		return;
 	object->allowed &= ~(1u << r->tries.at);
-	log_warning("%s: not read there any more: it is another object than that of %s", why,
-		    object->alt->origins[0].health.name);
+	log_about(LOG_WARNING, &(struct log_subject){ .origin = object->alt->front.base.source },
+		  "%s: not read there any more: it is another object than that of %s", why,
+		  object->alt->origins[0].health.name);
 }
 
 /* ---- reads ------------------------------------------------------------------------------ */

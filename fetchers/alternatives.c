@@ -146,8 +146,9 @@ static void say(const struct alternatives *alt, const struct fetch_health *h, co
 	uint64_t left = h->avoided_until - loop_now(alt->loop);
 
 	if (alt->n > 1)
-		log_warning("%s: it fails and is avoided for %llu s", error,
-			    (unsigned long long)((left + NSEC_PER_SEC - 1) / NSEC_PER_SEC));
+		log_about(LOG_WARNING, &(struct log_subject){ .origin = alt->front.base.source },
+			  "%s: it fails and is avoided for %llu s", error,
+			  (unsigned long long)((left + NSEC_PER_SEC - 1) / NSEC_PER_SEC));
 }
 
 bool alternatives_ended(struct alternatives *alt, struct alt_tries *tries, int err,
@@ -158,7 +159,8 @@ bool alternatives_ended(struct alternatives *alt, struct alt_tries *tries, int e
 
 	health_end(h, loop_now(alt->loop), err, retry_after, error);
 	if (before != HEALTH_WORKS && h->state == HEALTH_WORKS && alt->n > 1)
-		log_notice("%s works again", h->name);
+		log_about(LOG_NOTICE, &(struct log_subject){ .origin = alt->front.base.source },
+			  "%s works again", h->name);
 	if (err == 0)
 		return true;
 	if (before == HEALTH_WORKS && h->state != HEALTH_WORKS)

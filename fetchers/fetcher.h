@@ -216,6 +216,7 @@ struct fetcher_ops {
 
 struct fetcher {
 	const struct fetcher_ops *ops;
+	const char *source; /* whose it is, for the log; set by who made it, borrowed, or NULL */
 };
 
 struct credential_agent;

@@ -30,6 +30,7 @@ void fetch_front_init(struct fetch_front *front, const struct fetcher_ops *ops,
 		      struct fetcher *next)
 {
 	front->base.ops = &front->ops;
+	front->base.source = next->source;
 	front->ops = *ops;
 	front->next = next;
 	if (next->ops->list) {

@@ -79,8 +79,9 @@ static void complain(struct oci_host *host, int err, const char *error)
 	if (is_last(host) || host->complained > now)
 		return;
 	host->complained = now + QUIET;
-	log_warning("%s: %s: others are asked for what %s has", error, strerror(-err),
-		    oci->config.registry);
+	log_about(LOG_WARNING, &(struct log_subject){ .origin = oci->base.source },
+		  "%s: %s: others are asked for what %s has", error, strerror(-err),
+		  oci->config.registry);
 }
 
 /*
@@ -117,7 +118,8 @@ bool oci_host_failed(struct oci_host *host, struct oci_tries *tries, int err, co
 void oci_host_worked(struct oci_host *host)
 {
 	if (host->health.state != HEALTH_WORKS)
-		log_notice("%s works again", host->health.name);
+		log_about(LOG_NOTICE, &(struct log_subject){ .origin = host->oci->base.source },
+			  "%s works again", host->health.name);
 	health_end(&host->health, loop_now(host->oci->loop), 0, 0, NULL);
 }
 

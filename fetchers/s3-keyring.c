@@ -186,7 +186,7 @@ static bool same_keys(const struct s3_profile *a, const struct s3_profile *b)
 	       strcmp(a->token, b->token) == 0;
 }
 
-static void reload(struct s3_keyring *k)
+static void reload(struct s3_keyring *k, const char *source)
 {
 	struct s3_profile fresh;
 	int r = read_profile(k->path, k->profile, &fresh, &k->seen);
@@ -196,29 +196,30 @@ static void reload(struct s3_keyring *k)
 		clock_gettime(CLOCK_MONOTONIC, &k->changed);
 	}
 	if (r < 0)
-		log_warning("%s: the credentials of '%s' cannot be read again: %s", k->path,
-			    k->profile, strerror(-r));
+		log_about(LOG_WARNING, &(struct log_subject){ .origin = source },
+			  "%s: the credentials of '%s' cannot be read again: %s", k->path,
+			  k->profile, strerror(-r));
 	explicit_bzero(&fresh, sizeof(fresh));
 }
 
-void s3_keyring_refresh(struct s3_keyring *k)
+void s3_keyring_refresh(struct s3_keyring *k, const char *source)
 {
 	struct stat st;
 
 	/* One that is away is being replaced: the next request looks again. */
 	if (k->path && stat(k->path, &st) == 0 && !same_file(&st, &k->seen)) {
 		k->seen = st;
-		reload(k);
+		reload(k, source);
 	}
 }
 
-bool s3_keyring_refused(struct s3_keyring *k)
+bool s3_keyring_refused(struct s3_keyring *k, const char *source)
 {
 	struct timespec now;
 
 	if (!k->path)
 		return false;
-	reload(k);
+	reload(k, source);
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return k->changed.tv_sec && now.tv_sec - k->changed.tv_sec < RECENT_SEC;
 }

@@ -29,11 +29,12 @@ struct s3_keyring {
 int s3_keyring_init(struct s3_keyring *keyring, const char *file, const char *profile, char *error);
 void s3_keyring_end(struct s3_keyring *keyring);
 
-/* Before a request: what is in the file now. Where that is no good, what was there stays. */
-void s3_keyring_refresh(struct s3_keyring *keyring);
+/* Before a request: what is in the file now. Where that is no good, what was there stays. source:
+ * whose it is, for the log, or NULL; as in struct fetcher. */
+void s3_keyring_refresh(struct s3_keyring *keyring, const char *source);
 
 /* A request was refused. True: there are, or were a moment ago, other credentials. */
-bool s3_keyring_refused(struct s3_keyring *keyring);
+bool s3_keyring_refused(struct s3_keyring *keyring, const char *source);
 
 /* The region that the file of the tools' settings has for that profile; or stays as it is. */
 void s3_keyring_region(char region[S3_REGION_MAX], const char *profile);

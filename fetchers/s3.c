@@ -89,7 +89,7 @@ static int s3_sign(struct http_auth *auth, CURL *easy, const char *url, struct c
 	}
 	if (c->anonymous)
 		return 0;
-	s3_keyring_refresh(&c->keyring);
+	s3_keyring_refresh(&c->keyring, s3->base.source);
 	*ret_why = "no memory";
 	return sign(&c->keyring.now, easy, region, ret);
 }
@@ -102,7 +102,7 @@ static bool s3_refused(struct http_auth *auth, const struct curl_slist *sent,
 	/* ExpiredToken has the status 400. */
 	if (!sent || (answer->status != 403 && answer->status != 400))
 		return false;
-	return s3_keyring_refused(&s3->config->keyring);
+	return s3_keyring_refused(&s3->config->keyring, s3->base.source);
 }
 
 static int s3_explain(struct http_auth *auth, int err, const char *body, size_t len,

@@ -212,11 +212,18 @@ static void hash_work(struct worker_job *job)
 			       item->found, &item->bytes);
 }
 
+static struct log_subject subject_of(const struct item *item)
+{
+	return engine_subject(item->audit->engine, item->volume, item->cookie, NULL);
+}
+
 static void found_right(struct item *item)
 {
+	const struct log_subject subject = subject_of(item);
+
 	item->audit->stats.right++;
-	log_info("%s: all %llu bytes are cached, and are those of sha256:%s", item->name,
-		 (unsigned long long)item->size, item->digest);
+	log_about(LOG_INFO, &subject, "%s: all %llu bytes are cached, and are those of sha256:%s",
+		  item->name, (unsigned long long)item->size, item->digest);
 	engine_checked(item->audit->engine, item->volume, item->cookie, true);
 	item_free(item);
 }
@@ -225,9 +232,11 @@ static void found_wrong(struct item *item)
 {
 	struct audit *a = item->audit;
 	bool used = engine_is_open(a->engine, item->volume, item->cookie);
+	const struct log_subject subject = subject_of(item);
 
 	a->stats.wrong++;
-	log_error("%s: all %llu bytes are cached, and they are wrong: their digest is sha256:%s, "
+	log_about(LOG_ERR, &subject,
+		  "%s: all %llu bytes are cached, and they are wrong: their digest is sha256:%s, "
 		  "and they came for sha256:%s from %s. %s",
 		  item->name, (unsigned long long)item->size, item->found, item->digest,
 		  item->origin,
@@ -254,9 +263,12 @@ static void found_nothing(struct item *item)
 		return;
 	}
 	if (item->err != -ENOENT && item->err != -ENODATA) {
+		const struct log_subject subject = subject_of(item);
+
 		a->stats.failed++;
-		log_warning("%s: what is cached of it cannot be compared with its digest: %s: %s",
-			    item->name, item->path, strerror(-item->err));
+		log_about(LOG_WARNING, &subject,
+			  "%s: what is cached of it cannot be compared with its digest: %s: %s",
+			  item->name, item->path, strerror(-item->err));
 	}
 	item_free(item);
 }

@@ -44,10 +44,6 @@ int engine_open_live(struct engine *engine, struct engine_open *open);
 /* What is cached is an object of the catalog, and nothing that a rule could mean. */
 bool engine_is_content(const struct state_object *record);
 
-/* For log_about(), of keys; origin: the name of a source, or NULL. */
-struct log_subject engine_subject(const struct engine *engine, struct bytes volume,
-				  struct bytes cookie, const char *origin);
-
 /* Says why, with the keys. */
 void engine_open_log(const struct engine_open *open, const char *why);
 /* The same for what was known and could not be made an object. */

@@ -338,6 +338,10 @@ const char *object_name(const struct object *object);
 /* For log_about(); borrowed, as long as the object and until the next call. */
 struct log_subject object_subject(const struct object *object);
 
+/* The same of keys, also of what is not open; origin: the name of a source, or NULL. */
+struct log_subject engine_subject(const struct engine *engine, struct bytes volume,
+				  struct bytes cookie, const char *origin);
+
 /*
  * Where an object's bytes are stored: a descriptor that takes direct, 4 KiB-aligned, positioned
  * writes and answers SEEK_DATA / SEEK_HOLE. Owned by the client.

@@ -258,9 +258,11 @@ static int handle_insert(struct handle *h)
 
 	HASH_FIND(hh, fe->handles, &h->object_id, sizeof(h->object_id), old);
 	if (old) {
+		const struct log_subject subject = object_subject(old->object);
+
 		/* The kernel does not reuse ids of open objects; whoever does gets the new one. */
-		log_warning("object id %u was open already (%s)", h->object_id,
-			    object_name(old->object));
+		log_about(LOG_WARNING, &subject, "object id %u was open already (%s)", h->object_id,
+			  object_name(old->object));
 		HASH_DEL(fe->handles, old);
 		handle_close(old);
 	}
@@ -368,11 +370,14 @@ static void read_complete(struct frontend *fe, const struct handle *h, uint32_t 
 {
 	struct port *port = fe->config.port;
 	int err = port->ops->complete(port, h->sink.fd, msg_id);
+	struct log_subject subject;
 
 	/* -EINVAL: the reader was killed, or `restore` had the request sent twice. */
-	if (err < 0 && err != -EINVAL)
-		log_warning("completing message %u of object %u: %s", msg_id, h->object_id,
-			    strerror(-err));
+	if (err == 0 || err == -EINVAL)
+		return;
+	subject = object_subject(h->object);
+	log_about(LOG_WARNING, &subject, "completing message %u of object %u: %s", msg_id,
+		  h->object_id, strerror(-err));
 }
 
 static void read_done(struct engine_demand *demand, int err)

@@ -44,6 +44,7 @@ int discard_cached(int cache_dir_fd, struct bytes volume, struct bytes cookie)
 	snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
 	err = set_stale_attribute(proc);
 	if (err == 0)
-		log_info("%s: cached bytes of unknown or older origin are dropped", path);
+		log_about(LOG_INFO, &(struct log_subject){ .volume = volume, .cookie = cookie },
+			  "%s: cached bytes of unknown or older origin are dropped", path);
 	return err;
 }

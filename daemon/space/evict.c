@@ -21,15 +21,17 @@ static void evict_done(struct worker_job *job)
 {
 	struct evict_job *j = container_of(job, struct evict_job, job);
 	struct space *s = j->space;
+	const struct log_subject subject = engine_subject(s->engine, j->volume, j->cookie, NULL);
 
 	if (j->err == 0) {
 		engine_forget(s->engine, j->volume, j->cookie);
 		s->used -= j->bytes < s->used ? j->bytes : s->used;
 		s->stats.culled++;
 		s->stats.culled_bytes += j->bytes;
-		log_info("%s: evicted, %llu bytes", j->path, (unsigned long long)j->bytes);
+		log_about(LOG_INFO, &subject, "%s: evicted, %llu bytes", j->path,
+			  (unsigned long long)j->bytes);
 	} else {
-		log_warning("%s: not evicted: %s", j->path, strerror(-j->err));
+		log_about(LOG_WARNING, &subject, "%s: not evicted: %s", j->path, strerror(-j->err));
 	}
 	s->stats.evictions++;
 	LIST_REMOVE(j, link);

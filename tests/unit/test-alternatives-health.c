@@ -3,7 +3,9 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "tests/lib/log-about.h"
 #include "tests/lib/run-suite.h"
 #include "tests/unit/alternatives-fixture.h"
 
@@ -44,6 +46,23 @@ START_TEST(who_fails_is_avoided_and_probed_and_used_again)
 	ck_assert_uint_eq(contacts(B), before);
 	ck_assert_int_eq(health(A)->state, HEALTH_WORKS);
 	ck_assert_uint_eq(health(A)->failures, 0);
+}
+END_TEST
+
+START_TEST(the_log_says_whose_origin_it_is)
+{
+	struct watched w;
+	const char *told;
+
+	fetcher->source = "images";
+	break_a();
+	told = log_about_told();
+	ck_assert_ptr_nonnull(strstr(told, "ORIGIN=images "));
+	ck_assert_ptr_nonnull(strstr(told, "is avoided for "));
+	heal(A);
+	pass(HEALTH_AVOIDED);
+	ck_assert_int_eq(read_some(&w, 0, 4096), 0);
+	ck_assert_str_eq(log_about_told(), "ORIGIN=images a:/ works again\n");
 }
 END_TEST
 
@@ -176,6 +195,7 @@ int main(void)
 	TCase *tc = trusted_case(s);
 
 	tcase_add_test(tc, who_fails_is_avoided_and_probed_and_used_again);
+	tcase_add_test(tc, the_log_says_whose_origin_it_is);
 	tcase_add_test(tc, one_probe_at_a_time);
 	tcase_add_test(tc, a_probe_that_is_canceled_is_none);
 	tcase_add_test(tc, an_origin_is_avoided_for_at_most_so_long);

@@ -10,6 +10,7 @@
 #include "daemon/frontend/discard.h"
 #include "daemon/loop/worker.h"
 #include "proto/cachename.h"
+#include "tests/lib/log-about.h"
 #include "tests/lib/run-suite.h"
 #include "tests/unit/audit-fixture.h"
 
@@ -237,6 +238,17 @@ START_TEST(files_that_cannot_be_looked_at)
 }
 END_TEST
 
+START_TEST(what_is_wrong_is_told_of_its_object)
+{
+	struct emu_mount *mount = make_wrong();
+
+	ck_assert_ptr_nonnull(
+		strstr(log_about_told(), "VOLUME=erofs,v COOKIE=blob erofs,v/blob: all "));
+	rig_umount(mount);
+	(void)settle();
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("audit-meanwhile");
@@ -249,6 +261,7 @@ int main(void)
 	tcase_add_loop_test(tc, stopped_while_it_is_evicted, 0, 2);
 	tcase_add_test(tc, stopped_when_the_result_is_stale);
 	tcase_add_test(tc, files_that_cannot_be_looked_at);
+	tcase_add_test(tc, what_is_wrong_is_told_of_its_object);
 	suite_add_tcase(suite, tc);
 	return run_suite(suite);
 }

@@ -9,6 +9,7 @@
 
 #include "daemon/control/control.h"
 #include "tests/lib/control-client.h"
+#include "tests/lib/log-about.h"
 #include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
 
@@ -80,6 +81,7 @@ START_TEST(test_evict)
 	ck_assert_int_eq(evict("blob"), 200);
 	assert_says("\"freed_bytes\":");
 	ck_assert_uint_eq(rig_present(origin), 0);
+	ck_assert_ptr_nonnull(strstr(log_about_told(), "VOLUME=" RIG_VOLUME " COOKIE=blob cache/"));
 	/* Once more: nothing is there any more, as is wanted. */
 	ck_assert_int_eq(evict("blob"), 200);
 	assert_says("\"freed_bytes\":0");

@@ -210,6 +210,16 @@ static void note_health(void *arg, uint32_t source, const struct fetch_health *h
 	strcat(h->names, " ");
 }
 
+/* The log needs that: also of what is in front, and of what the configuration does not name. */
+START_TEST(test_fetchers_know_whose_they_are)
+{
+	ck_assert_str_eq(find("https://many/1").fetcher->source, "many");
+	ck_assert_str_eq(find("http://h/x").fetcher->source, "plain");
+	ck_assert_str_eq(find("https://other.example.com/x").fetcher->source,
+			 find("https://other.example.com/x").source->name);
+}
+END_TEST
+
 START_TEST(test_alternatives_have_health)
 {
 	struct healths healths = { 0 };
@@ -381,18 +391,16 @@ START_TEST(test_a_place_is_taken_over)
 		last = find(locator);
 	}
 	ck_assert_uint_eq(freed, 0);
-	ck_assert_int_eq(origins_find_instead(origins, origin.number, "https://host-3/y", &last,
-					      error),
-			 0);
+	ck_assert_int_eq(
+		origins_find_instead(origins, origin.number, "https://host-3/y", &last, error), 0);
 	ck_assert_uint_ne(last.number, origin.number);
-	ck_assert_int_eq(origins_find_instead(origins, origin.number, "https://broken/x", &last,
-					      error),
-			 -ENOENT);
+	ck_assert_int_eq(
+		origins_find_instead(origins, origin.number, "https://broken/x", &last, error),
+		-ENOENT);
 	ck_assert_uint_eq(find("https://host-0/y").number, origin.number);
 	ck_assert_uint_eq(freed, 0);
-	ck_assert_int_eq(origins_find_instead(origins, origin.number, "https://more/x", &last,
-					      error),
-			 0);
+	ck_assert_int_eq(
+		origins_find_instead(origins, origin.number, "https://more/x", &last, error), 0);
 	ck_assert_uint_eq(last.number, origin.number);
 	ck_assert_str_eq(last.source->name, "https://more/");
 	ck_assert_str_eq(fake_of(&last)->template, "https://more/");
@@ -411,6 +419,7 @@ int main(void)
 	tcase_add_loop_test(tc, test_whose_is_it, 0, sizeof(rows) / sizeof(rows[0]));
 	tcase_add_test(tc, test_one_fetcher_for_all_of_an_origin);
 	tcase_add_test(tc, test_all_of_them);
+	tcase_add_test(tc, test_fetchers_know_whose_they_are);
 	tcase_add_test(tc, test_alternatives_have_health);
 	tcase_add_test(tc, test_alternatives_of_another_form);
 #ifdef HAVE_TARMAP

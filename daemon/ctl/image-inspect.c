@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/ctl/cache.h"
+#include "daemon/ctl/image-plan.h"
 #include "daemon/ctl/image-text.h"
 #include "daemon/ctl/image.h"
 #include "daemon/ctl/json.h"
@@ -66,6 +67,31 @@ static void print_layer(const struct inspection *in, const struct images_layer *
 	}
 }
 
+/* How many ranges; 0: it has none, or it cannot be read. */
+static size_t count_plan(struct context *c, const char *name, bool *ret_given)
+{
+	_cleanup_free_ char *text = NULL;
+	const char *at;
+	struct plan_range range;
+	size_t n = 0;
+
+	if (images_plan(c->images, name, &text, ret_given) < 0)
+		return 0;
+	for (at = text; image_plan_next(&at, &range);)
+		n++;
+	return n;
+}
+
+static void print_plan(struct context *c, const char *name)
+{
+	bool given;
+	size_t n = count_plan(c, name, &given);
+
+	if (n > 0)
+		printf("plan      %zu range%s%s\n", n, n == 1 ? "" : "s",
+		       given ? "" : ", of its manifest");
+}
+
 static void print_text(struct context *c, const struct images_image *image)
 {
 	struct inspection in = { c, cache_records(c) };
@@ -80,6 +106,7 @@ static void print_text(struct context *c, const struct images_image *image)
 	if (*image->manifest_digest)
 		printf("manifest  %s\n", image->manifest_digest);
 	printf("size      %s\n", ctl_bytes(image_size(image), text, sizeof(text)));
+	print_plan(c, image->name);
 	for (size_t i = 0; i < image->n_layers; i++)
 		print_layer(&in, &image->layers[i], i + 1);
 	state_records_close(in.records);
@@ -120,9 +147,16 @@ static int print_json(struct context *c, const struct images_image *image)
 {
 	struct inspection in = { c, cache_records(c) };
 	json_t *object = image_json(image);
+	size_t n_ranges;
+	bool given;
 	int err = object ? set_all_verified(&in, object, image) : -ENOMEM;
 
 	state_records_close(in.records);
+	n_ranges = count_plan(c, image->name, &given);
+	if (err == 0 && n_ranges > 0)
+		err = json_object_set_new(
+			object, "plan",
+			json_pack("{sI sb}", "ranges", (json_int_t)n_ranges, "given", given));
 	if (err < 0 || set_document(object, "manifest", image->manifest) < 0 ||
 	    set_document(object, "config", image->config) < 0) {
 		json_decref(object);

@@ -58,6 +58,9 @@ START_TEST(a_plan_is_set_shown_and_removed)
 		IMAGE("plan", "app",
 		      plan("cachefill-plan 1\n# of\n4096+4096 there/@\n0+1 x/other\n0+10 /@\n")),
 		0, "", "app: 2 ranges, 4 KiB; 1 of others were left out");
+	image_expect(IMAGE("inspect", "app"), 0, "", "\nplan      2 ranges\n");
+	ck_assert_ptr_nonnull(strstr(IMAGE("inspect", "--json", "app")->out,
+				     "\"plan\":{\"ranges\":2,\"given\":true}"));
 	r = IMAGE("plan", "app");
 	snprintf(want, sizeof(want),
 		 "cachefill-plan 1\n4096+4096 erofs,cachefilld/%s\n0+10 erofs,cachefilld/%s\n",

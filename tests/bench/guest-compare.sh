@@ -34,6 +34,7 @@ reached_by() { # NETWORK
 		network 10 loss 0.5%
 		ip link set lo mtu 1500 gso_max_segs 1
 		;;
+	*) fail "there is no network $1" ;;
 	esac
 }
 

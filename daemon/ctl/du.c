@@ -41,7 +41,7 @@ static const struct ctl_syntax syntax = {
 	"See cachefillctl-cache(1).\n",
 };
 
-#define BAR 20
+#define BAR 8 /* so that a line with a short name has no more than 80 columns */
 
 /* One line: an image, an object, or all that no image has. */
 struct row {

@@ -43,6 +43,8 @@ static void flight_fill(struct flight *f, uint64_t filled)
 	assert(filled >= f->filled && filled <= f->read.len);
 	if (filled > f->filled) {
 		object_progress(o);
+		if (!f->arrived)
+			sched_note_distance(o->source, loop_now(o->sched->loop) - f->begun);
 		f->arrived = loop_now(o->sched->loop);
 		sched_earn(o->sched, o->source, filled - f->filled);
 	}

@@ -236,18 +236,27 @@ static int object_fetch(struct object *o, uint64_t until, uint64_t from, uint64_
 	return 0;
 }
 
+/* Bytes that come from its origin while another answer is waited for, at 400 Mbit/s: answers as
+ * short as those of whoever goes about with gaps do not tell what rate there is. */
+#define REACH_RATE (50 * 1000 * 1000) /* bytes/s */
+
+static uint64_t object_reach(const struct object *o)
+{
+	return min_u64(o->source->distance, NSEC_PER_SEC) * REACH_RATE / NSEC_PER_SEC;
+}
+
 /* Blocks [from, to) that a demand and its read-ahead want; only the first part is urgent. */
 static int object_plan(struct object *o, const struct engine_demand *d)
 {
-	struct readahead_plan plan =
-		readahead_miss(&o->readahead, d->pos * CACHE_BLOCK, d->end * CACHE_BLOCK);
-	uint64_t from = plan.start / CACHE_BLOCK;
+	struct readahead_plan plan = readahead_miss(&o->readahead, d->pos * CACHE_BLOCK,
+						    d->end * CACHE_BLOCK, object_reach(o));
+	uint64_t from = plan.start / CACHE_BLOCK, behind = plan.behind / CACHE_BLOCK;
 	uint64_t to = min_u64(plan.end / CACHE_BLOCK, o->residency.blocks);
 	uint64_t until = d->request.due;
 	int err;
 
-	prefetch_give_way(o, from, to);
-	err = residency_learn(&o->residency, o->sink->fd, from, to);
+	prefetch_give_way(o, behind, to);
+	err = residency_learn(&o->residency, o->sink->fd, behind, to);
 	if (err < 0)
 		return err;
 	/* What is widened, up to one flight, rides along in the same request. */
@@ -257,8 +266,9 @@ static int object_plan(struct object *o, const struct engine_demand *d)
 	if (o->sched->room && o->sched->room->scarce)
 		return object_fetch(o, until, d->pos, d->end);
 	err = object_fetch(o, until, from, urgent);
-	if (err == 0)
-		object_fetch(o, 0, urgent, to); /* a failure costs a later round trip */
+	/* A failure costs a later round trip. */
+	if (err == 0 && object_fetch(o, 0, urgent, to) == 0)
+		object_fetch(o, 0, behind, from);
 	return err;
 }
 

@@ -17,12 +17,12 @@ struct object {
 	struct engine *engine;
 	struct sched *sched;
 	struct source *source;
-	struct fetcher *fetcher;     /* of the source, or one in front of it; NULL: an orphan */
-	struct fetch_object *remote; /* owned */
-	char *name;		     /* owned, printable */
-	char *locator;		     /* owned */
-	char *validator;	     /* owned; "" where the origin gives none */
-	uint64_t number;	     /* from 1, in the order of their making */
+	struct fetcher *fetcher;      /* of the source, or one in front of it; NULL: an orphan */
+	struct fetch_object *remote;  /* owned */
+	char *name;		      /* owned, printable */
+	char *locator;		      /* owned */
+	char *validator;	      /* owned; "" where the origin gives none */
+	uint64_t number;	      /* from 1, in the order of their making */
 	uint64_t marks[OBJECT_MARKS]; /* the observers' */
 	uint64_t size;
 	unsigned int refs; /* opens; 0: only flights keep it */

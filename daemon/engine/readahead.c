@@ -10,6 +10,9 @@
 /* A stream may skip a little: EROFS leaves out what inodes and tails occupy between files. */
 #define SLACK ((uint64_t)128 << 10)
 
+/* One gap may be chance, the second in a row is a habit. */
+#define GAPS_MIN 2
+
 /* So many misses in a row far from all others say that neighbours are not wanted. */
 #define FAR_MISSES 8
 
@@ -18,19 +21,30 @@ void readahead_init(struct readahead *ra, uint64_t max)
 	*ra = (struct readahead){ .unit = READAHEAD_UNIT_MAX, .max = max };
 }
 
-static bool stream_continues(const struct readahead_stream *s, uint64_t start)
-{
-	return s->end > 0 && start > s->start && start <= s->end + SLACK;
-}
-
-/* The stream that this miss belongs to, or the least recently used one, moved to the front. */
-static struct readahead_stream *stream_take(struct readahead *ra, uint64_t start, bool *ret_found)
+/* READAHEAD_STREAMS: none goes on there after so large a gap. */
+static unsigned int stream_find(const struct readahead *ra, uint64_t start, uint64_t gap)
 {
 	unsigned int i = 0;
+
+	for (; i < READAHEAD_STREAMS; i++) {
+		const struct readahead_stream *s = &ra->streams[i];
+
+		if (s->end > 0 && start > s->start && start <= s->end + gap)
+			break;
+	}
+	return i;
+}
+
+/* The stream that this miss belongs to, or the least recently used one, moved to the front. Another
+ * stream close behind must not take what is the next of one that has no gaps. */
+static struct readahead_stream *stream_take(struct readahead *ra, uint64_t start, uint64_t reach,
+					    bool *ret_found)
+{
+	unsigned int i = stream_find(ra, start, SLACK);
 	struct readahead_stream s;
 
-	while (i < READAHEAD_STREAMS && !stream_continues(&ra->streams[i], start))
-		i++;
+	if (i == READAHEAD_STREAMS && reach > SLACK)
+		i = stream_find(ra, start, reach);
 	*ret_found = i < READAHEAD_STREAMS;
 	if (i == READAHEAD_STREAMS)
 		i--;
@@ -52,15 +66,38 @@ static bool is_near(const struct readahead *ra, uint64_t start)
 	return false;
 }
 
-static struct readahead_plan plan_sequential(struct readahead *ra, struct readahead_stream *s,
-					     uint64_t start, uint64_t end)
+static struct readahead_plan plan_unit(const struct readahead *ra, struct readahead_stream *s,
+				       uint64_t start, uint64_t end)
+{
+	s->start = round_down_u64(start, ra->unit);
+	s->end = round_up_u64(end, ra->unit);
+	s->window = 0;
+	return (struct readahead_plan){ .behind = s->start, .start = s->start, .end = s->end };
+}
+
+static struct readahead_plan plan_sequential(const struct readahead *ra, struct readahead_stream *s,
+					     uint64_t start, uint64_t end, uint64_t max)
 {
 	uint64_t window = s->window ? 2 * s->window : max_u64(s->end - s->start, end - start);
 
-	s->window = min_u64(window, ra->max);
+	s->window = round_down_u64(min_u64(window, max), READAHEAD_UNIT_MIN);
 	s->start = start;
 	s->end = max_u64(s->end, end + s->window);
-	return (struct readahead_plan){ .start = start, .end = s->end };
+	return (struct readahead_plan){ .behind = start, .start = start, .end = s->end };
+}
+
+/* What lies in the gap is likely to be wanted later, and costs no round trip now. */
+static struct readahead_plan plan_gap(const struct readahead *ra, struct readahead_stream *s,
+				      uint64_t start, uint64_t end, uint64_t reach)
+{
+	uint64_t behind = s->end;
+	struct readahead_plan plan;
+
+	if (++s->gaps < GAPS_MIN)
+		return plan_unit(ra, s, start, end);
+	plan = plan_sequential(ra, s, start, end, reach);
+	plan.behind = behind;
+	return plan;
 }
 
 static void unit_adapt(struct readahead *ra, bool near)
@@ -73,18 +110,20 @@ static void unit_adapt(struct readahead *ra, bool near)
 	}
 }
 
-struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end)
+struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end,
+				     uint64_t reach)
 {
 	bool near = is_near(ra, start), found;
-	struct readahead_stream *s = stream_take(ra, start, &found);
+	struct readahead_stream *s;
 
 	assert(start < end);
+	reach = min_u64(reach, min_u64(READAHEAD_REACH_MAX, ra->max));
+	s = stream_take(ra, start, reach, &found);
 	unit_adapt(ra, near);
+	if (found && start > s->end + SLACK)
+		return plan_gap(ra, s, start, end, reach);
 	if (found)
-		return plan_sequential(ra, s, start, end);
-	*s = (struct readahead_stream){
-		.start = round_down_u64(start, ra->unit),
-		.end = round_up_u64(end, ra->unit),
-	};
-	return (struct readahead_plan){ .start = s->start, .end = s->end };
+		return plan_sequential(ra, s, start, end, ra->max);
+	s->gaps = 0;
+	return plan_unit(ra, s, start, end);
 }

@@ -5,9 +5,11 @@
  * Only misses are seen: a reader that finds its bytes resident never tells us. A miss that falls
  * on, or just behind, what an earlier miss made us fetch is a sequential stream, and its window
  * doubles; so at any time no more was fetched ahead of a stream than it has read, and the number
- * of round trips grows with the logarithm of the length. A miss far from all streams is random:
- * it is rounded out to a small unit, which shrinks while misses stay far apart and grows again
- * when they fall beside each other.
+ * of round trips grows with the logarithm of the length. Who goes forward with gaps, as somebody
+ * who walks through a tree, is a stream as well where a gap comes sooner than another answer would:
+ * ahead of him no more is fetched than that. A miss far from all streams is random: it is rounded
+ * out to a small unit, which shrinks while misses stay far apart and grows again when they fall
+ * beside each other.
  */
 #pragma once
 
@@ -17,10 +19,14 @@
 #define READAHEAD_UNIT_MIN ((uint64_t)4096)
 #define READAHEAD_UNIT_MAX ((uint64_t)64 << 10)
 
+/* Of what is given as a reach, so much is believed. */
+#define READAHEAD_REACH_MAX ((uint64_t)1 << 20)
+
 struct readahead_stream {
 	uint64_t start;	 /* where its last miss began */
 	uint64_t end;	 /* where the bytes fetched for it end */
 	uint64_t window; /* bytes ahead of the next miss */
+	uint32_t gaps;	 /* that it has gone over */
 };
 
 struct readahead {
@@ -31,12 +37,14 @@ struct readahead {
 };
 
 /* Bytes [start, end) to fetch for a miss; covers it. end may pass the object's: the caller clamps.
- */
+ * [behind, start), which may be empty, is fetched when nothing else is to do. */
 struct readahead_plan {
-	uint64_t start, end;
+	uint64_t behind, start, end;
 };
 
 void readahead_init(struct readahead *ra, uint64_t max);
 
-/* A miss of [start, end), 4 KiB-aligned, was asked for. */
-struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end);
+/* A miss of [start, end), 4 KiB-aligned, was asked for. reach: bytes that come from its origin in
+ * the time until an answer begins; 0: not known. */
+struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end,
+				     uint64_t reach);

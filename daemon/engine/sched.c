@@ -52,6 +52,15 @@ void sched_earn(struct sched *s, struct source *source, uint64_t bytes)
 	source->earned[0] += bytes;
 }
 
+/* The least of late: what comes on top is trouble or work of an origin, and not the way to it. */
+void sched_note_distance(struct source *source, uint64_t ns)
+{
+	if (source->distance == 0 || ns < source->distance)
+		source->distance = ns;
+	else
+		source->distance += (ns - source->distance) / 8;
+}
+
 /*
  * Buffers that a slow origin holds are lost to the others for as long as it takes. An eighth of
  * those that are free is enough to begin with, and whoever has filled some lately may hold as many
@@ -196,6 +205,7 @@ void sched_replace_source(struct source *source, const struct engine_source_conf
 {
 	source->config = config;
 	source->earned[0] = source->earned[1] = 0;
+	source->distance = 0;
 }
 
 int sched_init(struct sched *s, const struct engine_config *config)

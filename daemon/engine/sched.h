@@ -36,6 +36,7 @@ struct source {
 	uint64_t bytes;	      /* of buffers that they hold */
 	uint64_t earned[2];   /* bytes that came in the second of now, and in the one before */
 	uint64_t second;      /* of loop_now(): that is now */
+	uint64_t distance;    /* ns until an answer begins; 0: not known */
 	unsigned int objects; /* that are open, or that flights keep */
 	uint64_t idle_since;  /* ns: when the last of them went */
 };
@@ -75,6 +76,9 @@ void sched_dequeue_look(struct sched *sched, struct opening *opening);
 
 /* Bytes have come from it. */
 void sched_earn(struct sched *sched, struct source *source, uint64_t bytes);
+
+/* So long it took until the bytes of a fetch began to come. */
+void sched_note_distance(struct source *source, uint64_t ns);
 
 /* A look or a flight has ended its fetch, or a buffer came back. */
 void sched_kick(struct sched *sched);

@@ -21,7 +21,7 @@ static unsigned int read_through(struct readahead *ra, uint64_t base, uint64_t l
 
 		if (at + step <= here)
 			continue;
-		plan = readahead_miss(ra, at > here ? at : here, at + step);
+		plan = readahead_miss(ra, at > here ? at : here, at + step, 0);
 		ck_assert_uint_le(plan.start, at);
 		ck_assert_uint_ge(plan.end, at + step);
 		here = plan.end;
@@ -48,7 +48,7 @@ START_TEST(test_the_window_is_bounded)
 
 	readahead_init(&ra, MAX);
 	for (int i = 0; i < 50; i++) {
-		struct readahead_plan plan = readahead_miss(&ra, at, at + 128 * KIB);
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 128 * KIB, 0);
 
 		ck_assert_uint_le(plan.end, at + 128 * KIB + MAX);
 		at = plan.end;
@@ -63,7 +63,7 @@ START_TEST(test_no_more_is_fetched_ahead_than_was_read)
 
 	readahead_init(&ra, 1024 * MIB);
 	for (int i = 0; i < 10; i++) {
-		struct readahead_plan plan = readahead_miss(&ra, at, at + 128 * KIB);
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 128 * KIB, 0);
 
 		ck_assert_uint_le(plan.end - (at + 128 * KIB), at + 256 * KIB);
 		at = plan.end;
@@ -80,7 +80,7 @@ START_TEST(test_random_reads_end_at_what_was_asked)
 	readahead_init(&ra, MAX);
 	for (int i = 0; i < 1000; i++) {
 		uint64_t at = (uint64_t)rand() % 100000 * MIB;
-		struct readahead_plan plan = readahead_miss(&ra, at, at + 4 * KIB);
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 4 * KIB, 0);
 
 		if (i >= 500) {
 			asked += 4 * KIB;
@@ -98,11 +98,12 @@ START_TEST(test_the_unit_recovers_when_neighbours_are_wanted)
 
 	readahead_init(&ra, MAX);
 	for (uint64_t i = 1; i <= 64; i++)
-		readahead_miss(&ra, i * 1000 * MIB, i * 1000 * MIB + 4 * KIB);
+		readahead_miss(&ra, i * 1000 * MIB, i * 1000 * MIB + 4 * KIB, 0);
 	ck_assert_uint_eq(ra.unit, READAHEAD_UNIT_MIN);
 	/* Backwards, each just in front of the last one. */
 	for (uint64_t i = 0; i < 10; i++)
-		plan = readahead_miss(&ra, (1000 - i) * 64 * KIB, (1000 - i) * 64 * KIB + 4 * KIB);
+		plan = readahead_miss(&ra, (1000 - i) * 64 * KIB, (1000 - i) * 64 * KIB + 4 * KIB,
+				      0);
 	ck_assert_uint_eq(ra.unit, READAHEAD_UNIT_MAX);
 	ck_assert_uint_eq(plan.end - plan.start, READAHEAD_UNIT_MAX);
 }
@@ -119,9 +120,52 @@ START_TEST(test_eight_interleaved_readers_keep_their_windows)
 		at[i] = i * 1000 * MIB;
 	for (; rounds < 6; rounds++)
 		for (uint64_t i = 0; i < READAHEAD_STREAMS; i++)
-			at[i] = readahead_miss(&ra, at[i], at[i] + 128 * KIB).end;
+			at[i] = readahead_miss(&ra, at[i], at[i] + 128 * KIB, 0).end;
 	for (uint64_t i = 0; i < READAHEAD_STREAMS; i++)
 		ck_assert_uint_ge(at[i] - i * 1000 * MIB, 4 * MIB);
+}
+END_TEST
+
+/* Bytes that a walk with such gaps has fetched ahead of each miss, at most; 0: nothing. */
+static uint64_t walk(uint64_t gap, uint64_t reach)
+{
+	struct readahead ra;
+	uint64_t at = 0, most = 0;
+
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 50; i++) {
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 4 * KIB, reach);
+
+		if (plan.start == at) /* not rounded out to a unit */
+			most = plan.end - at > most ? plan.end - at : most;
+		at = plan.end + gap;
+	}
+	return most;
+}
+
+START_TEST(test_gaps_within_reach_are_gone_over)
+{
+	ck_assert_uint_gt(walk(500 * KIB, 600 * KIB), 500 * KIB);
+	ck_assert_uint_le(walk(500 * KIB, 600 * KIB), 604 * KIB);
+	ck_assert_uint_le(walk(700 * KIB, 600 * KIB), 64 * KIB);
+	/* However far away it is. */
+	ck_assert_uint_le(walk(500 * KIB, 1000 * MIB), READAHEAD_REACH_MAX + 4 * KIB);
+}
+END_TEST
+
+START_TEST(test_a_stream_keeps_its_place_from_one_close_behind)
+{
+	struct readahead ra;
+	uint64_t front = 512 * KIB, behind = 0;
+
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 4; i++) {
+		front = readahead_miss(&ra, front, front + 4 * KIB, MIB).end;
+		behind = readahead_miss(&ra, behind, behind + 4 * KIB, MIB).end;
+	}
+	/* Each has doubled its window each time. */
+	ck_assert_uint_ge(front - 512 * KIB, 256 * KIB);
+	ck_assert_uint_ge(behind, 256 * KIB);
 }
 END_TEST
 
@@ -134,10 +178,14 @@ START_TEST(test_every_plan_covers_its_miss_and_is_aligned)
 	for (int i = 0; i < 100000; i++) {
 		uint64_t start = (uint64_t)rand() % (1 << 16) * 4 * KIB;
 		uint64_t end = start + (uint64_t)(1 + rand() % 64) * 4 * KIB;
-		struct readahead_plan plan = readahead_miss(&ra, start, end);
+		struct readahead_plan plan =
+			readahead_miss(&ra, start, end, (uint64_t)rand() % MIB);
 
+		ck_assert_uint_le(plan.behind, plan.start);
+		ck_assert_uint_ge(plan.behind + READAHEAD_REACH_MAX, plan.start);
 		ck_assert_uint_le(plan.start, start);
 		ck_assert_uint_ge(plan.end, end);
+		ck_assert_uint_eq(plan.behind % (4 * KIB), 0);
 		ck_assert_uint_eq(plan.start % (4 * KIB), 0);
 		ck_assert_uint_eq(plan.end % (4 * KIB), 0);
 	}
@@ -156,6 +204,8 @@ int main(void)
 	tcase_add_test(t, test_random_reads_end_at_what_was_asked);
 	tcase_add_test(t, test_the_unit_recovers_when_neighbours_are_wanted);
 	tcase_add_test(t, test_eight_interleaved_readers_keep_their_windows);
+	tcase_add_test(t, test_gaps_within_reach_are_gone_over);
+	tcase_add_test(t, test_a_stream_keeps_its_place_from_one_close_behind);
 	tcase_add_test(t, test_every_plan_covers_its_miss_and_is_aligned);
 	return run_suite(s);
 }

@@ -10,7 +10,7 @@
 /* A stream may skip a little: EROFS leaves out what inodes and tails occupy between files. */
 #define SLACK ((uint64_t)128 << 10)
 
-/* One gap may be chance, the second in a row is a habit. */
+/* One gap may be chance, the second is a habit. */
 #define GAPS_MIN 2
 
 /* So many misses in a row far from all others say that neighbours are not wanted. */
@@ -35,23 +35,24 @@ static unsigned int stream_find(const struct readahead *ra, uint64_t start, uint
 	return i;
 }
 
-/* The stream that this miss belongs to, or the least recently used one, moved to the front. Another
- * stream close behind must not take what is the next of one that has no gaps. */
-static struct readahead_stream *stream_take(struct readahead *ra, uint64_t start, uint64_t reach,
-					    bool *ret_found)
+static struct readahead_stream *stream_to_front(struct readahead *ra, unsigned int i)
 {
-	unsigned int i = stream_find(ra, start, SLACK);
-	struct readahead_stream s;
+	struct readahead_stream s = ra->streams[i];
 
-	if (i == READAHEAD_STREAMS && reach > SLACK)
-		i = stream_find(ra, start, reach);
-	*ret_found = i < READAHEAD_STREAMS;
-	if (i == READAHEAD_STREAMS)
-		i--;
-	s = ra->streams[i];
 	memmove(&ra->streams[1], &ra->streams[0], i * sizeof(s));
 	ra->streams[0] = s;
 	return &ra->streams[0];
+}
+
+/* The stream that this miss goes on with; NULL: none. One that has no gaps comes first: another one
+ * close behind must not take what is its next. */
+static struct readahead_stream *stream_take(struct readahead *ra, uint64_t start, uint64_t reach)
+{
+	unsigned int i = stream_find(ra, start, SLACK);
+
+	if (i == READAHEAD_STREAMS && reach > SLACK)
+		i = stream_find(ra, start, reach);
+	return i < READAHEAD_STREAMS ? stream_to_front(ra, i) : NULL;
 }
 
 /* Falls close before something that was fetched: going backwards, or around in one place. */
@@ -66,17 +67,22 @@ static bool is_near(const struct readahead *ra, uint64_t start)
 	return false;
 }
 
-static struct readahead_plan plan_unit(const struct readahead *ra, struct readahead_stream *s,
-				       uint64_t start, uint64_t end)
+/* A miss of its own, in the place of the least recently used stream. */
+static struct readahead_plan plan_unit(struct readahead *ra, uint64_t start, uint64_t end,
+				       unsigned int gaps)
 {
-	s->start = round_down_u64(start, ra->unit);
-	s->end = round_up_u64(end, ra->unit);
-	s->window = 0;
+	struct readahead_stream *s = stream_to_front(ra, READAHEAD_STREAMS - 1);
+
+	*s = (struct readahead_stream){
+		.start = round_down_u64(start, ra->unit),
+		.end = round_up_u64(end, ra->unit),
+		.gaps = gaps,
+	};
 	return (struct readahead_plan){ .behind = s->start, .start = s->start, .end = s->end };
 }
 
-static struct readahead_plan plan_sequential(const struct readahead *ra, struct readahead_stream *s,
-					     uint64_t start, uint64_t end, uint64_t max)
+static struct readahead_plan plan_sequential(struct readahead_stream *s, uint64_t start,
+					     uint64_t end, uint64_t max)
 {
 	uint64_t window = s->window ? 2 * s->window : max_u64(s->end - s->start, end - start);
 
@@ -86,16 +92,17 @@ static struct readahead_plan plan_sequential(const struct readahead *ra, struct 
 	return (struct readahead_plan){ .behind = start, .start = start, .end = s->end };
 }
 
-/* What lies in the gap is likely to be wanted later, and costs no round trip now. */
-static struct readahead_plan plan_gap(const struct readahead *ra, struct readahead_stream *s,
+/* What lies in the gap is likely to be wanted later, and costs no round trip now. Before it is a
+ * habit the stream is left as it was: it may be somebody else's. */
+static struct readahead_plan plan_gap(struct readahead *ra, struct readahead_stream *s,
 				      uint64_t start, uint64_t end, uint64_t reach)
 {
 	uint64_t behind = s->end;
 	struct readahead_plan plan;
 
-	if (++s->gaps < GAPS_MIN)
-		return plan_unit(ra, s, start, end);
-	plan = plan_sequential(ra, s, start, end, reach);
+	if (s->gaps + 1 < GAPS_MIN)
+		return plan_unit(ra, start, end, s->gaps + 1);
+	plan = plan_sequential(s, start, end, reach);
 	plan.behind = behind;
 	return plan;
 }
@@ -113,17 +120,16 @@ static void unit_adapt(struct readahead *ra, bool near)
 struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end,
 				     uint64_t reach)
 {
-	bool near = is_near(ra, start), found;
+	bool near = is_near(ra, start);
 	struct readahead_stream *s;
 
 	assert(start < end);
 	reach = min_u64(reach, min_u64(READAHEAD_REACH_MAX, ra->max));
-	s = stream_take(ra, start, reach, &found);
+	s = stream_take(ra, start, reach);
 	unit_adapt(ra, near);
-	if (found && start > s->end + SLACK)
+	if (!s)
+		return plan_unit(ra, start, end, 0);
+	if (start > s->end + SLACK)
 		return plan_gap(ra, s, start, end, reach);
-	if (found)
-		return plan_sequential(ra, s, start, end, ra->max);
-	s->gaps = 0;
-	return plan_unit(ra, s, start, end);
+	return plan_sequential(s, start, end, ra->max);
 }

@@ -26,7 +26,7 @@ struct readahead_stream {
 	uint64_t start;	 /* where its last miss began */
 	uint64_t end;	 /* where the bytes fetched for it end */
 	uint64_t window; /* bytes ahead of the next miss */
-	uint32_t gaps;	 /* that it has gone over */
+	uint32_t gaps;	 /* that led to it; it stays when it is a habit */
 };
 
 struct readahead {

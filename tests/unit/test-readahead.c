@@ -169,6 +169,22 @@ START_TEST(test_a_stream_keeps_its_place_from_one_close_behind)
 }
 END_TEST
 
+START_TEST(test_a_stream_is_not_taken_by_one_miss_ahead_of_it)
+{
+	struct readahead ra;
+	uint64_t at = 0, before = 0, chance;
+
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 4; i++) {
+		before = at;
+		at = readahead_miss(&ra, at, at + 128 * KIB, MIB).end;
+	}
+	chance = at + 500 * KIB;
+	readahead_miss(&ra, chance, chance + 4 * KIB, MIB);
+	ck_assert_uint_ge(readahead_miss(&ra, at, at + 128 * KIB, MIB).end - at, at - before);
+}
+END_TEST
+
 START_TEST(test_every_plan_covers_its_miss_and_is_aligned)
 {
 	struct readahead ra;
@@ -206,6 +222,7 @@ int main(void)
 	tcase_add_test(t, test_eight_interleaved_readers_keep_their_windows);
 	tcase_add_test(t, test_gaps_within_reach_are_gone_over);
 	tcase_add_test(t, test_a_stream_keeps_its_place_from_one_close_behind);
+	tcase_add_test(t, test_a_stream_is_not_taken_by_one_miss_ahead_of_it);
 	tcase_add_test(t, test_every_plan_covers_its_miss_and_is_aligned);
 	return run_suite(s);
 }

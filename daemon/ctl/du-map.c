@@ -8,15 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "daemon/ctl/json.h"
+#include "daemon/ctl/progress.h"
 #include "daemon/util/checked.h"
 #include "daemon/util/cleanup.h"
 
 #define BLOCK	     4096
-#define COLUMNS	     80 /* where there is no terminal */
 #define COLUMNS_MAX  400
 #define COLUMNS_LEFT 30 /* of cells */
 #define CELLS_MIN    10
@@ -180,15 +179,6 @@ int du_map_print(const struct du_map *map, const char *name, const struct cache_
 	return err;
 }
 
-static unsigned int columns(void)
-{
-	struct winsize size;
-
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 || size.ws_col == 0)
-		return COLUMNS;
-	return (unsigned int)min_u64(max_u64(size.ws_col, COLUMNS_LEFT + CELLS_MIN), COLUMNS_MAX);
-}
-
 void du_map_begin(struct du_map *map, int dir_fd, const struct survey *survey, bool json)
 {
 	setlocale(LC_CTYPE, "");
@@ -197,7 +187,8 @@ void du_map_begin(struct du_map *map, int dir_fd, const struct survey *survey, b
 		.survey = survey,
 		.json = json,
 		.blocks = isatty(STDOUT_FILENO) && strcmp(nl_langinfo(CODESET), "UTF-8") == 0,
-		.width = columns(),
+		.width = (unsigned int)min_u64(
+			max_u64(progress_width(stdout), COLUMNS_LEFT + CELLS_MIN), COLUMNS_MAX),
 	};
 }
 

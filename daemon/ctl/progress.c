@@ -29,7 +29,7 @@ static uint64_t monotonic(void)
 	return (uint64_t)ts.tv_sec * SECOND + (uint64_t)ts.tv_nsec;
 }
 
-static unsigned int terminal_width(FILE *file)
+unsigned int progress_width(FILE *file)
 {
 	struct winsize size;
 
@@ -177,7 +177,7 @@ void progress_begin(struct progress *p, const char *what, uint64_t total, bool j
 		.file = stderr,
 		.style = choose_style(stderr, json),
 		.now = monotonic,
-		.width = terminal_width,
+		.width = progress_width,
 		.total = total,
 	};
 	snprintf(p->what, sizeof(p->what), "%s", what);

@@ -54,5 +54,8 @@ void progress_end(struct progress *progress);
 /* Takes the line away that is shown, whoever shows it, until the next update. */
 void progress_hide(void);
 
+/* Columns of the terminal; 80 where it is none. */
+unsigned int progress_width(FILE *file);
+
 /* Pure: the text for so many columns, without an end of line. n: bytes of buf. Returns buf. */
 char *progress_text(const struct progress *progress, unsigned int columns, char *buf, size_t n);

@@ -41,17 +41,13 @@ known_begin() {
 	SERVERS=$DAEMON_PID
 }
 known_attach() { mount -t erofs none -o "fsid=$known_cookie,domain_id=cachefilld" "$MNT"; }
-known_detach() { umount "$MNT"; }
-known_end() { daemon_stop; }
+known_detach() { ours_detach; }
+known_end() { ours_end; }
 
-simple_begin() {
-	fresh
-	DAEMON=$SIMPLE daemon_start
-	SERVERS=$DAEMON_PID
-}
+simple_begin() { DAEMON=$SIMPLE ours_begin; }
 simple_attach() { ours_attach "$1"; }
-simple_detach() { umount "$MNT"; }
-simple_end() { daemon_stop; }
+simple_detach() { ours_detach; }
+simple_end() { ours_end; }
 
 # ---- all of it first ------------------------------------------------------------------------
 

@@ -17,6 +17,14 @@ ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f", a / b }'; }
 
 read_mounted() { dd if="$MNT/file" of=/dev/null bs=1M status=none; }
 
+# beside A B TEXT_A TEXT_B: the seconds that 128 MiB took, in $RUN/A and $RUN/B, each round of B beside that of A.
+beside() {
+	paste "$RUN/$1" "$RUN/$2" | awk '{ print $1 / $2 }' > "$RUN/ratios"
+	printf '%-58s %8.1f MB/s\n' "128 MiB cold through the mount, $3" "$(ratio 134.2 "$(median < "$RUN/$1")")"
+	printf '%-58s %8.1f MB/s  ratio %s (quartiles %s)\n' "128 MiB cold through the mount, $4" \
+		"$(ratio 134.2 "$(median < "$RUN/$2")")" "$(median < "$RUN/ratios")" "$(quartiles < "$RUN/ratios")"
+}
+
 # From nginx, each block checked against its hash tree or not. In turns, and a round is compared with
 # itself.
 bench_verify() {
@@ -38,12 +46,7 @@ bench_verify() {
 		done
 	done
 	fresh
-	paste "$RUN/verify-without" "$RUN/verify-with" | awk '{ print $1 / $2 }' > "$RUN/verify"
-	printf '%-58s %8.1f MB/s\n' "128 MiB cold through the mount, not verified" \
-		"$(ratio 134.2 "$(median < "$RUN/verify-without")")"
-	printf '%-58s %8.1f MB/s  ratio %s (quartiles %s)\n' "128 MiB cold through the mount, fs-verity" \
-		"$(ratio 134.2 "$(median < "$RUN/verify-with")")" "$(median < "$RUN/verify")" \
-		"$(quartiles < "$RUN/verify")"
+	beside verify-without verify-with 'not verified' fs-verity
 }
 
 hashed() { grep -q 'are those of sha256' "$LOGS/daemon.log"; }
@@ -73,11 +76,7 @@ bench_audit() {
 		done
 	done
 	fresh
-	paste "$RUN/audit-sha512" "$RUN/audit-sha256" | awk '{ print $1 / $2 }' > "$RUN/audit"
-	printf '%-58s %8.1f MB/s\n' "128 MiB cold through the mount, not to be hashed" \
-		"$(ratio 134.2 "$(median < "$RUN/audit-sha512")")"
-	printf '%-58s %8.1f MB/s  ratio %s (quartiles %s)\n' "128 MiB cold through the mount, to be hashed" \
-		"$(ratio 134.2 "$(median < "$RUN/audit-sha256")")" "$(median < "$RUN/audit")" "$(quartiles < "$RUN/audit")"
+	beside audit-sha512 audit-sha256 'not to be hashed' 'to be hashed'
 	printf '%-58s %8.3f ms of CPU for each MiB (quartiles %s)\n' "hashing what is complete" \
 		"$(median < "$RUN/audit-cpu")" "$(quartiles < "$RUN/audit-cpu")"
 }

@@ -13,6 +13,13 @@
 /* One gap may be chance, the second is a habit. */
 #define GAPS_MIN 2
 
+/* So many misses within reach of others in a row are no chance; more than so many say no more. */
+#define RETURNS_MIN 2
+#define RETURNS_MAX 8
+
+/* What is longer is asked for in parts of this size. */
+#define PART ((uint64_t)1 << 20)
+
 /* So many misses in a row far from all others say that neighbours are not wanted. */
 #define FAR_MISSES 8
 
@@ -55,30 +62,48 @@ static struct readahead_stream *stream_take(struct readahead *ra, uint64_t start
 	return i < READAHEAD_STREAMS ? stream_to_front(ra, i) : NULL;
 }
 
-/* Falls close before something that was fetched: going backwards, or around in one place. */
-static bool is_near(const struct readahead *ra, uint64_t start)
+/* Falls so close to something that was fetched: going on, backwards, or around in one place. */
+static bool is_near(const struct readahead *ra, uint64_t start, uint64_t distance)
 {
 	for (unsigned int i = 0; i < READAHEAD_STREAMS; i++) {
 		const struct readahead_stream *s = &ra->streams[i];
 
-		if (s->end > 0 && start + SLACK >= s->start && start <= s->end + SLACK)
+		if (s->end > 0 && start + distance >= s->start && start <= s->end + distance)
 			return true;
 	}
 	return false;
 }
 
+/* Bytes on either side of a miss that go with it: who came back to where he was twice in a row goes
+ * about there. */
+static uint64_t neighbourhood(const struct readahead *ra, uint64_t reach)
+{
+	if (ra->returns < RETURNS_MIN)
+		return 0;
+	return round_down_u64(ra->returns == RETURNS_MIN ? reach / 4 : reach, READAHEAD_UNIT_MIN);
+}
+
 /* A miss of its own, in the place of the least recently used stream. */
 static struct readahead_plan plan_unit(struct readahead *ra, uint64_t start, uint64_t end,
-				       unsigned int gaps)
+				       uint64_t reach, unsigned int gaps)
 {
 	struct readahead_stream *s = stream_to_front(ra, READAHEAD_STREAMS - 1);
-
-	*s = (struct readahead_stream){
+	struct readahead_plan plan = {
 		.start = round_down_u64(start, ra->unit),
 		.end = round_up_u64(end, ra->unit),
-		.gaps = gaps,
 	};
-	return (struct readahead_plan){ .behind = s->start, .start = s->start, .end = s->end };
+	uint64_t around = neighbourhood(ra, reach);
+
+	plan.behind = plan.start - min_u64(plan.start, around);
+	plan.end += around;
+	*s = (struct readahead_stream){ .start = plan.behind, .end = plan.end, .gaps = gaps };
+	return plan;
+}
+
+/* A few bytes more than whole parts would be a request of their own. */
+static uint64_t whole_parts(uint64_t len)
+{
+	return len > PART ? round_down_u64(len, PART) : len;
 }
 
 static struct readahead_plan plan_sequential(struct readahead_stream *s, uint64_t start,
@@ -88,21 +113,24 @@ static struct readahead_plan plan_sequential(struct readahead_stream *s, uint64_
 
 	s->window = round_down_u64(min_u64(window, max), READAHEAD_UNIT_MIN);
 	s->start = start;
-	s->end = max_u64(s->end, end + s->window);
+	end = max_u64(end, start + whole_parts(end - start + s->window));
+	s->end = max_u64(s->end, end);
 	return (struct readahead_plan){ .behind = start, .start = start, .end = s->end };
 }
 
 /* What lies in the gap is likely to be wanted later, and costs no round trip now. Before it is a
- * habit the stream is left as it was: it may be somebody else's. */
+ * habit the stream is left as it was: it may be somebody else's. Gaps that are short beside what
+ * was gone through are those of a stream that goes through all. */
 static struct readahead_plan plan_gap(struct readahead *ra, struct readahead_stream *s,
 				      uint64_t start, uint64_t end, uint64_t reach)
 {
 	uint64_t behind = s->end;
+	uint64_t max = start - behind <= s->window / 2 ? ra->max : reach;
 	struct readahead_plan plan;
 
 	if (s->gaps + 1 < GAPS_MIN)
-		return plan_unit(ra, start, end, s->gaps + 1);
-	plan = plan_sequential(s, start, end, reach);
+		return plan_unit(ra, start, end, reach, s->gaps + 1);
+	plan = plan_sequential(s, start, end, max);
 	plan.behind = behind;
 	return plan;
 }
@@ -117,18 +145,27 @@ static void unit_adapt(struct readahead *ra, bool near)
 	}
 }
 
+static void returns_count(struct readahead *ra, bool returned)
+{
+	if (!returned)
+		ra->returns /= 2;
+	else if (ra->returns < RETURNS_MAX)
+		ra->returns++;
+}
+
 struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end,
 				     uint64_t reach)
 {
-	bool near = is_near(ra, start);
+	bool near = is_near(ra, start, SLACK);
 	struct readahead_stream *s;
 
 	assert(start < end);
 	reach = min_u64(reach, min_u64(READAHEAD_REACH_MAX, ra->max));
+	returns_count(ra, reach > SLACK && is_near(ra, start, reach));
 	s = stream_take(ra, start, reach);
 	unit_adapt(ra, near);
 	if (!s)
-		return plan_unit(ra, start, end, 0);
+		return plan_unit(ra, start, end, reach, 0);
 	if (start > s->end + SLACK)
 		return plan_gap(ra, s, start, end, reach);
 	return plan_sequential(s, start, end, ra->max);

@@ -7,9 +7,11 @@
  * doubles; so at any time no more was fetched ahead of a stream than it has read, and the number
  * of round trips grows with the logarithm of the length. Who goes forward with gaps, as somebody
  * who walks through a tree, is a stream as well where a gap comes sooner than another answer would:
- * ahead of him no more is fetched than that. A miss far from all streams is random: it is rounded
- * out to a small unit, which shrinks while misses stay far apart and grows again when they fall
- * beside each other.
+ * ahead of him no more is fetched than that, until what he has gone through is more than the gaps.
+ * Who keeps coming back to within that distance of earlier misses, before or behind them, gets what
+ * lies on both sides as well: it is fetched while he waits, and costs no round trip. A miss far
+ * from all streams is random: it is rounded out to a small unit, which shrinks while misses stay
+ * far apart and grows again when they fall beside each other.
  */
 #pragma once
 
@@ -34,6 +36,7 @@ struct readahead {
 	uint64_t unit;					    /* a power of two */
 	uint64_t max;					    /* the widest window */
 	uint32_t far_misses;				    /* in a row */
+	uint32_t returns; /* misses within reach of others; halved by each that is not */
 };
 
 /* Bytes [start, end) to fetch for a miss; covers it. end may pass the object's: the caller clamps.

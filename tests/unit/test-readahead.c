@@ -149,7 +149,69 @@ START_TEST(test_gaps_within_reach_are_gone_over)
 	ck_assert_uint_le(walk(500 * KIB, 600 * KIB), 604 * KIB);
 	ck_assert_uint_le(walk(700 * KIB, 600 * KIB), 64 * KIB);
 	/* However far away it is. */
-	ck_assert_uint_le(walk(500 * KIB, 1000 * MIB), READAHEAD_REACH_MAX + 4 * KIB);
+	ck_assert_uint_le(walk(600 * KIB, 1000 * MIB), READAHEAD_REACH_MAX + 4 * KIB);
+}
+END_TEST
+
+START_TEST(test_who_skips_little_gets_the_windows_of_a_stream)
+{
+	ck_assert_uint_gt(walk(250 * KIB, 600 * KIB), 4 * MIB);
+}
+END_TEST
+
+START_TEST(test_long_plans_are_whole_parts)
+{
+	struct readahead ra;
+	struct readahead_plan plan = { 0 };
+
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 10; i++)
+		plan = readahead_miss(&ra, plan.end, plan.end + 4 * KIB, 0);
+	ck_assert_uint_eq(plan.end - plan.start, MAX);
+}
+END_TEST
+
+/* What is fetched for the last of three misses close to each other, none of which goes on with
+ * another. */
+static struct readahead_plan go_about(uint64_t step, uint64_t reach)
+{
+	struct readahead ra;
+
+	readahead_init(&ra, MAX);
+	readahead_miss(&ra, 100 * MIB, 100 * MIB + 4 * KIB, reach);
+	readahead_miss(&ra, 100 * MIB - step, 100 * MIB - step + 4 * KIB, reach);
+	readahead_miss(&ra, 100 * MIB - 2 * step, 100 * MIB - 2 * step + 4 * KIB, reach);
+	return readahead_miss(&ra, 100 * MIB - 3 * step, 100 * MIB - 3 * step + 4 * KIB, reach);
+}
+
+START_TEST(test_both_sides_go_with_who_keeps_coming_back)
+{
+	struct readahead_plan plan = go_about(700 * KIB, MIB);
+
+	ck_assert_uint_eq(plan.behind, plan.start - MIB);
+	ck_assert_uint_ge(plan.end, 100 * MIB - 2100 * KIB + MIB);
+	/* Out of reach, or where the origin is close. */
+	plan = go_about(1300 * KIB, MIB);
+	ck_assert_uint_le(plan.end - plan.behind, 64 * KIB);
+	plan = go_about(700 * KIB, 0);
+	ck_assert_uint_le(plan.end - plan.behind, 64 * KIB);
+}
+END_TEST
+
+START_TEST(test_random_reads_far_away_come_back_by_chance_alone)
+{
+	struct readahead ra;
+	uint64_t fetched = 0;
+
+	srand(5);
+	readahead_init(&ra, MAX);
+	for (int i = 0; i < 1000; i++) {
+		uint64_t at = (uint64_t)rand() % (128 * MIB / (4 * KIB)) * 4 * KIB;
+		struct readahead_plan plan = readahead_miss(&ra, at, at + 4 * KIB, MIB);
+
+		fetched += plan.end - plan.behind;
+	}
+	ck_assert_uint_le(fetched, 1000 * 40 * KIB);
 }
 END_TEST
 
@@ -221,6 +283,10 @@ int main(void)
 	tcase_add_test(t, test_the_unit_recovers_when_neighbours_are_wanted);
 	tcase_add_test(t, test_eight_interleaved_readers_keep_their_windows);
 	tcase_add_test(t, test_gaps_within_reach_are_gone_over);
+	tcase_add_test(t, test_who_skips_little_gets_the_windows_of_a_stream);
+	tcase_add_test(t, test_long_plans_are_whole_parts);
+	tcase_add_test(t, test_both_sides_go_with_who_keeps_coming_back);
+	tcase_add_test(t, test_random_reads_far_away_come_back_by_chance_alone);
 	tcase_add_test(t, test_a_stream_keeps_its_place_from_one_close_behind);
 	tcase_add_test(t, test_a_stream_is_not_taken_by_one_miss_ahead_of_it);
 	tcase_add_test(t, test_every_plan_covers_its_miss_and_is_aligned);

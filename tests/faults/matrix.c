@@ -10,7 +10,7 @@
 #define RECOVERED    (60 * SEC) /* after the end of a fault all is well again, at the latest */
 #define RETRY	     (5 * SEC)
 #define AHEAD_OFF    (256 * KIB)       /* for the second miss of a reader, of */
-#define AHEAD_LEN    (640 * KIB)       /* this length, as much is fetched ahead: */
+#define AHEAD_LEN    MIB	       /* this length, as much is fetched ahead: */
 #define AHEAD_FROM   (AHEAD_OFF + MIB) /* a fetch of its own, from here on */
 #define AHEAD_MAX    MIB
 #define ADDRESS_KEPT (61 * SEC) /* by libcurl */

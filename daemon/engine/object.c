@@ -20,6 +20,7 @@
 static void object_speak_again(struct loop_timer *timer);
 static void object_head_again(struct loop_timer *timer);
 static void object_drop_head(struct object *o);
+static int object_fetch(struct object *o, uint64_t until, uint64_t from, uint64_t to);
 
 static struct object *object_free(struct object *o)
 {
@@ -190,6 +191,17 @@ static bool object_head_later(struct object *o)
 			      now + (NSEC_PER_MSEC << o->head_tries++)) == 0;
 }
 
+/* What is missing of the first bytes behind those that are here; a failure costs a later round
+ * trip. */
+static void object_fetch_head(struct object *o, uint64_t from)
+{
+	uint64_t to = min_u64(o->residency.blocks, HEAD_LEN / CACHE_BLOCK);
+
+	if (from < to && !(o->sched->room && o->sched->room->scarce) &&
+	    residency_learn(&o->residency, o->sink->fd, from, to) == 0)
+		object_fetch(o, 0, from, to);
+}
+
 /* They came with the look at the origin, and need no fetch any more. */
 void object_store_head(struct object *o)
 {
@@ -206,6 +218,8 @@ void object_store_head(struct object *o)
 	} else {
 		loop_timer_cancel(&o->head_timer);
 		flight_new_filled(o, 0, blocks, steal(&o->head));
+		if (o->head_more)
+			object_fetch_head(o, blocks);
 	}
 }
 

@@ -13,6 +13,9 @@
 
 TAILQ_HEAD(demand_list, engine_demand);
 
+/* Superblock, root directory, first inodes: so much of an image is fetched when it is opened. */
+#define HEAD_LEN ((size_t)128 << 10)
+
 struct object {
 	struct engine *engine;
 	struct sched *sched;
@@ -40,6 +43,7 @@ struct object {
 	 * They are stored as soon as the kernel takes them: buffers must not wait for a reader. */
 	void *head;
 	size_t head_len;
+	bool head_more; /* what follows, up to HEAD_LEN, is as likely to be wanted */
 	struct loop_timer head_timer;
 	unsigned int head_tries;
 

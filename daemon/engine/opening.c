@@ -83,6 +83,7 @@ static void opening_hand_head(struct opening *p, struct object *o)
 	}
 	if (o->head_len == 0)
 		return;
+	o->head_more = o->size <= HEAD_LEN || erofs_look(p->look.head, filled) == EROFS_PLAIN;
 	o->head = p->look.head;
 	p->look.head = NULL;
 }
@@ -210,6 +211,7 @@ static void opening_looked(struct fetch_look *look, int err)
 		opening_free(p);
 		return;
 	}
+	sched_note_distance(p->source, loop_now(p->engine->config->loop) - p->begun);
 	err = opening_accept(p, &o);
 	if (err == -EOPNOTSUPP)
 		opening_log(p, err, "a compressed image, and the configuration refuses those",

@@ -12,9 +12,11 @@
 /* Buffers are given back to the system when nothing has flown for so long. */
 #define IDLE_AFTER NSEC_PER_SEC
 
-/* A look brings this much of the object along: superblock, root directory, first inodes. When half
- * of the buffers are in use it brings only what shows a superblock. */
-#define HEAD_LEN ((size_t)128 << 10)
+/* A look brings the first bytes of the object along. A mount waits for all of them, and a new
+ * connection brings ten segments in a round trip (RFC 6928): from far away the rest of HEAD_LEN
+ * comes behind them. When half of the buffers are in use it is only what shows a superblock. */
+#define HEAD_FAR ((size_t)12 << 10)
+#define NEAR	 (2 * NSEC_PER_MSEC)
 
 /* What read-ahead may use at most, in quarters; the rest is kept for demands. */
 #define AHEAD_QUARTERS 3
@@ -122,10 +124,17 @@ static bool source_admits(struct sched *s, struct source *source, struct flight 
 		       bufpool_budget(s->pool) * AHEAD_QUARTERS / 4;
 }
 
+static size_t look_len(const struct sched *s, const struct source *source)
+{
+	if (bufpool_used(s->pool) >= bufpool_budget(s->pool) / 2)
+		return EROFS_HEAD;
+	return source->distance > 0 && source->distance < NEAR ? HEAD_LEN : HEAD_FAR;
+}
+
 static bool source_look(struct sched *s, struct source *source)
 {
 	struct opening *p = TAILQ_FIRST(&source->looks);
-	size_t len = bufpool_used(s->pool) < bufpool_budget(s->pool) / 2 ? HEAD_LEN : EROFS_HEAD;
+	size_t len = look_len(s, source);
 	void *head;
 
 	if (!p || source->running >= source->config->max_requests)

@@ -103,7 +103,7 @@ static json_int_t number(const char *text, const char *name)
 
 START_TEST(test_all)
 {
-	prints(PREFETCH(BLOB), "fetched 3.9 MiB of 4 MiB; the rest was cached, in ");
+	prints(PREFETCH(BLOB), "fetched 4 MiB of 4 MiB; the rest was cached, in ");
 	prints(PREFETCH(BLOB, "--all"), "fetched 0 B of 4 MiB; the rest was cached");
 	says(listed(), "    1 done      100%");
 }

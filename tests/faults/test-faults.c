@@ -50,14 +50,14 @@ static void read_what_is_no_more(struct emu_mount *mount, const char *what)
 {
 	char *text;
 
-	ck_assert_msg(rig_read(mount, 0, 64 * KIB) == 0, "%s: what was cached", what);
+	ck_assert_msg(rig_read(mount, 0, 8 * KIB) == 0, "%s: what was cached", what);
 	free(wire_log());
 	for (int i = 0; i < 2; i++)
 		ck_assert_msg(rig_read(mount, 0, WIRE_SIZE) < 0, "%s: all of it", what);
 	text = wire_log();
 	ck_assert_msg(strstr(text, WIRE_OBJECT) && strstr(text, "changed"), "%s: %s", what, text);
 	free(text);
-	ck_assert_msg(rig_read(mount, 0, 64 * KIB) == 0, "%s: what is still cached", what);
+	ck_assert_msg(rig_read(mount, 0, 8 * KIB) == 0, "%s: what is still cached", what);
 }
 
 START_TEST(changed)

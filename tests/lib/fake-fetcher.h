@@ -19,7 +19,8 @@ struct fake_origin {
 	char *locator;		 /* owned */
 	const char *validator;	 /* borrowed */
 	uint64_t seed;		 /* other bytes for another version */
-	bool compressed;	 /* block 0 is the superblock of a compressed EROFS image */
+	bool image;		 /* block 0 is the superblock of an EROFS image */
+	bool compressed;	 /* the same, of a compressed one */
 	uint64_t look_delay;	 /* ns */
 	int look_error;		 /* negative errno, 0: none */
 	bool look_stalls;

@@ -37,7 +37,7 @@ enum prefetch_state jobs_state(uint64_t number);
 struct fake_origin *jobs_begin_slow(uint64_t size, uint64_t delay);
 
 /* The look at the origin brings so much, which needs no fetch any more. */
-#define JOBS_HEAD (128 * KIB)
+#define JOBS_HEAD (12 * KIB)
 
 /* All of it is in the cache, and nothing was asked for twice. */
 void jobs_assert_whole(const struct fake_origin *origin);

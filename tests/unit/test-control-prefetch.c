@@ -103,9 +103,9 @@ START_TEST(a_job_is_begun_and_seen)
 	ck_assert_ptr_nonnull(
 		strstr(answer.body, "cachefilld_prefetch_jobs_total{result=\"done\"} 1\n"));
 	ck_assert_ptr_nonnull(strstr(
-		answer.body, "fetched_bytes_total{source=\"fake\",class=\"prefetch\"} 8257536\n"));
+		answer.body, "fetched_bytes_total{source=\"fake\",class=\"prefetch\"} 8376320\n"));
 	ck_assert_ptr_nonnull(strstr(
-		answer.body, "stored_bytes_total{source=\"fake\",class=\"prefetch\"} 8257536\n"));
+		answer.body, "stored_bytes_total{source=\"fake\",class=\"prefetch\"} 8376320\n"));
 	rig_umount(mount);
 }
 END_TEST

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a distance does to read-ahead: where a gap comes sooner than another answer would, whoever
- * goes forward with gaps is a stream, and nobody else pays for it.
+ * What a distance does to the first bytes and to read-ahead: where a gap comes sooner than another
+ * answer would, whoever goes forward with gaps is a stream, and nobody else pays for it.
  */
 #include <check.h>
 #include <stdlib.h>
@@ -85,6 +85,52 @@ START_TEST(random_reads_far_away_bring_what_they_do_close_by)
 }
 END_TEST
 
+/* What is cached of an object when nobody has read anything, and by how many reads. */
+static uint64_t opened(struct fake_origin *origin, unsigned int reads)
+{
+	struct emu_mount *mount = rig_mount(origin);
+	uint64_t present;
+
+	rig_run(SEC);
+	ck_assert_uint_eq(origin->reads, reads);
+	present = rig_present(origin);
+	rig_umount(mount);
+	return present;
+}
+
+START_TEST(an_image_far_away_is_opened_by_what_comes_in_one_round_trip)
+{
+	struct fake_origin *origin = begin(8 * MIB, DISTANCE);
+
+	origin->image = true;
+	ck_assert_uint_eq(opened(origin, 1), 128 * KIB);
+	/* No mount waits for the rest. */
+	ck_assert_uint_eq(origin->bytes_asked, 116 * KIB);
+}
+END_TEST
+
+START_TEST(of_other_objects_far_away_only_small_ones_are_fetched_for_the_opening)
+{
+	struct fake_origin *origin = begin(8 * MIB, DISTANCE);
+
+	ck_assert_uint_le(opened(origin, 0), 16 * KIB);
+	origin = rig_serve("small", 60 * KIB);
+	origin->delay = origin->look_delay = DISTANCE;
+	ck_assert_uint_eq(opened(origin, 1), 60 * KIB);
+}
+END_TEST
+
+START_TEST(close_by_more_comes_with_the_look)
+{
+	struct fake_origin *origin = begin(8 * MIB, MS);
+
+	opened(origin, 0);
+	origin = rig_serve("next", 8 * MIB);
+	origin->look_delay = MS;
+	ck_assert_uint_eq(opened(origin, 0), 128 * KIB);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("readahead-reach");
@@ -95,5 +141,8 @@ int main(void)
 	tcase_add_test(t, a_walk_far_away_takes_fewer_round_trips);
 	tcase_add_test(t, a_walk_close_by_brings_small_units);
 	tcase_add_test(t, random_reads_far_away_bring_what_they_do_close_by);
+	tcase_add_test(t, an_image_far_away_is_opened_by_what_comes_in_one_round_trip);
+	tcase_add_test(t, of_other_objects_far_away_only_small_ones_are_fetched_for_the_opening);
+	tcase_add_test(t, close_by_more_comes_with_the_look);
 	return run_suite(s);
 }

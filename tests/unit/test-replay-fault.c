@@ -50,8 +50,8 @@ START_TEST(bandwidth_bounds_what_comes)
 	wish.readahead_max = 4 * KIB;
 	replay();
 	ck_good();
-	/* 128 KiB with the look, then 2 MiB. */
-	ck_assert_uint_eq(report.here.time, 2125 * MS);
+	/* 12 KiB with the look, then 2 MiB. */
+	ck_assert_uint_eq(report.here.time, 2 * NSEC_PER_SEC + 12 * KIB * NSEC_PER_SEC / MIB);
 }
 END_TEST
 

@@ -17,6 +17,7 @@ struct trace_handle {
 	uint32_t id;
 	struct trace_object *object; /* NULL: its OPEN made no sense */
 	bool open;		     /* from a good answer to CLOSE or release */
+	uint64_t record;	     /* the user's: which record has given it this meaning */
 	UT_hash_handle hh;
 };
 

@@ -10,6 +10,7 @@
 /* A request that is not answered yet, by its message id. */
 struct waiting {
 	struct trace_request request;
+	uint64_t record; /* its number in the trace */
 	UT_hash_handle hh;
 };
 
@@ -77,12 +78,17 @@ static void handle_close(struct trace_requests *requests, struct trace_handle *h
 static int handle_begin(struct trace_requests *requests, const struct trace_record *record,
 			struct trace_object *object)
 {
-	struct trace_handle *old = trace_names_handle(&requests->names, record->id);
+	struct trace_handle *handle = trace_names_handle(&requests->names, record->id);
+	int r;
 
-	if (old && old->open)
-		handle_close(requests, old, record->time);
-	return note(requests, trace_names_add_handle(&requests->names, record->id, object,
-						     record->kind == TRACE_HANDLE));
+	if (handle && handle->open)
+		handle_close(requests, handle, record->time);
+	r = trace_names_add_handle(&requests->names, record->id, object,
+				   record->kind == TRACE_HANDLE);
+	if (r < 0)
+		return r;
+	trace_names_handle(&requests->names, record->id)->record = requests->stats.records;
+	return note(requests, r);
 }
 
 static int feed_handle(struct trace_requests *requests, const struct trace_record *record)
@@ -171,6 +177,7 @@ static int request_begin(struct trace_requests *requests, const struct trace_rec
 		.len = record->len,
 		.begun = record->time,
 	};
+	waiting->record = requests->stats.records;
 	HASH_ADD(hh, requests->waiting, request.msg, sizeof(waiting->request.msg), waiting);
 	if (!table_has(waiting)) {
 		free(waiting);
@@ -255,8 +262,8 @@ static void feed_copen(struct trace_requests *requests, const struct trace_recor
 	if (error_of(record) == 0) {
 		waiting->request.object->size = record->size;
 		waiting->request.object->size_known = true;
-		/* Unless the id has been given to another object meanwhile. */
-		if (handle && handle->object == waiting->request.object)
+		/* Unless the id has been given anew meanwhile, be it to the same object. */
+		if (handle && handle->record == waiting->record)
 			handle->open = true;
 	}
 	answer(requests, waiting, record);

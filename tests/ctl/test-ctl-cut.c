@@ -254,6 +254,35 @@ START_TEST(test_id_without_release)
 }
 END_TEST
 
+/* An OPEN that does not fit is answered when its id has been opened and closed once more. */
+START_TEST(test_answer_behind_another_close)
+{
+	struct trace_record records[] = {
+		sample[0],
+		sample[1],
+		sample[4],
+		{ TRACE_HANDLE, .id = 10, .object = 100 },
+		sample[2], /* OPEN of id 10 */
+		{ TRACE_HANDLE, .id = 10, .object = 100 },
+		{ TRACE_CLOSE, .msg = 2, .id = 10 },
+		{ TRACE_COPEN, .msg = 1, .size = 1048576 },
+		{ TRACE_CLOSE, .msg = 3, .id = 10 },
+	};
+	const size_t n_records = sizeof(records) / sizeof(records[0]);
+	struct trace_record *cut;
+	size_t n;
+
+	for (size_t i = 0; i < n_records; i++)
+		records[i].time = SAMPLE_TIME;
+	trace_write("a", records, n_records, true);
+	ck_assert_int_eq(RUN("trace", "cut", "-o", "b", "a")->status, 0);
+	RUN_OK("trace", "verify", "b");
+	cut = trace_read("b", &n);
+	ck_assert_uint_eq(count(cut, n, TRACE_OPEN), 0);
+	ck_assert_uint_eq(count(cut, n, TRACE_CLOSE), 1);
+}
+END_TEST
+
 /* What makes no sense has parts that do. */
 START_TEST(test_senseless)
 {
@@ -391,6 +420,7 @@ int main(void)
 	tcase_add_test(tcase, test_cut_off_is_mended);
 	tcase_add_test(tcase, test_strays_are_left_out);
 	tcase_add_test(tcase, test_id_without_release);
+	tcase_add_test(tcase, test_answer_behind_another_close);
 	tcase_add_loop_test(tcase, test_senseless, 0, 4);
 	tcase_add_test(tcase, test_damage);
 	tcase_add_test(tcase, test_existing_file);

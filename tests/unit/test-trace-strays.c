@@ -80,6 +80,21 @@ START_TEST(test_object_id_that_is_used_too_early)
 }
 END_TEST
 
+/* What came for its first meaning says nothing of the next one. */
+START_TEST(test_answer_to_an_open_whose_id_was_given_again)
+{
+	feed_open(5, 1, "c");
+	FEED(.kind = TRACE_RELEASE, .id = 1);
+	feed_open(6, 1, "c");
+	FEED(.kind = TRACE_COPEN, .msg = 5);
+	FEED(.kind = TRACE_CLOSE, .id = 1);
+	expect("begun open 5 v/c\nbegun open 6 v/c\nended open 5 v/c 0 after 30\n", 1);
+	FEED(.kind = TRACE_COPEN, .msg = 6);
+	FEED(.kind = TRACE_CLOSE, .id = 1);
+	expect("ended open 6 v/c 0 after 30\nclosed 1 v/c\n", 1);
+}
+END_TEST
+
 START_TEST(test_records_that_are_no_part_of_a_request)
 {
 	FEED(.kind = TRACE_START, .realtime = 1);
@@ -241,6 +256,7 @@ int main(void)
 	tcase_add_test(tcase, test_answers_to_nothing);
 	tcase_add_test(tcase, test_message_id_that_is_used_too_early);
 	tcase_add_test(tcase, test_object_id_that_is_used_too_early);
+	tcase_add_test(tcase, test_answer_to_an_open_whose_id_was_given_again);
 	tcase_add_test(tcase, test_records_that_are_no_part_of_a_request);
 	tcase_add_test(tcase, test_messages_that_make_no_sense);
 	tcase_add_test(tcase, test_any_order);

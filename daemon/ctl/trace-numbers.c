@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "daemon/util/table.h"
+#include "proto/cachefiles-abi.h"
 
 /* Requests that wait, ids that are open, objects: of all traces together. */
 #define NUMBERS_MAX (4u << 20)
@@ -20,6 +21,9 @@ struct key {
 struct trace_number {
 	struct key key;
 	uint64_t now;
+	struct {
+		uint32_t old, now;
+	} id; /* of a message: which its answer names */
 	UT_hash_handle hh;
 };
 
@@ -97,10 +101,17 @@ static int end(struct trace_numbers *numbers, struct key key, uint64_t *ret)
 	return 0;
 }
 
+/* What nobody refers to. */
+static int pass(struct trace_numbers *numbers, struct key key, uint64_t *ret)
+{
+	*ret = ++numbers->last[key.space];
+	return 0;
+}
+
 typedef int number_step(struct trace_numbers *numbers, struct key key, uint64_t *ret);
 
 /* What happens to the numbers of a kind; NULL: it has none. A CLOSE has no answer. */
-static const struct {
+static const struct steps {
 	number_step *message, *id, *object, *source;
 } steps[TRACE_KINDS] = {
 	[TRACE_SOURCE] = { .source = look_up },
@@ -108,7 +119,7 @@ static const struct {
 	[TRACE_HANDLE] = { .id = begin, .object = look_up },
 	[TRACE_OPEN] = { .message = begin, .id = begin },
 	[TRACE_READ] = { .message = begin, .id = look_up },
-	[TRACE_CLOSE] = { .message = end, .id = look_up },
+	[TRACE_CLOSE] = { .message = pass, .id = look_up },
 	[TRACE_BAD] = { .message = begin, .id = look_up },
 	[TRACE_COPEN] = { .message = end },
 	[TRACE_COMPLETE] = { .message = end, .id = look_up },
@@ -118,32 +129,63 @@ static const struct {
 	[TRACE_STORE] = { .object = look_up },
 };
 
+/* A message that made no sense is answered if it was meant as one that is. */
+static const struct steps *steps_of(const struct trace_record *record)
+{
+	if (record->kind == TRACE_BAD && record->opcode != CACHEFILES_OP_OPEN &&
+	    record->opcode != CACHEFILES_OP_READ)
+		return &steps[TRACE_CLOSE];
+	return &steps[record->kind];
+}
+
 static int apply(struct trace_numbers *numbers, number_step *step, struct key key, uint64_t *ret)
 {
 	*ret = key.old;
 	return step ? step(numbers, key, ret) : 0;
 }
 
+/*
+ * The numbers of a message and of an id. A READ may still wait when its id is released, or given
+ * anew: its answer names what the READ has named.
+ */
+static int apply_message(struct trace_numbers *numbers, uint32_t trace, struct trace_record *record)
+{
+	const struct key key = { trace, MESSAGE, record->msg };
+	const struct steps *step = steps_of(record);
+	struct trace_number *message = find(numbers, &key);
+	uint64_t now, id;
+	int r = 0;
+
+	if (record->kind == TRACE_COMPLETE && message && message->id.old == record->id)
+		id = message->id.now;
+	else
+		r = apply(numbers, step->id, (struct key){ trace, ID, record->id }, &id);
+	if (r == 0)
+		r = apply(numbers, step->message, key, &now);
+	if (r < 0)
+		return r;
+	if (step->message == begin) {
+		message = find(numbers, &key);
+		message->id.old = record->id;
+		message->id.now = (uint32_t)id;
+	}
+	record->msg = (uint32_t)now;
+	record->id = (uint32_t)id;
+	return 0;
+}
+
 int trace_numbers_apply(struct trace_numbers *numbers, uint32_t trace, struct trace_record *record)
 {
-	uint64_t message, id, source;
-	int r;
+	uint64_t source;
+	int r = apply_message(numbers, trace, record);
 
-	r = apply(numbers, steps[record->kind].message, (struct key){ trace, MESSAGE, record->msg },
-		  &message);
-	if (r == 0)
-		r = apply(numbers, steps[record->kind].id, (struct key){ trace, ID, record->id },
-			  &id);
 	if (r == 0)
 		r = apply(numbers, steps[record->kind].object,
 			  (struct key){ trace, OBJECT, record->object }, &record->object);
 	if (r == 0)
 		r = apply(numbers, steps[record->kind].source,
 			  (struct key){ trace, SOURCE, record->source }, &source);
-	if (r < 0)
-		return r;
-	record->msg = (uint32_t)message;
-	record->id = (uint32_t)id;
-	record->source = (uint32_t)source;
-	return 0;
+	if (r == 0)
+		record->source = (uint32_t)source;
+	return r;
 }

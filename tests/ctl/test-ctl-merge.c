@@ -2,6 +2,7 @@
 #include "tests/ctl/ctl.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +165,57 @@ START_TEST(test_any)
 }
 END_TEST
 
+/* A daemon lets an id go for which a READ waits, and that is given again before the answer. */
+START_TEST(test_answer_behind_a_release)
+{
+	const struct trace_record records[] = {
+		sample[0],
+		sample[1],
+		sample[4],
+		{ TRACE_HANDLE, .time = SAMPLE_TIME, .id = 10, .object = 100 },
+		{ TRACE_READ, .time = SAMPLE_TIME, .msg = 1, .id = 10, .len = 1 },
+		{ TRACE_READ, .time = SAMPLE_TIME, .msg = 2, .id = 10, .len = 1 },
+		{ TRACE_RELEASE, .time = SAMPLE_TIME, .id = 10 },
+		{ TRACE_COMPLETE, .time = SAMPLE_TIME, .msg = 1, .id = 10, .result = -EINVAL },
+		{ TRACE_HANDLE, .time = SAMPLE_TIME, .id = 10, .object = 100 },
+		{ TRACE_COMPLETE, .time = SAMPLE_TIME, .msg = 2, .id = 10, .result = -EINVAL },
+	};
+	struct trace_record *merged;
+	size_t n;
+
+	trace_write("a", records, sizeof(records) / sizeof(records[0]), true);
+	RUN_OK("trace", "verify", "a");
+	RUN_OK("trace", "merge", "-o", "b", "a");
+	RUN_OK("trace", "verify", "b");
+	merged = trace_read("b", &n);
+	ck_assert_uint_eq(merged[7].id, 1);
+	ck_assert_uint_eq(merged[8].id, 2);
+	ck_assert_uint_eq(merged[9].id, 1);
+}
+END_TEST
+
+/* What has no answer takes no number from a message that waits for one. */
+START_TEST(test_answer_behind_a_message_of_its_number)
+{
+	const struct trace_record records[] = {
+		sample[0],
+		sample[1],
+		sample[4],
+		{ TRACE_HANDLE, .time = SAMPLE_TIME, .id = 10, .object = 100 },
+		{ TRACE_HANDLE, .time = SAMPLE_TIME, .id = 11, .object = 100 },
+		{ TRACE_READ, .time = SAMPLE_TIME, .msg = 1, .id = 10, .len = 1 },
+		{ TRACE_CLOSE, .time = SAMPLE_TIME, .msg = 1, .id = 11 },
+		{ TRACE_BAD, .time = SAMPLE_TIME, .msg = 1, .id = 11, .opcode = UINT32_MAX },
+		{ TRACE_COMPLETE, .time = SAMPLE_TIME, .msg = 1, .id = 10 },
+	};
+
+	trace_write("a", records, sizeof(records) / sizeof(records[0]), true);
+	RUN_OK("trace", "verify", "a");
+	RUN_OK("trace", "merge", "-o", "b", "a");
+	RUN_OK("trace", "verify", "b");
+}
+END_TEST
+
 START_TEST(test_without_time_of_day)
 {
 	struct ctl_result *r;
@@ -227,6 +279,8 @@ int main(void)
 	tcase_add_test(tcase, test_together);
 	tcase_add_test(tcase, test_sequential);
 	tcase_add_loop_test(tcase, test_any, 0, 4);
+	tcase_add_test(tcase, test_answer_behind_a_release);
+	tcase_add_test(tcase, test_answer_behind_a_message_of_its_number);
 	tcase_add_test(tcase, test_without_time_of_day);
 	tcase_add_test(tcase, test_cut_off);
 	tcase_add_test(tcase, test_damage);

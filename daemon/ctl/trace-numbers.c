@@ -35,6 +35,7 @@ void trace_numbers_deinit(struct trace_numbers *numbers)
 		HASH_DEL(numbers->table, number);
 		free(number);
 	}
+	trace_names_deinit(&numbers->names);
 }
 
 static struct trace_number *find(struct trace_numbers *numbers, const struct key *key)
@@ -115,7 +116,7 @@ static const struct steps {
 	number_step *message, *id, *object, *source;
 } steps[TRACE_KINDS] = {
 	[TRACE_SOURCE] = { .source = look_up },
-	[TRACE_OBJECT] = { .object = look_up, .source = look_up },
+	[TRACE_OBJECT] = { .source = look_up }, /* and describe() */
 	[TRACE_HANDLE] = { .id = begin, .object = look_up },
 	[TRACE_OPEN] = { .message = begin, .id = begin },
 	[TRACE_READ] = { .message = begin, .id = look_up },
@@ -174,12 +175,36 @@ static int apply_message(struct trace_numbers *numbers, uint32_t trace, struct t
 	return 0;
 }
 
+/*
+ * Whoever reads a trace knows an object by its keys, and takes the last number that it got for the
+ * only one. So an object of several traces has one number; others refer to it by their own.
+ */
+static int describe(struct trace_numbers *numbers, uint32_t trace, struct trace_record *record)
+{
+	const struct key key = { trace, OBJECT, record->object };
+	struct trace_number *number = find(numbers, &key);
+	struct trace_object *object;
+	int r = trace_names_object(&numbers->names, record->volume, record->cookie, true, &object);
+
+	if (r == 0 && !number)
+		r = add(numbers, &key, &number);
+	if (r < 0)
+		return r;
+	if (!object->data)
+		object->data = (void *)(uintptr_t)++numbers->last[OBJECT];
+	number->now = (uintptr_t)object->data;
+	record->object = number->now;
+	return 0;
+}
+
 int trace_numbers_apply(struct trace_numbers *numbers, uint32_t trace, struct trace_record *record)
 {
 	uint64_t source;
 	int r = apply_message(numbers, trace, record);
 
-	if (r == 0)
+	if (r == 0 && record->kind == TRACE_OBJECT)
+		r = describe(numbers, trace, record);
+	else if (r == 0)
 		r = apply(numbers, steps[record->kind].object,
 			  (struct key){ trace, OBJECT, record->object }, &record->object);
 	if (r == 0)

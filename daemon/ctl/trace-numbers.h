@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The numbers of several traces become numbers of one: messages, ids, objects and sources are
- * numbered anew, each from 1, in the order in which they appear.
+ * numbered anew, each from 1, in the order in which they appear. Objects of several traces that
+ * have the same keys are one.
  */
 #pragma once
 
 #include <stdint.h>
 
+#include "daemon/trace/names.h"
 #include "proto/trace.h"
 
 struct trace_numbers {
 	struct trace_number *table; /* those that may appear again */
+	struct trace_names names;   /* of objects; their number is `data` */
 	uint64_t last[4];	    /* given, by kind of number */
 };
 

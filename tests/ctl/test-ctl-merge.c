@@ -165,6 +165,37 @@ START_TEST(test_any)
 }
 END_TEST
 
+/* Two hosts describe the same object; what each did for it stays known. */
+START_TEST(test_objects_of_both)
+{
+	struct trace_record *records;
+	struct ctl_result *r;
+	size_t n;
+
+	trace_write_sample("a");
+	write_later("b", 15 * MS, 0);
+	RUN_OK("trace", "merge", "-o", "c", "a", "b");
+	RUN_OK("trace", "verify", "c");
+	r = RUN("trace", "show", "--kind", "fetch,store", "--object", "*", "c");
+	ck_assert_uint_eq(ctl_lines(r->out), 2 * 3);
+	records = trace_read("c", &n);
+	for (size_t i = 0; i < n; i++)
+		ck_assert_uint_le(records[i].object, 2);
+}
+END_TEST
+
+/* A part of a trace has handles where they are needed, which may be behind a description that
+ * another host gives. */
+START_TEST(test_handle_behind_another_description)
+{
+	trace_write_sample("a");
+	RUN_OK("trace", "cut", "--from", "35ms", "-o", "b", "a");
+	write_later("c", 50 * MS, 0);
+	RUN_OK("trace", "merge", "-o", "d", "b", "c");
+	RUN_OK("trace", "verify", "d");
+}
+END_TEST
+
 /* A daemon lets an id go for which a READ waits, and that is given again before the answer. */
 START_TEST(test_answer_behind_a_release)
 {
@@ -279,6 +310,8 @@ int main(void)
 	tcase_add_test(tcase, test_together);
 	tcase_add_test(tcase, test_sequential);
 	tcase_add_loop_test(tcase, test_any, 0, 4);
+	tcase_add_test(tcase, test_objects_of_both);
+	tcase_add_test(tcase, test_handle_behind_another_description);
 	tcase_add_test(tcase, test_answer_behind_a_release);
 	tcase_add_test(tcase, test_answer_behind_a_message_of_its_number);
 	tcase_add_test(tcase, test_without_time_of_day);

@@ -6,8 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "tests/lib/run-suite.h"
+
+/* Other traces each time; a failure says which. */
+static unsigned int seed_of_run;
 
 static size_t count(const struct trace_record *records, size_t n, enum trace_kind kind)
 {
@@ -247,6 +251,28 @@ START_TEST(test_answer_behind_a_message_of_its_number)
 }
 END_TEST
 
+/* Parts begin in the middle, and what they are cut out of need not make sense. */
+START_TEST(test_any_parts)
+{
+	static const char *const wholes[] = { "a", "b" }, *const parts[] = { "c", "d" };
+	static const char *const how[] = { "--together", "--sequential" };
+	const unsigned int seed = seed_of_run + (unsigned int)_i * 2;
+	struct ctl_result *r;
+
+	for (unsigned int i = 0; i < 2; i++) {
+		trace_write_senseless(wholes[i], seed + i, 500);
+		r = RUN("trace", "cut", "--from", i ? "20ms" : "0s", "-o", parts[i], wholes[i]);
+		ck_assert_msg(r->status == 0, "seed %u: %s", seed, r->err);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		r = RUN("trace", "merge", "--force", how[i], "-o", "e", "c", "d");
+		ck_assert_msg(r->status == 0, "seed %u: %s", seed, r->err);
+		r = RUN("trace", "verify", "e");
+		ck_assert_msg(r->status == 0, "seed %u, %s: %s", seed, how[i], r->out);
+	}
+}
+END_TEST
+
 START_TEST(test_without_time_of_day)
 {
 	struct ctl_result *r;
@@ -302,6 +328,7 @@ int main(void)
 	Suite *suite = suite_create("ctl-merge");
 	TCase *tcase = tcase_create("merge");
 
+	(void)!getrandom(&seed_of_run, sizeof(seed_of_run), 0);
 	tcase_add_checked_fixture(tcase, ctl_enter, ctl_leave);
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, test_one_is_numbered_anew);
@@ -314,6 +341,7 @@ int main(void)
 	tcase_add_test(tcase, test_handle_behind_another_description);
 	tcase_add_test(tcase, test_answer_behind_a_release);
 	tcase_add_test(tcase, test_answer_behind_a_message_of_its_number);
+	tcase_add_loop_test(tcase, test_any_parts, 0, 4);
 	tcase_add_test(tcase, test_without_time_of_day);
 	tcase_add_test(tcase, test_cut_off);
 	tcase_add_test(tcase, test_damage);

@@ -181,15 +181,33 @@ static int put_row(struct images *images, const struct images_image *image)
 
 /* ---- transactions ------------------------------------------------------------------------ */
 
+/* What an image had before it was dropped: only that can be of none now. */
+static int note_objects(struct images *images, const char *name)
+{
+	_cleanup_query_ sqlite3_stmt *stmt = NULL;
+	int err = images_run(images, "CREATE TEMP TABLE IF NOT EXISTS"
+				     " former(object INTEGER PRIMARY KEY);"
+				     "DELETE FROM former");
+
+	if (err < 0)
+		return err;
+	stmt = images_query(images, "INSERT OR IGNORE INTO former SELECT object FROM place"
+				    " JOIN image ON image.id = place.image WHERE name = ?1");
+	if (!stmt)
+		return -EIO;
+	bind_text(stmt, 1, name);
+	return run(images, stmt);
+}
+
 /* Its layers, places and references go by cascade. 0, or -ENOENT: there was none. */
 static int drop_image(struct images *images, const char *name)
 {
 	_cleanup_query_ sqlite3_stmt *stmt =
 		images_query(images, "DELETE FROM image WHERE name = ?1");
-	int err;
+	int err = stmt ? note_objects(images, name) : -EIO;
 
-	if (!stmt)
-		return -EIO;
+	if (err < 0)
+		return err;
 	bind_text(stmt, 1, name);
 	err = run(images, stmt);
 	if (err < 0)
@@ -197,9 +215,12 @@ static int drop_image(struct images *images, const char *name)
 	return sqlite3_changes(images->db) > 0 ? 0 : -ENOENT;
 }
 
+/* Not all objects are looked at: to add one image must not take longer with each that is there. */
 static int drop_unused_objects(struct images *images)
 {
-	return images_run(images, "DELETE FROM object WHERE id NOT IN (SELECT object FROM place)");
+	return images_run(images,
+			  "DELETE FROM object WHERE id IN (SELECT object FROM former)"
+			  " AND NOT EXISTS (SELECT 1 FROM place WHERE place.object = object.id)");
 }
 
 static int put(struct images *images, const struct images_image *image, char *error)

@@ -5,9 +5,11 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/images/images-internal.h"
 #include "daemon/util/checked.h"
 #include "tests/lib/run-suite.h"
 #include "tests/unit/images-fixture.h"
@@ -130,6 +132,46 @@ START_TEST(test_one_object_is_shared_and_goes_with_its_last_image)
 	ck_assert_int_eq(find(images, "own"), -ENOENT);
 	ck_assert_int_eq(images_remove(images, "b"), -ENOENT);
 	ck_assert_int_eq(count("object") + count("layer") + count("place") + count("ref"), 0);
+	images_close(images);
+}
+END_TEST
+
+/* Steps of SQLite for one more image: they must not be more with each that is there. */
+static int steps;
+
+static int count_step(void *arg)
+{
+	steps++;
+	return 0;
+}
+
+static int steps_of_put(struct images *images, const char *name, const char *cookie)
+{
+	steps = 0;
+	sqlite3_progress_handler(images->db, 1, count_step, NULL);
+	ck_assert_int_eq(put(images, name, cookie, 5), 0);
+	sqlite3_progress_handler(images->db, 0, NULL, NULL);
+	return steps;
+}
+
+START_TEST(test_many_images_make_none_dearer)
+{
+	struct images *images = open_images(IMAGES_WRITE);
+	int among_few, among_many, replaced;
+	char name[16];
+
+	ck_assert_int_eq(put(images, "first", "first", 5), 0);
+	among_few = steps_of_put(images, "few", "few");
+	for (int i = 0; i < 500; i++) {
+		snprintf(name, sizeof(name), "%d", i);
+		ck_assert_int_eq(put(images, name, name, 5), 0);
+	}
+	among_many = steps_of_put(images, "many", "many");
+	ck_assert_int_lt(among_many, among_few + 100);
+	replaced = steps_of_put(images, "many", "other");
+	ck_assert_int_lt(replaced, 2 * among_few + 100);
+	ck_assert_int_eq(find(images, "many"), -ENOENT);
+	ck_assert_int_eq(find(images, "few"), 5);
 	images_close(images);
 }
 END_TEST
@@ -329,6 +371,7 @@ int main(void)
 	tcase_add_test(tc, test_an_image_comes_back_as_it_was);
 	tcase_add_test(tc, test_objects_are_found_by_any_bytes);
 	tcase_add_test(tc, test_one_object_is_shared_and_goes_with_its_last_image);
+	tcase_add_test(tc, test_many_images_make_none_dearer);
 	tcase_add_test(tc, test_an_object_moves_but_keeps_its_size);
 	tcase_add_test(tc, test_a_refused_image_changes_nothing);
 	tcase_add_test(tc, test_fields_out_of_bounds);

@@ -113,17 +113,27 @@ static int scrub_object(int at, const char *name, bool all, struct scrub_result 
 	return 0;
 }
 
+/* Of the working directory: one system call, where a closer look takes four. There may be 100,000
+ * objects, and nearly all of them are whole. */
+static bool is_whole(const char *name)
+{
+	return lgetxattr(name, CACHENAME_XATTR, NULL, 0) >= 0;
+}
+
 static int scrub_fanout(int volume_fd, const char *fanout, bool all, struct scrub_result *result)
 {
 	_cleanup_dir_ DIR *dir = NULL;
 	const char *name;
 	int r, error = 0;
+	bool here;
 
 	r = open_dir(volume_fd, fanout, &dir);
 	if (r < 0)
 		return r;
+	here = !all && fchdir(dirfd(dir)) == 0;
 	while ((r = next_entry(dir, &name)) > 0)
-		note(&error, scrub_object(dirfd(dir), name, all, result));
+		if (!here || !is_whole(name))
+			note(&error, scrub_object(dirfd(dir), name, all, result));
 	note(&error, r);
 	if (all && unlinkat(volume_fd, fanout, AT_REMOVEDIR) < 0)
 		note(&error, -errno);
@@ -275,10 +285,14 @@ static int empty_graveyard(int root_fd, struct scrub_result *result)
 
 int scrub_cache(int dir_fd, struct scrub_result *ret)
 {
+	_cleanup_close_ int back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct scrub_result result = { 0 };
-	int error = 0;
+	int error = back < 0 ? -errno : 0;
 
-	note(&error, scrub_store(dir_fd, &result));
+	if (error == 0)
+		note(&error, scrub_store(dir_fd, &result));
+	if (back >= 0 && fchdir(back) < 0)
+		note(&error, -errno);
 	note(&error, empty_graveyard(dir_fd, &result));
 	*ret = result;
 	return error;

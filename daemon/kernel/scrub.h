@@ -16,6 +16,7 @@ struct scrub_result {
  * directory or its mount, and outside of graveyard/ never touches an entry that the kernel would
  * not have made. Stack and descriptors are bounded, however deep a grave is. Returns 0 or the
  * first negative errno; what could be removed has been removed, and *ret counts it in any case.
+ * The working directory is another one meanwhile: no other thread may run.
  */
 int scrub_cache(int dir_fd, struct scrub_result *ret);
 

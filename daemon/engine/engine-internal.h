@@ -24,6 +24,10 @@ struct engine {
 	void *drained_arg;
 };
 
+/* An object that is open, without a reference, or NULL. */
+struct object *engine_open_object(const struct engine *engine, struct bytes volume,
+				  struct bytes cookie);
+
 /* An object that is open already, with one more reference, or NULL. The kernel lost our
  * descriptor, not the object: a reopen is never refused. */
 struct object *engine_find_object(struct engine *engine, struct bytes volume, struct bytes cookie);

@@ -145,7 +145,7 @@ void engine_shutdown(struct engine *e, void (*done)(void *), void *arg)
 
 /* ---- open --------------------------------------------------------------------------------- */
 
-struct object *engine_find_object(struct engine *e, struct bytes volume, struct bytes cookie)
+struct object *engine_open_object(const struct engine *e, struct bytes volume, struct bytes cookie)
 {
 	size_t len = object_key_len(volume, cookie);
 	uint8_t key[ENGINE_KEY_MAX];
@@ -155,6 +155,13 @@ struct object *engine_find_object(struct engine *e, struct bytes volume, struct 
 		return NULL;
 	object_key(key, volume, cookie);
 	HASH_FIND(hh, e->objects, key, len, o);
+	return o;
+}
+
+struct object *engine_find_object(struct engine *e, struct bytes volume, struct bytes cookie)
+{
+	struct object *o = engine_open_object(e, volume, cookie);
+
 	if (o)
 		o->refs++;
 	return o;

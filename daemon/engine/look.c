@@ -147,10 +147,7 @@ void engine_each_object(const struct engine *e, uint64_t after,
 const struct object *engine_peek_object(const struct engine *e, struct bytes volume,
 					struct bytes cookie)
 {
-	for (const struct object *o = e->objects; o; o = o->hh.next)
-		if (bytes_equal(object_volume(o), volume) && bytes_equal(object_cookie(o), cookie))
-			return o;
-	return NULL;
+	return engine_open_object(e, volume, cookie);
 }
 
 static void flight_look(const struct flight *f, struct flight_view *ret)

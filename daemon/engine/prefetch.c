@@ -31,27 +31,14 @@ void prefetch_ended(struct flight *f)
 
 void prefetch_give_way(struct object *o, uint64_t from, uint64_t to)
 {
-	struct flight *f = TAILQ_FIRST(&o->flights), *next;
+	/* Prefetches have few in a queue; readers of the object may be thousands. */
+	struct flight *f = TAILQ_FIRST(&o->source->queue[FLIGHT_PREFETCH]), *next;
 
 	for (; f; f = next) {
-		next = TAILQ_NEXT(f, object_link);
-		if (f->class == FLIGHT_PREFETCH && f->state == FLIGHT_QUEUED && f->from < to &&
-		    f->to > from)
+		next = TAILQ_NEXT(f, queue_link);
+		if (f->object == o && f->from < to && f->to > from)
 			flight_cancel(f);
 	}
-}
-
-static struct object *find_open(struct engine *e, struct bytes volume, struct bytes cookie)
-{
-	size_t len = object_key_len(volume, cookie);
-	uint8_t key[ENGINE_KEY_MAX];
-	struct object *o;
-
-	if (len > sizeof(key))
-		return NULL;
-	object_key(key, volume, cookie);
-	HASH_FIND(hh, e->objects, key, len, o);
-	return o;
 }
 
 /* 0, or why nothing can be prefetched of it now. */
@@ -107,7 +94,7 @@ static int prefetch_next(struct object *o, struct engine_prefetch *p, uint64_t f
 int engine_prefetch(struct engine *e, struct bytes volume, struct bytes cookie,
 		    struct engine_prefetch *p)
 {
-	struct object *o = find_open(e, volume, cookie);
+	struct object *o = engine_open_object(e, volume, cookie);
 	int err = refusal(e, o);
 	uint64_t end;
 

@@ -19,20 +19,13 @@ void engine_room_made(struct engine *e, bool made)
 
 bool engine_is_open(const struct engine *e, struct bytes volume, struct bytes cookie)
 {
-	size_t len = object_key_len(volume, cookie);
 	const struct opening *p;
-	uint8_t key[ENGINE_KEY_MAX];
-	struct object *o;
 
 	TAILQ_FOREACH(p, &e->openings, link)
 		if (p->open && bytes_equal(p->open->volume, volume) &&
 		    bytes_equal(p->open->cookie, cookie))
 			return true;
-	if (len > sizeof(key))
-		return false;
-	object_key(key, volume, cookie);
-	HASH_FIND(hh, e->objects, key, len, o);
-	return o;
+	return engine_open_object(e, volume, cookie);
 }
 
 bool engine_is_recorded(const struct engine *e, struct bytes volume, struct bytes cookie)
@@ -49,15 +42,11 @@ bool engine_is_recorded(const struct engine *e, struct bytes volume, struct byte
 
 void engine_checked(struct engine *e, struct bytes volume, struct bytes cookie, bool right)
 {
-	size_t len = object_key_len(volume, cookie);
-	uint8_t key[ENGINE_KEY_MAX];
-	struct object *o;
+	struct object *o = engine_open_object(e, volume, cookie);
 
 	state_set_check(e->config->state, volume, cookie, right ? STATE_RIGHT : STATE_WRONG);
 	if (!right)
 		names_forget(e->names, volume, cookie);
-	object_key(key, volume, cookie);
-	HASH_FIND(hh, e->objects, key, len, o);
 	if (o)
 		o->verified = right ? VERIFIED_WHOLE : VERIFIED_FAILED;
 }

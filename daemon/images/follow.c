@@ -22,21 +22,6 @@ static void followp(struct images_follow **follow)
 	images_follow_free(*follow);
 }
 
-int images_follow_new(struct images_follow **ret, const char *dir)
-{
-	_cleanup_(followp) struct images_follow *f = calloc(1, sizeof(*f));
-
-	if (!f)
-		return -ENOMEM;
-	f->dir = strdup(dir);
-	if (!f->dir || asprintf(&f->path, "%s/images.db", dir) < 0) {
-		f->path = NULL;
-		return -ENOMEM;
-	}
-	*ret = steal(&f);
-	return 0;
-}
-
 struct images_follow *images_follow_free(struct images_follow *f)
 {
 	if (!f)
@@ -92,6 +77,23 @@ static int follow(struct images_follow *f)
 	if (r < 0)
 		return -ENOENT;
 	return f->images ? 0 : open_file(f, &st);
+}
+
+int images_follow_new(struct images_follow **ret, const char *dir)
+{
+	_cleanup_(followp) struct images_follow *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return -ENOMEM;
+	f->dir = strdup(dir);
+	if (!f->dir || asprintf(&f->path, "%s/images.db", dir) < 0) {
+		f->path = NULL;
+		return -ENOMEM;
+	}
+	/* With many images it takes a while to check a store; nobody waits yet. */
+	(void)follow(f);
+	*ret = steal(&f);
+	return 0;
 }
 
 int images_follow_recall(struct images_follow *f, const char *name, char ret[IMAGES_HINT_MAX])

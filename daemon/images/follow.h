@@ -11,7 +11,7 @@
 
 struct images_follow;
 
-/* Opens nothing yet. -ENOMEM. */
+/* Opens the store, if there is one already. -ENOMEM. */
 int images_follow_new(struct images_follow **ret, const char *dir);
 /* Takes NULL, returns NULL. */
 struct images_follow *images_follow_free(struct images_follow *follow);

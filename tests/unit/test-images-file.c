@@ -143,8 +143,8 @@ START_TEST(test_a_locked_store_is_tried_again)
 
 	ck_assert_int_eq(put(images, "a", "c", 5), 0);
 	images_close(images);
-	ck_assert_int_eq(images_follow_new(&follow, dir), 0);
 	db = open_sql("PRAGMA locking_mode = EXCLUSIVE; BEGIN IMMEDIATE; COMMIT;");
+	ck_assert_int_eq(images_follow_new(&follow, dir), 0);
 	ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
 	ck_assert_int_eq(follow_find(follow, "c"), -ENOENT);
 	ck_assert_int_eq(sqlite3_close(db), SQLITE_OK);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* One pass: what is there is looked at, and what may go is culled, some at a time. */
 #include <errno.h>
+#include <malloc.h>
 #include <string.h>
 
 #include "daemon/kernel/scrub.h"
@@ -47,6 +48,7 @@ static void pass_end(struct space *s)
 	s->phase = SPACE_IDLE;
 	s->stats.passes++;
 	space_pass_free(s);
+	malloc_trim(0); /* of 100,000 objects it is 30 MiB, which a thread has taken piece by piece */
 	if (s->cull_job.dry && s->asked)
 		space_pass(s, true); /* for those who have waited for this one to end */
 	else

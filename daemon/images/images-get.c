@@ -11,6 +11,38 @@ static void image_freep(struct images_image **image)
 	images_image_free(*image);
 }
 
+/* ?1: the image's id. Made once for all images that are read: to make one takes longer than what
+ * it finds. */
+struct parts {
+	sqlite3_stmt *refs, *layers, *devices;
+};
+
+static void parts_end(struct parts *parts)
+{
+	sqlite3_finalize(parts->refs);
+	sqlite3_finalize(parts->layers);
+	sqlite3_finalize(parts->devices);
+}
+
+#define _cleanup_parts_ _cleanup_(parts_end)
+
+/* 0 or -EIO (logged); parts_end() in either case. */
+static int parts_begin(struct images *images, struct parts *ret)
+{
+	ret->refs = images_query(images, "SELECT ref FROM ref WHERE image = ?1 ORDER BY position");
+	ret->layers =
+		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", origin_digest, diff_id"
+				     " FROM layer JOIN place ON place.image = layer.image"
+				     "  AND place.layer = layer.position AND place.position = 0"
+				     " JOIN object ON object.id = place.object"
+				     " WHERE layer.image = ?1 ORDER BY layer.position");
+	ret->devices =
+		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", layer"
+				     " FROM place JOIN object ON object.id = place.object"
+				     " WHERE image = ?1 AND position > 0 ORDER BY layer, position");
+	return ret->refs && ret->layers && ret->devices ? 0 : -EIO;
+}
+
 /* One more element at the end of an array, zeroed; NULL: out of memory. */
 static void *append(void *array, size_t *n, size_t size)
 {
@@ -27,15 +59,10 @@ static void *append(void *array, size_t *n, size_t size)
 	return element;
 }
 
-static int read_refs(struct images *images, int64_t id, struct images_image *image)
+static int read_refs(struct images *images, sqlite3_stmt *stmt, struct images_image *image)
 {
-	_cleanup_query_ sqlite3_stmt *stmt =
-		images_query(images, "SELECT ref FROM ref WHERE image = ?1 ORDER BY position");
 	int r;
 
-	if (!stmt)
-		return -EIO;
-	sqlite3_bind_int64(stmt, 1, id);
 	while ((r = images_step(images, stmt)) > 0) {
 		char **ref = append(&image->refs, &image->n_refs, sizeof(*ref));
 
@@ -48,19 +75,10 @@ static int read_refs(struct images *images, int64_t id, struct images_image *ima
 	return r;
 }
 
-static int read_layers(struct images *images, int64_t id, struct images_image *image)
+static int read_layers(struct images *images, sqlite3_stmt *stmt, struct images_image *image)
 {
-	_cleanup_query_ sqlite3_stmt *stmt =
-		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", origin_digest, diff_id"
-				     " FROM layer JOIN place ON place.image = layer.image"
-				     "  AND place.layer = layer.position AND place.position = 0"
-				     " JOIN object ON object.id = place.object"
-				     " WHERE layer.image = ?1 ORDER BY layer.position");
 	int r;
 
-	if (!stmt)
-		return -EIO;
-	sqlite3_bind_int64(stmt, 1, id);
 	while ((r = images_step(images, stmt)) > 0) {
 		struct images_layer *layer =
 			append(&image->layers, &image->n_layers, sizeof(*layer));
@@ -92,17 +110,10 @@ static int read_device(sqlite3_stmt *stmt, struct images_layer *layer)
 }
 
 /* Layers are numbered from 0 without gaps; a device of a layer that is not there is nobody's. */
-static int read_devices(struct images *images, int64_t id, struct images_image *image)
+static int read_devices(struct images *images, sqlite3_stmt *stmt, struct images_image *image)
 {
-	_cleanup_query_ sqlite3_stmt *stmt =
-		images_query(images, "SELECT " IMAGES_OBJECT_COLUMNS ", layer"
-				     " FROM place JOIN object ON object.id = place.object"
-				     " WHERE image = ?1 AND position > 0 ORDER BY layer, position");
 	int r;
 
-	if (!stmt)
-		return -EIO;
-	sqlite3_bind_int64(stmt, 1, id);
 	while ((r = images_step(images, stmt)) > 0) {
 		int64_t layer = sqlite3_column_int64(stmt, 6);
 		int err = 0;
@@ -115,7 +126,26 @@ static int read_devices(struct images *images, int64_t id, struct images_image *
 	return r;
 }
 
-static int read_image(struct images *images, sqlite3_stmt *stmt, struct images_image **ret)
+static int read_parts(struct images *images, const struct parts *parts, int64_t id,
+		      struct images_image *image)
+{
+	sqlite3_stmt *const statements[] = { parts->refs, parts->layers, parts->devices };
+	int err;
+
+	for (size_t i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+		sqlite3_reset(statements[i]);
+		sqlite3_bind_int64(statements[i], 1, id);
+	}
+	err = read_refs(images, parts->refs, image);
+	if (err == 0)
+		err = read_layers(images, parts->layers, image);
+	if (err == 0)
+		err = read_devices(images, parts->devices, image);
+	return err;
+}
+
+static int read_image(struct images *images, sqlite3_stmt *stmt, const struct parts *parts,
+		      struct images_image **ret)
 {
 	_cleanup_(image_freep) struct images_image *image = calloc(1, sizeof(*image));
 	int64_t id = sqlite3_column_int64(stmt, 0);
@@ -131,11 +161,7 @@ static int read_image(struct images *images, sqlite3_stmt *stmt, struct images_i
 	image->added = sqlite3_column_int64(stmt, 6);
 	if (!image->name || !image->manifest || !image->config || !image->manifest_digest)
 		return -ENOMEM;
-	err = read_refs(images, id, image);
-	if (err == 0)
-		err = read_layers(images, id, image);
-	if (err == 0)
-		err = read_devices(images, id, image);
+	err = read_parts(images, parts, id, image);
 	if (err == 0)
 		*ret = steal(&image);
 	return err;
@@ -147,15 +173,16 @@ static int read_image(struct images *images, sqlite3_stmt *stmt, struct images_i
 static int get(struct images *images, const char *name, struct images_image **ret)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_IMAGES " WHERE name = ?1");
-	int r;
+	_cleanup_parts_ struct parts parts;
+	int r = parts_begin(images, &parts);
 
-	if (!stmt)
+	if (r < 0 || !stmt)
 		return -EIO;
 	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
 	r = images_step(images, stmt);
 	if (r == 0)
 		return -ENOENT;
-	return r < 0 ? r : read_image(images, stmt, ret);
+	return r < 0 ? r : read_image(images, stmt, &parts, ret);
 }
 
 /* Nothing was written: there is nothing to keep, whether the reading went well or not. */
@@ -185,13 +212,14 @@ static void list_end(struct list *list)
 static int read_all(struct images *images, struct list *list)
 {
 	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_IMAGES " ORDER BY name");
-	int r;
+	_cleanup_parts_ struct parts parts;
+	int r = parts_begin(images, &parts);
 
-	if (!stmt)
+	if (r < 0 || !stmt)
 		return -EIO;
 	while ((r = images_step(images, stmt)) > 0) {
 		struct images_image **image = append(&list->images, &list->n, sizeof(*image));
-		int err = image ? read_image(images, stmt, image) : -ENOMEM;
+		int err = image ? read_image(images, stmt, &parts, image) : -ENOMEM;
 
 		if (err < 0)
 			return err;

@@ -33,9 +33,9 @@ tool() { # NAME: of this directory
 }
 
 images=0
-image() { # NAME: origin/NAME from the directory NAME
+image() { # NAME [OPTION]...: origin/NAME from the directory NAME
 	images=$((images + 1))
-	mkfs.erofs -T0 -U"$(printf '00000000-0000-4000-8000-%012d' $images)" \
+	mkfs.erofs -T0 -U"$(printf '00000000-0000-4000-8000-%012d' $images)" "${@:2}" \
 		"$work/images/origin/$1" "$work/images/$1" > "$work/mkfs.log" 2>&1 ||
 		{ cat "$work/mkfs.log" >&2; exit 1; }
 }

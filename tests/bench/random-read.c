@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Reads single blocks of one file, each once, 128 KiB apart, in a scrambled order, and prints the
- * mean and the median time of one in microseconds:
+ * mean and the median time of one, and the time of all divided by their number, in microseconds:
  *
- *	random-read FILE COUNT [BYTES [READERS [TRUTH]]]	(4096 1)
+ *	random-read [-a OFFSET] [-p PID] FILE COUNT [BYTES [READERS [TRUTH]]]	(4096 1)
  *
- * READERS share the blocks. Afterwards each block is compared with the file TRUTH.
+ * READERS share the blocks. Afterwards each block is compared with the file TRUTH. The blocks lie
+ * anywhere, or, with -a, one behind the other from OFFSET on. With -p, process PID is stopped until
+ * all readers have begun and a line has come on standard input; time begins when it goes on.
  */
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,11 +22,14 @@
 #include <unistd.h>
 
 #define STRIDE	    (128 * 1024)
-#define READERS_MAX 64
+#define READERS_MAX 8192
+#define STACK	    65536
 
 static int fd;
 static char *blocks;
 static uint64_t n, block = 4096, readers = 1, *slots, *times;
+static uint64_t first;	 /* of the slots: bytes */
+static uint64_t resumed; /* ns; 0: nobody was stopped */
 
 static uint64_t now(void)
 {
@@ -59,7 +66,7 @@ static void scramble(uint64_t of)
 
 static void get(int from, uint64_t i, char *to)
 {
-	ssize_t got = pread(from, to, block, (off_t)(slots[i] * STRIDE));
+	ssize_t got = pread(from, to, block, (off_t)(first + slots[i] * STRIDE));
 
 	if (got == (ssize_t)block)
 		return;
@@ -76,20 +83,35 @@ static void *reader(void *arg)
 		uint64_t start = now();
 
 		get(fd, i, blocks + i * block);
-		times[i] = now() - start;
+		times[i] = now() - (resumed > start ? resumed : start);
 	}
 	return NULL;
 }
 
-static void read_all(void)
+/* The last one is ourselves, unless somebody has to let the others go on. */
+static void read_all(pid_t pid)
 {
-	pthread_t threads[READERS_MAX];
+	static pthread_t threads[READERS_MAX];
+	uint64_t others = pid ? readers : readers - 1;
+	pthread_attr_t small;
 
-	for (uintptr_t i = 1; i < readers; i++)
-		if (pthread_create(&threads[i], NULL, reader, (void *)i) != 0)
+	pthread_attr_init(&small);
+	pthread_attr_setstacksize(&small, STACK);
+	if (pid)
+		kill(pid, SIGSTOP);
+	for (uintptr_t i = 0; i < others; i++)
+		if (pthread_create(&threads[i], &small, reader, (void *)i) != 0) {
+			perror("pthread_create");
 			exit(1);
-	reader(NULL);
-	for (uint64_t i = 1; i < readers; i++)
+		}
+	if (pid) {
+		getchar();
+		resumed = now();
+		kill(pid, SIGCONT);
+	} else {
+		reader((void *)(uintptr_t)others);
+	}
+	for (uint64_t i = 0; i < others; i++)
 		pthread_join(threads[i], NULL);
 }
 
@@ -102,28 +124,35 @@ static void check(const char *truth)
 		get(from, i, right);
 		if (memcmp(right, blocks + i * block, block) != 0) {
 			fprintf(stderr, "random-read: wrong bytes at %llu\n",
-				(unsigned long long)(slots[i] * STRIDE));
+				(unsigned long long)(first + slots[i] * STRIDE));
 			exit(1);
 		}
 	}
 }
 
-int main(int argc, char **argv)
+static void print_times(uint64_t took)
 {
-	uint64_t of, sum = 0;
-	struct stat st;
+	uint64_t sum = 0;
 
-	fd = argc >= 3 && argc <= 6 ? open(argv[1], O_RDONLY | O_CLOEXEC) : -1;
-	if (fd < 0 || fstat(fd, &st) < 0) {
-		fprintf(stderr, "usage: random-read FILE COUNT [BYTES [READERS [TRUTH]]]\n");
-		return 2;
-	}
-	of = (uint64_t)st.st_size / STRIDE;
-	n = strtoull(argv[2], NULL, 10);
-	if (argc > 3)
-		block = strtoull(argv[3], NULL, 10);
-	if (argc > 4)
-		readers = strtoull(argv[4], NULL, 10);
+	for (uint64_t i = 0; i < n; i++)
+		sum += times[i];
+	qsort(times, n, sizeof(*times), compare);
+	printf("%.1f %.1f %.1f\n", (double)sum / (double)n / 1000, (double)times[n / 2] / 1000,
+	       (double)took / (double)n / 1000);
+}
+
+static int usage(void)
+{
+	fprintf(stderr, "usage: random-read [-a OFFSET] [-p PID] FILE COUNT"
+			" [BYTES [READERS [TRUTH]]]\n");
+	return 2;
+}
+
+/* The slots of a file of so many bytes. */
+static bool make_slots(uint64_t size, bool anywhere)
+{
+	uint64_t of = anywhere ? size / STRIDE : n;
+
 	slots = calloc(of, sizeof(*slots));
 	times = calloc(n, sizeof(*times));
 	blocks = malloc(n * block);
@@ -131,18 +160,54 @@ int main(int argc, char **argv)
 	    readers > READERS_MAX) {
 		fprintf(stderr, "random-read: at most %llu reads in this file\n",
 			(unsigned long long)of);
-		return 2;
+		return false;
 	}
-	memset(blocks, 0xff,
-	       n * block); /* so that no page of it is touched first while it counts */
+	/* No page of it is touched first while it counts. */
+	memset(blocks, 0xff, n * block);
 	scramble(of);
+	return true;
+}
+
+static int run(int argc, char **argv, bool anywhere, pid_t pid)
+{
+	uint64_t start, took;
+	struct stat st;
+
+	fd = argc >= 2 && argc <= 5 ? open(argv[0], O_RDONLY | O_CLOEXEC) : -1;
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return usage();
+	n = strtoull(argv[1], NULL, 10);
+	if (argc > 2)
+		block = strtoull(argv[2], NULL, 10);
+	if (argc > 3)
+		readers = strtoull(argv[3], NULL, 10);
+	if (!make_slots((uint64_t)st.st_size, anywhere))
+		return 2;
 	posix_fadvise(fd, 0, 0, POSIX_FADV_RANDOM);
-	read_all();
-	if (argc > 5)
-		check(argv[5]);
-	for (uint64_t i = 0; i < n; i++)
-		sum += times[i];
-	qsort(times, n, sizeof(*times), compare);
-	printf("%.1f %.1f\n", (double)sum / (double)n / 1000, (double)times[n / 2] / 1000);
+	start = now();
+	read_all(pid);
+	took = now() - (resumed ? resumed : start);
+	if (argc > 4)
+		check(argv[4]);
+	print_times(took);
 	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	bool anywhere = true;
+	pid_t pid = 0;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "a:p:")) != -1) {
+		if (opt == 'p') {
+			pid = atoi(optarg);
+		} else if (opt == 'a') {
+			first = strtoull(optarg, NULL, 10);
+			anywhere = false;
+		} else {
+			return usage();
+		}
+	}
+	return run(argc - optind, argv + optind, anywhere, pid);
 }

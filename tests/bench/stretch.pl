@@ -11,6 +11,8 @@
 
 use strict;
 use warnings;
+use FindBin;
+require "$FindBin::Bin/../kernel/superblock.pl";
 
 my ($path, $size, $truth) = @ARGV;
 my $at = 256 << 10; # of the data
@@ -28,14 +30,7 @@ die "$path: " . scalar(@found) . " files, expected one\n" if @found != 1;
 substr($image, $found[0] + 8, 12) = pack('Q<V', $size, $at / 4096);
 substr($image, 1024 + 36, 4) = pack('V', ($at + $size) / 4096); # blocks
 
-# crc32c over bytes 1024..4095, its own field taken as zero.
-substr($image, 1024 + 4, 4) = pack('V', 0);
-my $crc = 0xffffffff;
-for my $byte (unpack('C*', substr($image, 1024, 3072))) {
-	$crc ^= $byte;
-	$crc = $crc & 1 ? $crc >> 1 ^ 0x82f63b78 : $crc >> 1 for 1 .. 8;
-}
-substr($image, 1024 + 4, 4) = pack('V', $crc);
+superblock_sum($image);
 seek($io, 0, 0);
 print $io $image;
 

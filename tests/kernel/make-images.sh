@@ -13,7 +13,7 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 dir=$1
-stamp=$(cat "$here"/{make-images.sh,emit-tree.pl,repoint.pl} | sha256sum)
+stamp=$(cat "$here"/{make-images.sh,emit-tree.pl,repoint.pl,superblock.pl} | sha256sum)
 if [ "$(cat "$dir/complete" 2> /dev/null)" = "$stamp" ]; then exit 0; fi
 # Beside the old ones, which a guest may be reading.
 rm -rf "$dir.new"

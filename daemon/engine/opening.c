@@ -69,7 +69,7 @@ static int opening_remember(struct opening *p, const struct fetch_identity *iden
 }
 
 /* The object takes the first bytes over, padded to whole blocks at the object's end. */
-static void opening_hand_head(struct opening *p, struct object *o)
+static void opening_hand_head(struct opening *p, struct object *o, enum erofs_kind kind)
 {
 	size_t filled = p->look.head_filled;
 
@@ -83,7 +83,7 @@ static void opening_hand_head(struct opening *p, struct object *o)
 	}
 	if (o->head_len == 0)
 		return;
-	o->head_more = o->size <= HEAD_LEN || erofs_look(p->look.head, filled) == EROFS_PLAIN;
+	o->head_more = o->size <= HEAD_LEN || kind == EROFS_PLAIN;
 	o->head = p->look.head;
 	p->look.head = NULL;
 }
@@ -136,7 +136,7 @@ static int opening_accept(struct opening *p, struct object **ret)
 		return err;
 	if (!p->purged)
 		engine_remember(p->engine, p->open, p->source, p->locator, seen, p->whole);
-	opening_hand_head(p, *ret);
+	opening_hand_head(p, *ret, kind);
 	return 0;
 }
 

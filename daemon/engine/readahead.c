@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "daemon/engine/bufpool.h"
 #include "daemon/util/checked.h"
 
 /* A stream may skip a little: EROFS leaves out what inodes and tails occupy between files. */
@@ -18,7 +19,7 @@
 #define RETURNS_MAX 8
 
 /* What is longer is asked for in parts of this size. */
-#define PART ((uint64_t)1 << 20)
+#define PART ((uint64_t)BUFPOOL_BLOCK_MAX)
 
 /* So many misses in a row far from all others say that neighbours are not wanted. */
 #define FAR_MISSES 8

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/util/checked.h"
+#include "tests/lib/superblock.h"
 
 #define ASKED_MAX ((uint64_t)1 << 40) /* bytes of an object whose blocks are counted */
 
@@ -52,28 +53,13 @@ struct fake_read {
 
 /* ---- bytes ------------------------------------------------------------------------------ */
 
-/* fs/erofs/erofs_fs.h: magic at 1024, feature_incompat (LZ4_0PADDING) at 80 from there, blkszbits
- * at 12. */
-static uint8_t superblock_byte(const struct fake_origin *origin, uint64_t off)
-{
-	static const uint8_t magic[] = { 0xe2, 0xe1, 0xf5, 0xe0 };
-
-	if (off >= 1024 && off < 1028)
-		return magic[off - 1024];
-	if (off == 1024 + 12)
-		return 12;
-	if (off == 1024 + 80)
-		return origin->compressed;
-	return 0;
-}
-
 static uint8_t fake_byte(const struct emu_origin *bytes, uint64_t off)
 {
 	const struct fake_origin *origin = container_of(bytes, struct fake_origin, bytes);
 	uint64_t x = (off / 8 + 1) * 0x9e3779b97f4a7c15u + origin->seed * 0x2545f4914f6cdd1du;
 
-	if ((origin->compressed || origin->image) && off < CACHE_BLOCK)
-		return superblock_byte(origin, off);
+	if ((origin->compressed || origin->image) && off < SUPERBLOCK_LEN)
+		return off == SUPERBLOCK_COMPRESSION ? origin->compressed : superblock_byte(off);
 	return (uint8_t)(x >> (off % 8 * 8)) ^ (uint8_t)off;
 }
 
@@ -90,7 +76,7 @@ static void fake_fill(const struct emu_origin *bytes, void *buf, uint64_t off, s
 {
 	const struct fake_origin *origin = container_of(bytes, struct fake_origin, bytes);
 	uint64_t seed = origin->seed * 0x2545f4914f6cdd1du, word;
-	uint64_t plain = origin->compressed || origin->image ? CACHE_BLOCK : 0;
+	uint64_t plain = origin->compressed || origin->image ? SUPERBLOCK_LEN : 0;
 	uint8_t *to = buf;
 	size_t i = 0;
 

@@ -6,7 +6,8 @@
 
 #include <stdint.h>
 
-#define SUPERBLOCK_LEN 4096
+#define SUPERBLOCK_LEN	       4096
+#define SUPERBLOCK_COMPRESSION (1024 + 80) /* where it says that the image is compressed */
 
 /* fs/erofs/erofs_fs.h: magic at 1024; from there blkszbits at 12, feature_incompat
  * (LZ4_0PADDING) at 80. */
@@ -16,5 +17,5 @@ static inline uint8_t superblock_byte(uint64_t off)
 
 	if (off >= 1024 && off < 1028)
 		return magic[off - 1024];
-	return off == 1024 + 12 ? 12 : off == 1024 + 80 ? 1 : 0;
+	return off == 1024 + 12 ? 12 : off == SUPERBLOCK_COMPRESSION ? 1 : 0;
 }

@@ -494,6 +494,8 @@ int main(int argc, char *argv[])
 	privileges_raise_nofile();
 	/* Not where somebody may mount, or unmount, what we serve. */
 	handover_leave();
+	/* The process before us, which we are, may have left the one that ran its helpers. */
+	credential_agent_disown();
 	if (daemon_start_helpers(&d) < 0)
 		return EXIT_FAILURE;
 	status = daemon_run(&d, &startup);

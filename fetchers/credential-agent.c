@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,6 +258,14 @@ int credential_agent_start(struct credential_agent **ret, int (*confine)(void))
 	return 0;
 }
 
+/* In this order none is missed: one that ends after the first goes by itself. */
+void credential_agent_disown(void)
+{
+	signal(SIGCHLD, SIG_IGN);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
 struct credential_agent *credential_agent_free(struct credential_agent *agent)
 {
 	if (!agent)
@@ -267,6 +276,7 @@ struct credential_agent *credential_agent_free(struct credential_agent *agent)
 	if (agent->socket >= 0)
 		shutdown(agent->socket, SHUT_RDWR);
 	close_fdp(&agent->socket);
+	/* Disowned, it is gone when this fails. */
 	while (waitpid(agent->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 	free(agent);

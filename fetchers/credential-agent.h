@@ -24,6 +24,12 @@ struct credential_agent;
  */
 int credential_agent_start(struct credential_agent **ret, int (*confine)(void));
 
+/*
+ * For a program that may go on in the process of one with an agent: its children, those that it has
+ * already included, are waited for by nobody, and leave nothing behind when they end.
+ */
+void credential_agent_disown(void);
+
 /* All asks are done or canceled. The process ends. Takes NULL, returns NULL. */
 struct credential_agent *credential_agent_free(struct credential_agent *agent);
 

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "fetchers/credential-agent.h"
+#include "fetchers/credential-runner.h"
 #include "tests/contract/oci.h"
 #include "tests/lib/run-suite.h"
 #include "tests/lib/shell.h"
@@ -335,6 +336,50 @@ START_TEST(process_that_is_gone)
 }
 END_TEST
 
+/* As it is after execve(2): the process that is left has lost its socket, and nobody knows it. */
+static pid_t leave_runner(void)
+{
+	int socket;
+	pid_t pid;
+
+	ck_assert_int_eq(runner_start(&socket, &pid, NULL), 0);
+	close(socket);
+	return pid;
+}
+
+static void expect_gone(pid_t pid)
+{
+	ck_assert_int_eq(waitpid(pid, NULL, 0), -1);
+	ck_assert_int_eq(errno, ECHILD);
+}
+
+START_TEST(process_that_is_left)
+{
+	struct question q;
+	siginfo_t info;
+	int socket;
+	pid_t ended = leave_runner(), ends;
+
+	ck_assert_int_eq(waitid(P_PID, (id_t)ended, &info, WEXITED | WNOWAIT), 0);
+	ck_assert_int_eq(runner_start(&socket, &ends, NULL), 0);
+	credential_agent_disown();
+	expect_gone(ended);
+	close(socket);
+	expect_gone(ends);
+
+	/* A new one is as good. */
+	script("one", "echo '{\"Username\":\"u\",\"Secret\":\"s\"}'");
+	question_start(&q, "one");
+	question_end(&q);
+	ck_assert_int_eq(q.err, 0);
+	ck_assert_str_eq(q.found.password, "s");
+	auth_credentials_end(&q.found);
+	ends = leave_runner();
+	agent = credential_agent_free(agent);
+	expect_gone(ends);
+}
+END_TEST
+
 /* ---- a registry ------------------------------------------------------------------------- */
 
 static struct layer layer;
@@ -489,6 +534,7 @@ int main(void)
 	tcase_add_test(tc, asks_may_be_canceled);
 	tcase_add_test(tc, process_that_ends);
 	tcase_add_test(tc, process_that_is_gone);
+	tcase_add_test(tc, process_that_is_left);
 	suite_add_tcase(s, tc);
 	tcase_set_timeout(all, 120);
 	tcase_add_unchecked_fixture(all, registry_begin, registry_end);

@@ -44,6 +44,9 @@ PATH=$RUN/bin:$PATH
 helper_process() {
 	grep -ls "^PPid:.$DAEMON_PID$" /proc/[0-9]*/status | cut -d/ -f3
 }
+one_helper_process() { [ "$(helper_process | wc -w)" = 1 ]; }
+said() { grep -cF -- "$1" "$LOGS/daemon.log" || true; }
+said_more() { [ "$(said "$1")" -gt "$2" ]; }
 
 step "from the mirror"
 daemon_start --trace "$RUN/trace" --verbose
@@ -70,6 +73,14 @@ if grep -E 'cachefiles|anon_inode|state|/[4-9][0-9]* ->' "$RUN/inherited"; then
 fi
 equal "$(grep -c '^Cap.*:.0000000000000000$' "$RUN/inherited")" 3 "empty sets of capabilities"
 equal "$(helper_process)" "$process" "children of the daemon"
+
+step "the next process has one of its own, and none that is left"
+n=$(said 'serving ')
+kill -USR2 "$DAEMON_PID"
+eventually 20 said_more 'serving ' "$n"
+eventually 20 one_helper_process
+works 5 gone "$process"
+process=$(helper_process)
 daemon_stop
 works 5 gone "$process"
 

@@ -1,43 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config-key.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "daemon/config-source.h"
-#include "daemon/config-value.h"
+#include "daemon/config-field.h"
 #include "daemon/util/checked.h"
 #include "daemon/util/locator.h"
 #include "daemon/util/log.h"
-
-enum kind {
-	KIND_TEXT,
-	KIND_PATH,	  /* absolute */
-	KIND_SOCKET,	  /* absolute, or none */
-	KIND_DOMAIN,	  /* a part of mount options, and of a key */
-	KIND_TEMPLATE,	  /* resolve_check_template() */
-	KIND_DIGEST,	  /* the same, of a digest to verify by */
-	KIND_ALTERNATIVE, /* one more template */
-	KIND_SIZE,
-	KIND_TIME,
-	KIND_PERCENT,
-	KIND_COUNT,
-	KIND_BOOL,
-	KIND_LEVEL,
-	KIND_COMPRESSED,
-	KIND_FILTER,
-	KIND_IGNORED,
-};
-
-struct key {
-	const char *name;
-	enum kind kind;
-	size_t offset;	   /* in struct config or struct config_source */
-	uint64_t min, max; /* of numbers; max of text: bytes */
-	const char *wants; /* "NAME needs WANTS" */
-};
 
 #define MIB ((uint64_t)1 << 20)
 #define GIB ((uint64_t)1 << 30)
@@ -48,7 +18,7 @@ struct key {
 			"a percentage from 0% to 99%"                               \
 	}
 
-static const struct key top_keys[] = {
+static const struct config_field top_keys[] = {
 	{ "dir", KIND_PATH, offsetof(struct config, cache_dir), 0, 3072, "an absolute path" },
 	{ "tag", KIND_TEXT, offsetof(struct config, tag), 0, 64, "a name" },
 	{ "secctx", KIND_TEXT, offsetof(struct config, secctx), 0, 1024, "a security context" },
@@ -121,7 +91,7 @@ enum {
 #define SOURCE(field) offsetof(struct config_source, field)
 #define HOUR_MS	      ((uint64_t)3600000)
 
-static const struct key source_keys[] = {
+static const struct config_field source_keys[] = {
 	[SOURCE_OPEN_DEADLINE] = { "open-deadline", KIND_TIME, SOURCE(open_deadline_ms), 100,
 				   HOUR_MS, "a time from 100ms to 1h" },
 	[SOURCE_READ_DEADLINE] = { "read-deadline", KIND_TIME, SOURCE(read_deadline_ms), 100,
@@ -156,168 +126,6 @@ static const struct key source_keys[] = {
 
 /* ---- values ------------------------------------------------------------------------------ */
 
-static bool read_word(const char *text, const char *const *words, uint64_t *ret)
-{
-	for (size_t i = 0; words[i]; i++) {
-		if (strcmp(text, words[i]) != 0)
-			continue;
-		*ret = i;
-		return true;
-	}
-	return false;
-}
-
-static const char *const policies[] = { "whole", "refuse", NULL };
-static const char *const filters[] = { "no", "yes", "log", NULL };
-
-static bool read_number(enum kind kind, const char *text, uint64_t *ret)
-{
-	bool yes;
-	int level;
-
-	switch (kind) {
-	case KIND_SIZE:
-		return config_value_size(text, ret);
-	case KIND_TIME:
-		return config_value_time(text, ret);
-	case KIND_PERCENT:
-		return config_value_percent(text, ret);
-	case KIND_COUNT:
-		return config_value_count(text, ret);
-	case KIND_BOOL:
-		if (!config_value_bool(text, &yes))
-			return false;
-		*ret = yes;
-		return true;
-	case KIND_LEVEL:
-		level = log_level_of(text);
-		*ret = (uint64_t)level;
-		return level >= 0;
-	case KIND_FILTER:
-		return read_word(text, filters, ret);
-	default:
-		return read_word(text, policies, ret);
-	}
-}
-
-static void store_number(enum kind kind, void *field, uint64_t v)
-{
-	switch (kind) {
-	case KIND_SIZE:
-		*(uint64_t *)field = round_down_u64(v, CACHE_BLOCK);
-		break;
-	case KIND_TIME:
-	case KIND_COUNT:
-		*(uint32_t *)field = (uint32_t)v;
-		break;
-	case KIND_PERCENT:
-		*(uint8_t *)field = (uint8_t)v;
-		break;
-	case KIND_BOOL:
-		*(bool *)field = v != 0;
-		break;
-	case KIND_LEVEL:
-		*(int *)field = (int)v;
-		break;
-	case KIND_FILTER:
-		*(enum syscall_filter *)field = (enum syscall_filter)v;
-		break;
-	default:
-		*(enum compressed_policy *)field = (enum compressed_policy)v;
-	}
-}
-
-static enum config_verdict complain(const struct key *key, const char *value, char *error)
-{
-	char shown[80];
-
-	snprintf(error, CONFIG_ERROR_MAX, "%s needs %s, not '%s'", key->name, key->wants,
-		 bytes_print(bytes_str(value), shown, sizeof(shown)));
-	return CONFIG_BAD;
-}
-
-static bool is_domain(const char *value)
-{
-	for (; *value; value++)
-		if (*value <= ' ' || *value >= 0x7f || *value == ',' || *value == '/')
-			return false;
-	return true;
-}
-
-/* Its digits, where no key makes them, can be counted now. */
-static bool is_digest(const char *value)
-{
-	const char *digest = value + sizeof(LOCATOR_VERIFIED);
-
-	if (!locator_is_verified(value) || strpbrk(value, ",;"))
-		return false;
-	if (strchr(value, '{'))
-		return true;
-	return strncmp(digest, "sha256:", 7) == 0 && strlen(digest) == 7 + 64 &&
-	       strspn(digest + 7, "0123456789abcdef") == 64;
-}
-
-static bool text_fits(const struct key *key, const char *value)
-{
-	if (*value == '\0' || strlen(value) > key->max)
-		return false;
-	if (key->kind == KIND_DOMAIN)
-		return is_domain(value);
-	if (key->kind == KIND_SOCKET)
-		return *value == '/' || strcmp(value, "none") == 0;
-	if (key->kind == KIND_DIGEST)
-		return is_digest(value);
-	return key->kind != KIND_PATH || *value == '/';
-}
-
-static enum config_verdict check_text(const struct key *key, const char *value, char *error)
-{
-	const char *why;
-	size_t at;
-
-	if (!text_fits(key, value))
-		return complain(key, value, error);
-	if (key->kind < KIND_TEMPLATE || resolve_check_template(value, &at, &why) == 0)
-		return CONFIG_SET;
-	snprintf(error, CONFIG_ERROR_MAX, "%s: %s (at character %zu)", key->name, why, at + 1);
-	return CONFIG_BAD;
-}
-
-static enum config_verdict add_alternative(struct config_source *source, const char *value,
-					   char *error)
-{
-	int err = config_source_add_alternative(source, value);
-
-	if (err == 0)
-		return CONFIG_SET;
-	if (err == -E2BIG)
-		snprintf(error, CONFIG_ERROR_MAX, "more than %d alternatives",
-			 CONFIG_ALTERNATIVES_MAX);
-	else
-		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
-	return CONFIG_BAD;
-}
-
-static enum config_verdict set_text(const struct key *key, void *base, const char *value,
-				    char *error)
-{
-	char **field = (char **)((char *)base + key->offset);
-	char *copy;
-
-	if (check_text(key, value, error) == CONFIG_BAD)
-		return CONFIG_BAD;
-	if (key->kind == KIND_ALTERNATIVE)
-		return add_alternative(base, value, error);
-	copy = strdup(value);
-	if (!copy) {
-		snprintf(error, CONFIG_ERROR_MAX, "out of memory");
-		return CONFIG_BAD;
-	}
-	free(*field);
-	*field = copy;
-	return CONFIG_SET;
-}
-
 enum config_verdict config_key_single(const char *key, size_t n, char *error)
 {
 	if (n == 1)
@@ -328,30 +136,19 @@ enum config_verdict config_key_single(const char *key, size_t n, char *error)
 	return CONFIG_BAD;
 }
 
-static enum config_verdict set(const struct key *key, void *base, const char *const *values,
-			       size_t n, char *error)
+static enum config_verdict set(const struct config_field *key, void *base,
+			       const char *const *values, size_t n, char *error)
 {
-	void *field = (char *)base + key->offset;
-	uint64_t v;
-
 	if (key->kind == KIND_IGNORED)
 		return CONFIG_IGNORED;
 	if (config_key_single(key->name, n, error) == CONFIG_BAD)
 		return CONFIG_BAD;
-	if (key->kind <= KIND_ALTERNATIVE)
-		return set_text(key, base, values[0], error);
-	if (!read_number(key->kind, values[0], &v) || v < key->min || v > key->max)
-		return complain(key, values[0], error);
-	/* It would be stored as 0, which means that there is no limit. */
-	if (key->kind == KIND_SIZE && v > 0 && v < CACHE_BLOCK)
-		return complain(key, values[0], error);
-	store_number(key->kind, field, v);
-	return CONFIG_SET;
+	return config_field_set(key, base, values[0], error);
 }
 
 /* ---- keys -------------------------------------------------------------------------------- */
 
-static const struct key *find(const struct key *keys, size_t n, const char *name)
+static const struct config_field *find(const struct config_field *keys, size_t n, const char *name)
 {
 	for (size_t i = 0; i < n; i++)
 		if (strcmp(keys[i].name, name) == 0)
@@ -362,7 +159,7 @@ static const struct key *find(const struct key *keys, size_t n, const char *name
 enum config_verdict config_key_set(struct config *config, const char *name,
 				   const char *const *values, size_t n, char *error)
 {
-	const struct key *key = find(top_keys, N_TOP_KEYS, name);
+	const struct config_field *key = find(top_keys, N_TOP_KEYS, name);
 
 	if (key)
 		return set(key, config, values, n, error);
@@ -379,7 +176,7 @@ enum config_verdict config_key_set(struct config *config, const char *name,
 enum config_verdict config_key_set_source(struct config_source *source, const char *name,
 					  const char *const *values, size_t n, char *error)
 {
-	const struct key *key = find(source_keys, N_SOURCE_KEYS, name);
+	const struct config_field *key = find(source_keys, N_SOURCE_KEYS, name);
 	uint32_t bit;
 
 	if (!key) {
@@ -431,53 +228,7 @@ const char *config_key_name(size_t i)
 	return i < N_SOURCE_KEYS ? source_keys[i].name : NULL;
 }
 
-/* ---- back to text ------------------------------------------------------------------------ */
-
-/* buf: 32 bytes, or static text. */
-static const char *print_number(enum kind kind, const void *field, char *buf)
-{
-	switch (kind) {
-	case KIND_SIZE:
-		snprintf(buf, 32, "%llu", (unsigned long long)*(const uint64_t *)field);
-		return buf;
-	case KIND_TIME:
-		snprintf(buf, 32, "%ums", *(const uint32_t *)field);
-		return buf;
-	case KIND_COUNT:
-		snprintf(buf, 32, "%u", *(const uint32_t *)field);
-		return buf;
-	case KIND_PERCENT:
-		snprintf(buf, 32, "%u%%", *(const uint8_t *)field);
-		return buf;
-	case KIND_BOOL:
-		return *(const bool *)field ? "yes" : "no";
-	case KIND_LEVEL:
-		return log_level_name(*(const int *)field);
-	case KIND_FILTER:
-		return filters[*(const enum syscall_filter *)field];
-	default:
-		return policies[*(const enum compressed_policy *)field];
-	}
-}
-
-static void tell(const struct key *key, const void *base, config_visit *visit, void *arg)
-{
-	const void *field = (const char *)base + key->offset;
-	char buf[LOCATOR_MAX];
-	const char *text;
-
-	if (key->kind == KIND_IGNORED || key->kind == KIND_ALTERNATIVE)
-		return;
-	if (key->kind > KIND_ALTERNATIVE) {
-		visit(arg, key->name, print_number(key->kind, field, buf), true);
-		return;
-	}
-	text = *(const char *const *)field;
-	if (text && key->kind == KIND_TEMPLATE)
-		text = locator_print(text, buf, sizeof(buf));
-	if (text)
-		visit(arg, key->name, text, false);
-}
+/* ---- what they are -------------------------------------------------------------------------- */
 
 static bool is_harmless(const struct config_source *source, const char *name)
 {
@@ -494,7 +245,7 @@ static void tell_source(const struct config_source *source, config_visit *visit,
 	char buf[LOCATOR_MAX];
 
 	for (size_t i = 0; i < N_SOURCE_KEYS; i++)
-		tell(&source_keys[i], source, visit, arg);
+		config_field_tell(&source_keys[i], source, visit, arg);
 	for (size_t i = 0; i < source->n_alternatives; i++)
 		visit(arg, "alternative", locator_print(source->alternatives[i], buf, sizeof(buf)),
 		      false);
@@ -510,7 +261,7 @@ void config_each(const struct config *config, const struct config_source *source
 		return;
 	}
 	for (size_t i = 0; i < N_TOP_KEYS; i++)
-		tell(&top_keys[i], config, visit, arg);
+		config_field_tell(&top_keys[i], config, visit, arg);
 	for (size_t i = 0; i < N_POLICY_KEYS; i++)
-		tell(&source_keys[i], &config->defaults, visit, arg);
+		config_field_tell(&source_keys[i], &config->defaults, visit, arg);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * cachefilld.conf(5): text -> struct config. config-text.c knows the grammar, config-value.c the
- * units, config-key.c the keys and their bounds. No I/O but reading the files that it is told to
- * read.
+ * units, config-key.c the keys and their bounds, config-field.c what is stored of their values. No
+ * I/O but reading the files that it is told to read.
  *
  * The keywords of cachefilesd.conf (dir, tag, secctx, brun ... fstop) keep their names and meaning.
  */

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-/* Words of the configuration, in the order of config-key.c. */
+/* Words of the configuration, in the order of config-field.c. */
 enum syscall_filter {
 	SYSCALL_FILTER_NO,
 	SYSCALL_FILTER_YES,

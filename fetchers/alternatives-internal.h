@@ -5,6 +5,7 @@
 #pragma once
 
 #include "fetchers/alternatives.h"
+#include "fetchers/answers.h"
 #include "fetchers/common.h"
 #include "fetchers/front.h"
 
@@ -17,14 +18,6 @@ struct alt_origin {
 	char via[16]; /* what identities of its own begin with; "" for the first */
 };
 
-/* Who has answered the last look at a locator, as far as that is still known. */
-struct alt_answer {
-	uint32_t locator; /* hash */
-	uint32_t origin;  /* bit; 0: nobody */
-};
-
-#define ALTERNATIVES_ANSWERS 64
-
 struct alternatives {
 	struct fetch_front front; /* next: the first origin's */
 	struct loop *loop;
@@ -32,7 +25,7 @@ struct alternatives {
 	struct alt_origin origins[ALTERNATIVES_MAX];
 	size_t n;
 	bool trusted;
-	struct alt_answer answers[ALTERNATIVES_ANSWERS]; /* at hash % ALTERNATIVES_ANSWERS */
+	struct fetch_answers answers; /* bits: origins */
 };
 
 /* One thing that is asked for, of one origin after the other. Zero at its beginning. */

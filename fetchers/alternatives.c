@@ -14,16 +14,6 @@
 
 /* ---- locators --------------------------------------------------------------------------- */
 
-/* FNV-1a: names an origin in identities, whatever place in the order it has later. */
-static uint32_t hash(const char *text)
-{
-	uint32_t h = 0x811c9dc5;
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x01000193;
-	return h;
-}
-
 static bool has_digest(const char *text)
 {
 	while (*text) {
@@ -186,22 +176,10 @@ struct alt_look {
 	bool canceled;
 };
 
-static struct alt_answer *answer_to(struct alternatives *alt, const char *locator)
-{
-	return &alt->answers[hash(locator) % ALTERNATIVES_ANSWERS];
-}
-
-static void note_answer(struct alternatives *alt, const char *locator, size_t i)
-{
-	*answer_to(alt, locator) = (struct alt_answer){ hash(locator), 1u << i };
-}
-
 /* Bits: who has answered a look that somebody else is to be asked for now. */
 static uint32_t who_answered(struct alternatives *alt, const struct fetch_look *look)
 {
-	const struct alt_answer *answer = answer_to(alt, look->locator);
-
-	return look->elsewhere && answer->locator == hash(look->locator) ? answer->origin : 0;
+	return look->elsewhere ? fetch_answers_who(&alt->answers, look->locator) : 0;
 }
 
 /* done() may free the fetcher. */
@@ -241,7 +219,7 @@ static void look_done(struct fetch_look *inner, int err)
 	if (err == 0) {
 		health_answered(&l->alt->origins[l->tries.at].health,
 				loop_now(l->alt->loop) - l->tries.begun);
-		note_answer(l->alt, l->look->locator, l->tries.at);
+		fetch_answers_note(&l->alt->answers, l->look->locator, 1u << l->tries.at);
 		if (!take_identity(l)) {
 			err = -EPROTO;
 			fetch_error(inner->error, inner->locator, "the validator is too long");
@@ -352,9 +330,10 @@ static int origin_init(struct alt_origin *origin, const struct alternative *from
 	origin->prefix = strdup(from->prefix);
 	if (!origin->prefix)
 		return -ENOMEM;
+	/* So it is named in identities, whatever place in the order it has later. */
 	if (!first)
 		snprintf(origin->via, sizeof(origin->via), ALTERNATIVES_VIA "%08x;",
-			 hash(from->prefix));
+			 fetch_hash(from->prefix));
 	snprintf(origin->health.name, sizeof(origin->health.name), "%.90s",
 		 locator_print(from->prefix, name, sizeof(name)));
 	return 0;

@@ -125,29 +125,14 @@ void oci_host_worked(struct oci_host *host)
 
 /* ---- who has answered -------------------------------------------------------------------- */
 
-/* FNV-1a */
-static uint32_t hash(const char *text)
-{
-	uint32_t h = 0x811c9dc5;
-
-	for (; *text; text++)
-		h = (h ^ (unsigned char)*text) * 0x01000193;
-	return h;
-}
-
 void oci_host_answered(struct oci_host *host, const char *locator)
 {
-	uint32_t h = hash(locator);
-
-	host->oci->answers[h % OCI_ANSWERS] = (struct oci_answer){ h, oci_host_bit(host) };
+	fetch_answers_note(&host->oci->answers, locator, oci_host_bit(host));
 }
 
 uint32_t oci_who_answered(const struct oci *oci, const char *locator)
 {
-	uint32_t h = hash(locator);
-	const struct oci_answer *answer = &oci->answers[h % OCI_ANSWERS];
-
-	return answer->locator == h ? answer->host : 0;
+	return fetch_answers_who(&oci->answers, locator);
 }
 
 /* ---- where things are ------------------------------------------------------------------- */

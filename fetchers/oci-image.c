@@ -17,14 +17,9 @@ static const char *const config_types[] = {
 	"application/vnd.docker.container.image.v1+json",
 };
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key)) ?: "";
-}
-
 static int take_config(struct oci_image *image, const json_t *descriptor, char *why)
 {
-	const char *type = text_of(descriptor, "mediaType");
+	const char *type = oci_text_of(descriptor, "mediaType");
 
 	for (size_t i = 0; i < sizeof(config_types) / sizeof(config_types[0]); i++)
 		image->has_config |= strcmp(type, config_types[i]) == 0;
@@ -57,9 +52,9 @@ static int take_layers(struct oci_image *image, const json_t *layers, char *why)
 
 		if (oci_descriptor_read(layer, l->digest, &l->size, why) < 0)
 			return -EPROTO;
-		l->media_type = text_of(layer, "mediaType");
-		l->title = text_of(json_object_get(layer, "annotations"), TITLE);
-		l->diff_id = text_of(json_object_get(layer, "annotations"), SOURCE_DIFF_ID);
+		l->media_type = oci_text_of(layer, "mediaType");
+		l->title = oci_text_of(json_object_get(layer, "annotations"), TITLE);
+		l->diff_id = oci_text_of(json_object_get(layer, "annotations"), SOURCE_DIFF_ID);
 		if (!oci_digest_valid(l->diff_id))
 			l->diff_id = "";
 	}

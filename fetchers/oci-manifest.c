@@ -102,6 +102,11 @@ int oci_manifest_verdict(int err, char why[OCI_WHY_MAX], const char *fmt, ...)
 	return err;
 }
 
+const char *oci_text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key)) ?: "";
+}
+
 int oci_descriptor_read(const json_t *descriptor, char ret_digest[OCI_DIGEST_MAX],
 			uint64_t *ret_size, char why[OCI_WHY_MAX])
 {

@@ -47,11 +47,14 @@ int oci_manifest_choose(struct oci_choice *ret, const char *text, size_t len, co
 
 /*
  * The digest and the size of a descriptor, which is JSON. 0, or -EPROTO with half a sentence in
- * why. Also for oci-image.c.
+ * why. These are also for oci-image.c and oci-referrers.c.
  */
 struct json_t;
 int oci_descriptor_read(const struct json_t *descriptor, char digest[OCI_DIGEST_MAX],
 			uint64_t *ret_size, char why[OCI_WHY_MAX]);
+
+/* What an object has under a key, where that is text, or "". */
+const char *oci_text_of(const struct json_t *object, const char *key);
 
 /* Half a sentence into why; returns err. */
 int oci_manifest_verdict(int err, char why[OCI_WHY_MAX], const char *fmt, ...)

@@ -7,19 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *text_of(const json_t *object, const char *key)
-{
-	return json_string_value(json_object_get(object, key)) ?: "";
-}
-
 /* 1: it is of that type. */
 static int take(struct oci_referrer *ret, const json_t *descriptor, const char *type, char *why)
 {
 	*ret = (struct oci_referrer){ 0 };
 	if (oci_descriptor_read(descriptor, ret->digest, &ret->size, why) < 0)
 		return -EPROTO;
-	ret->media_type = text_of(descriptor, "mediaType");
-	ret->artifact_type = text_of(descriptor, "artifactType");
+	ret->media_type = oci_text_of(descriptor, "mediaType");
+	ret->artifact_type = oci_text_of(descriptor, "artifactType");
 	return !*type || strcmp(type, ret->artifact_type) == 0;
 }
 

@@ -13,10 +13,11 @@
  *	oci-auth.c	who may use a repository: one token for all its requests
  *
  * and what is pure: oci-reference, oci-manifest, oci-image, oci-referrers, oci-hosts, oci-token,
- *oci-digest, oci-error, auth-file, http-challenge, toml.
+ * oci-digest, oci-error, auth-file, http-challenge, toml.
  */
 #pragma once
 
+#include "fetchers/answers.h"
 #include "fetchers/common.h"
 #include "fetchers/health.h"
 #include "fetchers/http-request.h"
@@ -48,14 +49,6 @@ struct oci_host {
 	uint64_t complained;	    /* ns: nothing is said of it before that */
 };
 
-/* Who has answered the last look at a locator, as far as that is still known. */
-struct oci_answer {
-	uint32_t locator; /* hash */
-	uint32_t host;	  /* bit; 0: nobody */
-};
-
-#define OCI_ANSWERS 64
-
 struct oci {
 	struct fetcher base;
 	struct loop *loop;
@@ -63,7 +56,7 @@ struct oci {
 	struct oci_config config;
 	struct oci_host hosts[OCI_HOSTS_MAX];
 	size_t n_hosts;
-	struct oci_answer answers[OCI_ANSWERS]; /* at hash % OCI_ANSWERS */
+	struct fetch_answers answers; /* bits: hosts */
 };
 
 /* ---- parameters ------------------------------------------------------------------------- */

@@ -71,15 +71,16 @@ proto/*			proto/*
 fetchers/file*		fetchers/file* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/http*		fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/toml*		fetchers/toml.h
-fetchers/oci*		fetchers/oci* fetchers/health.h fetchers/toml.h fetchers/auth-file.h fetchers/credential-agent.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/oci*		fetchers/oci* fetchers/answers.h fetchers/health.h fetchers/toml.h fetchers/auth-file.h fetchers/credential-agent.h fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/auth-file*	fetchers/auth-file.h
 fetchers/credential*	fetchers/credential* fetchers/auth-file.h daemon/loop/loop.h
 fetchers/s3*		fetchers/s3* fetchers/http* fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/tarmap*	fetchers/tarmap.h fetchers/indexed.h fetchers/fetcher.h proto/tarmap.h
 fetchers/gunzip*	fetchers/gunzip* fetchers/indexed.h fetchers/fetcher.h daemon/loop/* proto/gzindex.h
 fetchers/front*		fetchers/front.h fetchers/fetcher.h
+fetchers/answers*	fetchers/answers.h
 fetchers/health*	fetchers/health.h fetchers/fetcher.h
-fetchers/alternatives*	fetchers/alternatives*.h fetchers/health.h fetchers/front.h fetchers/fetcher.h fetchers/common.h daemon/loop/*
+fetchers/alternatives*	fetchers/alternatives*.h fetchers/answers.h fetchers/health.h fetchers/front.h fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/retry*		fetchers/retry.h fetchers/front.h fetchers/fetcher.h fetchers/common.h daemon/loop/*
 fetchers/verify*	fetchers/verify* fetchers/fetcher.h fetchers/common.h daemon/loop/* proto/fsverity.h
 fetchers/index*		fetchers/index* fetchers/fetcher.h fetchers/common.h daemon/loop/*

@@ -11,6 +11,7 @@
  *	oci-list.c	... -> layers and configuration of an image, or what refers to one
  *	oci-put.c	a blob or a manifest -> the registry
  *	oci-auth.c	who may use a repository: one token for all its requests
+ *	oci-auth-ask.c	... and where that, or a password, is had
  *
  * and what is pure: oci-reference, oci-manifest, oci-image, oci-referrers, oci-hosts, oci-token,
  * oci-digest, oci-error, auth-file, http-challenge, toml.

@@ -17,6 +17,12 @@ void secret_freep(char **text)
 	secret_free(*text);
 }
 
+void secret_clear(char **text)
+{
+	secret_free(*text);
+	*text = NULL;
+}
+
 char *secret_join(const char *a, const char *b, const char *c, const char *d)
 {
 	const char *const parts[] = { a, b, c, d };

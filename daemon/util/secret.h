@@ -9,6 +9,7 @@
 /* Takes NULL. */
 void secret_free(char *text);
 void secret_freep(char **text);
+void secret_clear(char **text); /* and *text is NULL */
 
 /*
  * Up to four texts, one after the other, NULL for none: owned by the caller. asprintf(3) would leave

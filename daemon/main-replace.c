@@ -20,6 +20,48 @@ static void originsp(struct origins **origins)
 	origins_free(*origins);
 }
 
+/* What is open from a source that has to say who we are, where there is no such source any more. */
+struct leaving {
+	const struct config *from;
+	struct origins *to;
+	const struct config_source *source; /* the first; NULL: none */
+	uint64_t n;
+};
+
+static bool count_leaving(void *arg, const struct object *object)
+{
+	struct leaving *l = arg;
+	uint32_t number = object_source(object);
+	const struct config_source *source;
+
+	if (number >= l->from->n_sources || !*object_locator(object))
+		return true;
+	source = &l->from->sources[number];
+	if (!source->params || !source->params->key ||
+	    origins_is_named(l->to, object_locator(object)))
+		return true;
+	if (!l->source)
+		l->source = source;
+	l->n += l->source == source;
+	return true;
+}
+
+/* The next process would ask for it as anybody may. */
+static int check_open(struct daemon *d, struct origins *origins, char *error)
+{
+	struct leaving leaving = { .from = d->config, .to = origins };
+
+	engine_each_object(d->engine, 0, count_leaving, &leaving);
+	if (!leaving.source)
+		return 0;
+	snprintf(error, CONTROL_ERROR_MAX,
+		 "source '%.200s' has parameters, such as credentials, by which %llu objects are "
+		 "fetched that are mounted: leave it where it is, with `rule = no`, until they are "
+		 "unmounted",
+		 leaving.source->name, (unsigned long long)leaving.n);
+	return -EBUSY;
+}
+
 /* Fetchers read certificates, keys and lists of hosts when they are made. */
 static int check_sources(struct daemon *d, const struct config *config, char *error)
 {
@@ -35,7 +77,7 @@ static int check_sources(struct daemon *d, const struct config *config, char *er
 		if (err < 0)
 			snprintf(error, CONTROL_ERROR_MAX, "%s", why);
 	}
-	return err;
+	return err == 0 ? check_open(d, origins, error) : err;
 }
 
 static int check_trace(const struct config *config, char *error)

@@ -434,6 +434,19 @@ int origins_find_instead(struct origins *o, uint32_t number, const char *locator
 	return find(o, locator, &o->places[number], ret, error);
 }
 
+bool origins_is_named(struct origins *o, const char *locator)
+{
+	const struct decorator *fronts[DEPTH_MAX];
+	char error[ORIGINS_ERROR_MAX];
+	struct origins_name name;
+	struct place *place = NULL;
+	size_t n;
+
+	if (undecorate(&locator, fronts, &n, error) == 0 && origins_name(&name, locator))
+		place = find_place(o, name.text);
+	return place && place->source != &place->own;
+}
+
 static void visit_mirrors(const struct fetcher *fetcher, uint32_t number,
 			  origins_visit_health *visit, void *arg)
 {

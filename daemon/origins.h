@@ -17,6 +17,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,9 @@ int origins_find(struct origins *origins, const char *locator, struct origin *re
  * attached or asked for any more, is given up for it if it is needed. */
 int origins_find_instead(struct origins *origins, uint32_t number, const char *locator,
 			 struct origin *ret, char *error);
+
+/* Whether a source of the configuration names the origin of a locator. Makes no fetcher. */
+bool origins_is_named(struct origins *origins, const char *locator);
 
 /*
  * How the origins do whose fetchers were made, by the number of their source: itself first, then

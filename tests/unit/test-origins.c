@@ -160,6 +160,8 @@ START_TEST(test_whose_is_it)
 	if (fake_of(&origin)->color)
 		ck_assert_str_eq(fake_of(&origin)->color, rows[_i].name);
 	ck_assert_uint_eq(origin.source->open_deadline_ms, 7000);
+	/* An implicit one, which there is by now, is none of the configuration. */
+	ck_assert_int_eq(origins_is_named(origins, rows[_i].locator), !strstr(rows[_i].name, ":"));
 }
 END_TEST
 
@@ -265,6 +267,8 @@ START_TEST(test_tar_layers_are_read_by_their_blob)
 	ck_assert_uint_eq(both.number, blob.number);
 	ck_assert_ptr_ne(both.fetcher, layer.fetcher);
 	ck_assert_ptr_eq(find("https://h/z").fetcher, blob.fetcher);
+	ck_assert(origins_is_named(origins, "tarmap:/m;tarmap:/n;https://h/x"));
+	ck_assert(!origins_is_named(origins, "tarmap:/m;https://new/x"));
 	ck_assert_uint_eq(made, 2);
 }
 END_TEST
@@ -330,6 +334,7 @@ START_TEST(test_not_locators)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		ck_assert_int_eq(origins_find(origins, bad[i], &origin, error), -EINVAL);
 		ck_assert_ptr_nonnull(strstr(error, "not a locator"));
+		ck_assert(!origins_is_named(origins, bad[i]));
 	}
 	ck_assert_uint_eq(origins_count(origins), config->n_sources);
 }

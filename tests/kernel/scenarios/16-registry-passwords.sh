@@ -18,13 +18,18 @@ cat > "$REGISTRY/auth.json" <<-JSON
 {"auths": {"localhost:5000": {"auth": "$BASIC"}}}
 JSON
 CONFIG=$RUN/conf
-cat > "$CONFIG" <<-CONF
-source registry {
-	url = oci://localhost:5000/team/{cookie}
-	ca-file = $REGISTRY/ca.pem
-	auth-file = $REGISTRY/auth.json
+conf() { # [LINE]
+	cat > "$CONFIG" <<-CONF
+	source registry {
+		url = oci://localhost:5000/team/{cookie}
+		ca-file = $REGISTRY/ca.pem
+		auth-file = $REGISTRY/auth.json
+		${1:-}
+	}
+	CONF
 }
-CONF
+conf
+reload() { "$TOOLS/cachefillctl" reload; }
 
 step "cold"
 daemon_start --trace "$RUN/trace" --verbose
@@ -60,6 +65,29 @@ grep -q 'localhost:5000/v2/team/image/manifests/v1.*401\|401.*localhost:5000/v2/
 	"$LOGS/daemon.log" || fail "no word of the refusal"
 daemon_stop
 kept_secret "$PASSWORD" "$BASIC"
+
+step "a reload does not take the password away from what is open"
+htpasswd -Bbn Aladdin "$PASSWORD" > "$REGISTRY/htpasswd"
+rm -rf "$CACHE" "$RUN/state"
+daemon_start --verbose
+elsewhere() { printf 'source elsewhere {\n\turl = http://127.0.0.1:1/{cookie}\n}\n' > "$CONFIG"; }
+served() { grep -c 'serving ' "$LOGS/daemon.log"; }
+mounted image:v1
+works 20 same_piece 1
+n=$(served)
+elsewhere
+errs 20 "source 'registry' has parameters.* 1 objects are" reload
+equal "$(served)" "$n" "daemons"
+works 20 same_piece 2
+conf 'rule = no'
+works 20 reload
+works 20 same_piece 3
+unmounted
+elsewhere
+works 20 reload
+equal "$(served)" $((n + 2)) "daemons"
+daemon_stop
+conf
 
 step "another byte"
 blob=$REGISTRY/data/docker/registry/v2/blobs/sha256/${LAYER:7:2}/${LAYER:7}/data

@@ -85,9 +85,8 @@ static const char *stray_reason(enum trace_kind kind)
 	case TRACE_OPEN:
 		return "its id or its message is in use";
 	case TRACE_READ:
-		return "its id is not open, or its message is in use";
 	case TRACE_CLOSE:
-		return "its id is not open";
+		return "its id is not open, or its message is in use";
 	case TRACE_COPEN:
 	case TRACE_COMPLETE:
 		return "it answers no request";

@@ -101,16 +101,6 @@ static int feed_handle(struct trace_requests *requests, const struct trace_recor
 	return 0;
 }
 
-static void feed_close(struct trace_requests *requests, const struct trace_record *record)
-{
-	struct trace_handle *handle = trace_names_handle(&requests->names, record->id);
-
-	if (handle && handle->open)
-		handle_close(requests, handle, record->time);
-	else
-		stray(requests);
-}
-
 static void feed_release(struct trace_requests *requests, const struct trace_record *record)
 {
 	struct trace_handle *handle = trace_names_handle(&requests->names, record->id);
@@ -208,6 +198,19 @@ static int feed_read(struct trace_requests *requests, const struct trace_record 
 	if (!handle || !handle->open)
 		stray(requests);
 	return request_begin(requests, record, handle ? handle->object : NULL);
+}
+
+/* It has no answer, but an id that no other has as long as it waits. That one is left alone. */
+static void feed_close(struct trace_requests *requests, const struct trace_record *record)
+{
+	struct trace_handle *handle = trace_names_handle(&requests->names, record->id);
+	struct waiting *waiting = waiting_find(requests, record->msg);
+	bool open = handle && handle->open;
+
+	if (open)
+		handle_close(requests, handle, record->time);
+	if (!open || (waiting && is_request(waiting)))
+		stray(requests);
 }
 
 /* OPENs and READs are answered, however bad they are; of an OPEN a descriptor is released. */

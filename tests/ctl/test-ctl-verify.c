@@ -167,6 +167,33 @@ START_TEST(test_what_does_not_fit)
 }
 END_TEST
 
+/* Ids of messages are those of all that the kernel waits for; a CLOSE has one, too. */
+START_TEST(test_close_beside_a_request)
+{
+	struct trace_record records[] = {
+		sample[0],
+		sample[1],
+		sample[4],
+		{ TRACE_HANDLE, .id = 10, .object = 100 },
+		{ TRACE_HANDLE, .id = 11, .object = 100 },
+		{ TRACE_READ, .msg = 1, .id = 10, .len = 4096 },
+		{ TRACE_CLOSE, .msg = 2, .id = 11 },
+		{ TRACE_RELEASE, .id = 11 },
+		{ TRACE_COMPLETE, .msg = 1, .id = 10 },
+	};
+	const size_t n = sizeof(records) / sizeof(records[0]);
+
+	for (size_t i = 0; i < n; i++)
+		records[i].time = SAMPLE_TIME;
+	trace_write("a", records, n, true);
+	RUN_OK("trace", "verify", "a");
+	records[6].msg = 1;
+	trace_write("b", records, n, true);
+	assert_bad(RUN("trace", "verify", "b"), "close: its id is not open, or its message is in "
+						"use");
+}
+END_TEST
+
 START_TEST(test_missing_answer)
 {
 	char expected[80];
@@ -220,6 +247,7 @@ int main(void)
 	tcase_add_test(tcase, test_cut_off_is_measured);
 	tcase_add_test(tcase, test_damage_anywhere);
 	tcase_add_test(tcase, test_what_does_not_fit);
+	tcase_add_test(tcase, test_close_beside_a_request);
 	tcase_add_test(tcase, test_missing_answer);
 	tcase_add_test(tcase, test_lost_records);
 	tcase_add_test(tcase, test_wrong_ends);

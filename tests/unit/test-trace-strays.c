@@ -19,8 +19,8 @@ START_TEST(test_reads_of_ids_that_are_not_open)
 	feed_read(0, 1);
 	expect("begun open 1 v/c\nbegun read 0 v/c\n", 2);
 	FEED(.kind = TRACE_COPEN, .msg = 1);
-	FEED(.kind = TRACE_CLOSE, .id = 1);
-	FEED(.kind = TRACE_CLOSE, .id = 1);
+	FEED(.kind = TRACE_CLOSE, .msg = 1, .id = 1);
+	FEED(.kind = TRACE_CLOSE, .msg = 1, .id = 1);
 	feed_read(2, 1);
 	FEED(.kind = TRACE_RELEASE, .id = 1);
 	FEED(.kind = TRACE_RELEASE, .id = 1);
@@ -65,6 +65,32 @@ START_TEST(test_message_id_that_is_used_too_early)
 	ck_assert_uint_eq(trace_requests_stats(requests).unanswered, 1);
 	FEED(.kind = TRACE_COPEN, .msg = 5);
 	expect("ended open 5 v/d 0 after 10\n", 1);
+}
+END_TEST
+
+/* A CLOSE takes no answer away from who waits, and ends what it names. */
+START_TEST(test_message_id_of_a_close_that_is_used_too_early)
+{
+	feed_opened(1, "c");
+	feed_opened(2, "d");
+	feed_read(5, 1);
+	FEED(.kind = TRACE_CLOSE, .msg = 5, .id = 2);
+	expect("begun read 5 v/c\nclosed 2 v/d\n", 1);
+	FEED(.kind = TRACE_CLOSE, .msg = 5, .id = 2); /* one record, however much is wrong */
+	feed_complete(5, 1, 0);
+	expect("ended read 5 v/c 0 after 30\n", 2);
+	FEED(.kind = TRACE_CLOSE, .msg = 5, .id = 1);
+	expect("closed 1 v/c\n", 2);
+}
+END_TEST
+
+/* Whether messages that made no sense are still waited for is not known. */
+START_TEST(test_close_with_the_message_id_of_a_bad_one)
+{
+	feed_opened(1, "c");
+	FEED(.kind = TRACE_BAD, .msg = 5, .id = 1, .opcode = 2);
+	FEED(.kind = TRACE_CLOSE, .msg = 5, .id = 1);
+	expect("closed 1 v/c\n", 0);
 }
 END_TEST
 
@@ -255,6 +281,8 @@ int main(void)
 	tcase_add_test(tcase, test_reads_of_ids_that_are_not_open);
 	tcase_add_test(tcase, test_answers_to_nothing);
 	tcase_add_test(tcase, test_message_id_that_is_used_too_early);
+	tcase_add_test(tcase, test_message_id_of_a_close_that_is_used_too_early);
+	tcase_add_test(tcase, test_close_with_the_message_id_of_a_bad_one);
 	tcase_add_test(tcase, test_object_id_that_is_used_too_early);
 	tcase_add_test(tcase, test_answer_to_an_open_whose_id_was_given_again);
 	tcase_add_test(tcase, test_records_that_are_no_part_of_a_request);

@@ -102,7 +102,8 @@ static const struct als_layer *find_missing(const struct add *a)
 /* The archives themselves, read once to learn where the files are in them. */
 static int take_archives(struct add *a)
 {
-	if (a->image || mount_image_resolve(&a->als.context, a->argument, &a->archives) < 0)
+	if (a->image ||
+	    mount_image_resolve(&a->als.context, a->argument, &a->list, &a->archives) < 0)
 		return CTL_FAILED;
 	return match(a, a->archives) < 0 ? ctl_error("out of memory") : CTL_OK;
 }

@@ -116,7 +116,7 @@ static int run(struct context *c, const char *name, const char *const *refs, siz
 	_cleanup_(image_freep) struct images_image *image = NULL, *old = NULL;
 	struct add add = { .context = c };
 	char error[CONTEXT_ERROR_MAX] = "";
-	int r = image_resolve(c, &image, name, refs, n, error), status;
+	int r = image_resolve(c, &image, name, refs, n, NULL, error), status;
 
 	if (r < 0)
 		return ctl_error("%s", *error ? error : strerror(-r));

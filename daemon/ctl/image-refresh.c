@@ -184,7 +184,7 @@ static int run(struct refresh *r, const char *name)
 	if (status != CTL_OK)
 		return status;
 	err = image_resolve(r->context, &new, name, (const char *const *)old->refs, old->n_refs,
-			    error);
+			    NULL, error);
 	if (err == 0)
 		err = image_diff(&diff, old, new);
 	if (err < 0)

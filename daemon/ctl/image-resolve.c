@@ -32,6 +32,7 @@ struct resolve {
 	struct context *context;
 	struct ref *refs; /* owned */
 	size_t n_refs;
+	struct fetch_list *listed; /* of the only one, borrowed; NULL: to be asked for */
 	struct image_item *items; /* owned; their text is borrowed from refs */
 	struct context_look *looks;
 	uint8_t *heads; /* EROFS_HEAD bytes for each */
@@ -75,6 +76,17 @@ static int keep_text(struct resolve *r, struct ref *ref, const char *text)
 	return ref->text ? 0 : no_memory(r->error);
 }
 
+/* What is known already is looked at with the objects that have no list. */
+static int ask_for_list(struct resolve *r, struct ref *ref)
+{
+	if (!r->listed)
+		return context_list_look(r->context, &ref->list, EROFS_HEAD, &ref->looks,
+					 ref->locator, r->error);
+	ref->list = *r->listed;
+	*r->listed = (struct fetch_list){ 0 };
+	return 0;
+}
+
 static int list_ref(struct resolve *r, struct ref *ref, const char *text)
 {
 	char printed[200];
@@ -85,8 +97,7 @@ static int list_ref(struct resolve *r, struct ref *ref, const char *text)
 		err = keep_text(r, ref, text);
 	if (err < 0)
 		return err;
-	err = context_list_look(r->context, &ref->list, EROFS_HEAD, &ref->looks, ref->locator,
-				r->error);
+	err = ask_for_list(r, ref);
 	if (err == -ENOTDIR)
 		return 0; /* one object: looked at with the others */
 	if (err < 0)
@@ -422,9 +433,9 @@ static int make_image(struct resolve *r, const char *name, struct images_image *
 }
 
 int image_resolve(struct context *context, struct images_image **ret, const char *name,
-		  const char *const *refs, size_t n_refs, char *error)
+		  const char *const *refs, size_t n_refs, struct fetch_list *list, char *error)
 {
-	struct resolve r = { .context = context, .n_refs = n_refs, .error = error };
+	struct resolve r = { .context = context, .n_refs = n_refs, .listed = list, .error = error };
 	int err = list_refs(&r, refs);
 
 	if (err == 0)

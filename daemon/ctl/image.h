@@ -52,10 +52,11 @@ char *image_name_print(const struct images_image *image, char *buf, size_t n);
 
 /*
  * Asks the origins. The name was checked. Everything that a mount needs to know is known then, and
- * nothing is in the store yet. 0; -EINVAL, -EPROTO and so on; -EINTR.
+ * nothing is in the store yet. list: what context_list() says of the only REF, for who has asked
+ * already, which is taken over; or NULL. 0; -EINVAL, -EPROTO and so on; -EINTR.
  */
 int image_resolve(struct context *context, struct images_image **ret, const char *name,
-		  const char *const *refs, size_t n_refs, char *error);
+		  const char *const *refs, size_t n_refs, struct fetch_list *list, char *error);
 
 /* Appends what to do about an error of an origin, in parentheses. */
 void image_add_hint(char *error, int err, const char *locator);

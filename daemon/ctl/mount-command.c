@@ -70,7 +70,7 @@ static int mount_opened_context(struct context *context, const struct mount_opti
 {
 	struct found found = { .context = context };
 	struct mount_run run;
-	int r = mount_image_is_ref(name) ? mount_image_resolve(context, name, &found.image)
+	int r = mount_image_is_ref(name) ? mount_image_resolve(context, name, NULL, &found.image)
 					 : mount_image_find(context, name, &found.image);
 
 	if (r < 0)

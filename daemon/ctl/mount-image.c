@@ -30,7 +30,8 @@ int mount_image_find(const struct context *c, const char *name, struct images_im
 	return r;
 }
 
-int mount_image_resolve(struct context *c, const char *ref, struct images_image **ret)
+int mount_image_resolve(struct context *c, const char *ref, struct fetch_list *list,
+			struct images_image **ret)
 {
 	_cleanup_free_ char *locator = NULL;
 	char error[MOUNT_ERROR_MAX] = ""; /* the larger of both */
@@ -42,7 +43,7 @@ int mount_image_resolve(struct context *c, const char *ref, struct images_image 
 	if (r == 0)
 		r = images_get(c->images, locator, ret);
 	if (r == -ENOENT) {
-		r = image_resolve(c, ret, locator, &ref, 1, error);
+		r = image_resolve(c, ret, locator, &ref, 1, list, error);
 		if (r == 0)
 			(*ret)->transient = true;
 	}

@@ -18,9 +18,10 @@ int mount_image_find(const struct context *context, const char *name, struct ima
 /*
  * What a reference leads to. One that is mounted is in the store already, under its locator; else
  * the origin is asked, and a transient image is made, which is not in the store yet:
- * mount_image_claim(). Trouble is told.
+ * mount_image_claim(). list: as of image_resolve(). Trouble is told.
  */
-int mount_image_resolve(struct context *context, const char *ref, struct images_image **ret);
+int mount_image_resolve(struct context *context, const char *ref, struct fetch_list *list,
+			struct images_image **ret);
 
 /*
  * For mount_request.claimed: what is mounted is what the store has. A transient image is put there

@@ -231,6 +231,22 @@ START_TEST(index_there_and_back)
 }
 END_TEST
 
+/* Podman's layers are mounted, for which more is needed than there is here. */
+START_TEST(listed_once_for_podman)
+{
+	struct ctl_result *r = RUN("als", "add", "--config", "conf", "--state-dir", "state",
+				   "--run-dir", "run", ref);
+
+	ck_assert_int_eq(r->status, 1);
+	ck_assert_msg(strstr(r->err, "cannot be mounted") != NULL, "%s", r->err);
+	shell("test $(ls state/index | wc -l) = 5");
+	registry_expect_logged("open", "GET", "/manifests/v1", 1);
+	registry_expect_logged("open", "GET", config, 1);
+	for (int i = 0; i < 2; i++)
+		registry_expect_logged("open", "GET", layers[i].digest, 2);
+}
+END_TEST
+
 /* What others have there stays there, and what we have is there once. */
 START_TEST(index_of_others)
 {
@@ -469,6 +485,7 @@ int main(void)
 	tcase_add_unchecked_fixture(tc, registry_begin, registry_end);
 	tcase_add_checked_fixture(tc, start, stop);
 	tcase_add_test(tc, index_there_and_back);
+	tcase_add_test(tc, listed_once_for_podman);
 	tcase_add_test(tc, index_of_others);
 	tcase_add_test(tc, nothing_to_push);
 	tcase_add_test(tc, pushed_where_nobody_listens);

@@ -54,7 +54,7 @@ int cache_image(struct context *c, const struct images_image *image, struct cach
 	int err = 0;
 
 	snprintf(volume, sizeof(volume), "erofs,%s", c->config->image_domain);
-	*objects = (struct cache_objects){ .image = true };
+	*objects = (struct cache_objects){ .image = true, .pinned = image->pinned };
 	for (size_t i = 0; err == 0 && i < image->n_layers; i++) {
 		const struct images_layer *layer = &image->layers[i];
 

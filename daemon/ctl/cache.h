@@ -17,7 +17,8 @@ struct cache_objects {
 		uint64_t size;		     /* bytes; 0: not known, of no image */
 	} * keys;			     /* owned */
 	size_t n;
-	bool image; /* all of this image; otherwise one object */
+	bool image;  /* all of this image; otherwise one object */
+	bool pinned; /* the image is */
 };
 
 /*

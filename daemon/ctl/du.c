@@ -123,8 +123,7 @@ static int add_objects(struct du *du, const struct cache_objects *objects)
 	return err;
 }
 
-static int add_image(struct du *du, const char *shown, const char *name,
-		     const struct cache_objects *objects)
+static int add_image(struct du *du, const char *shown, const struct cache_objects *objects)
 {
 	struct row *row;
 	int err = add_row(du, "image", shown, &row);
@@ -135,7 +134,7 @@ static int add_image(struct du *du, const char *shown, const char *name,
 		count(du, row,
 		      survey_find(du->survey, objects->keys[i].volume, objects->keys[i].cookie),
 		      &objects->keys[i]);
-	row->pinned = images_is_pinned(du->context->images, name);
+	row->pinned = objects->pinned;
 	return 0;
 }
 
@@ -147,8 +146,7 @@ static int visit_image(void *arg, const struct images_image *image)
 	int err = cache_image(du->context, image, &objects);
 
 	if (err == 0)
-		err = add_image(du, image_name_print(image, shown, sizeof(shown)), image->name,
-				&objects);
+		err = add_image(du, image_name_print(image, shown, sizeof(shown)), &objects);
 	cache_objects_end(&objects);
 	return err;
 }
@@ -194,7 +192,7 @@ static int add_argument(struct du *du, const char *argument)
 	if (status != CTL_OK)
 		return status;
 	if (objects.image && !du->objects)
-		err = add_image(du, argument, argument, &objects);
+		err = add_image(du, argument, &objects);
 	else
 		err = add_objects(du, &objects);
 	cache_objects_end(&objects);

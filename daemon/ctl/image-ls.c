@@ -26,7 +26,6 @@ static const struct option options[] = {
 static const struct ctl_syntax syntax = { "cachefillctl image ls", "h", options, help };
 
 struct listing {
-	struct images *images;
 	bool json, names;
 	int width; /* of the names; 0: not known yet */
 	size_t n;
@@ -49,19 +48,16 @@ static int print_line(const struct listing *l, const struct images_image *image)
 	printf("%-*s  %6zu  %10s  %s  %-6s  %s\n", l->width,
 	       image_name_print(image, name, sizeof(name)), image->n_layers,
 	       ctl_bytes(image_size(image), size, sizeof(size)),
-	       image_time(image->added, added, sizeof(added)),
-	       images_is_pinned(l->images, image->name) ? "pinned" : "-",
+	       image_time(image->added, added, sizeof(added)), image->pinned ? "pinned" : "-",
 	       image->n_refs > 0 ? image_ref_print(image->refs[0], from, sizeof(from)) : "");
 	return 0;
 }
 
-static int print_json(const struct listing *l, const struct images_image *image)
+static int print_json(const struct images_image *image)
 {
 	json_t *object = image_json(image);
 
-	if (!object ||
-	    json_object_set_new(object, "pinned",
-				json_boolean(images_is_pinned(l->images, image->name))) < 0) {
+	if (!object || json_object_set_new(object, "pinned", json_boolean(image->pinned)) < 0) {
 		json_decref(object);
 		return -ENOMEM;
 	}
@@ -75,12 +71,12 @@ static int print(void *arg, const struct images_image *image)
 	/* Those that can be named. */
 	if (l->names)
 		return image->transient || puts(image->name) >= 0 ? 0 : -EIO;
-	return l->json ? print_json(l, image) : print_line(l, image);
+	return l->json ? print_json(image) : print_line(l, image);
 }
 
 static int run(const struct context *c, bool names)
 {
-	struct listing l = { .images = c->images, .json = c->json, .names = names, .width = 4 };
+	struct listing l = { .json = c->json, .names = names, .width = 4 };
 	int r = 0;
 
 	if (!c->images)

@@ -144,6 +144,16 @@ static int read_parts(struct images *images, const struct parts *parts, int64_t 
 	return err;
 }
 
+/* The same without the pins: their table may be missing. */
+static sqlite3_stmt *query_pinned(struct images *images, const char *sql, const char *without)
+{
+	sqlite3_stmt *stmt;
+
+	if (images_query_if(images, sql, &stmt) < 0)
+		return NULL;
+	return stmt ?: images_query(images, without);
+}
+
 static int read_image(struct images *images, sqlite3_stmt *stmt, const struct parts *parts,
 		      struct images_image **ret)
 {
@@ -159,6 +169,7 @@ static int read_image(struct images *images, sqlite3_stmt *stmt, const struct pa
 	image->manifest_digest = images_text(stmt, 4);
 	image->transient = sqlite3_column_int(stmt, 5) != 0;
 	image->added = sqlite3_column_int64(stmt, 6);
+	image->pinned = sqlite3_column_int(stmt, 7) != 0;
 	if (!image->name || !image->manifest || !image->config || !image->manifest_digest)
 		return -ENOMEM;
 	err = read_parts(images, parts, id, image);
@@ -167,12 +178,27 @@ static int read_image(struct images *images, sqlite3_stmt *stmt, const struct pa
 	return err;
 }
 
-#define SELECT_IMAGES \
-	"SELECT id, name, manifest, config, manifest_digest, transient, added FROM image"
+#define PINNED "EXISTS(SELECT 1 FROM pinned_image WHERE pinned_image.name = image.name)"
+
+#define SELECT_IMAGES(pinned)                                                           \
+	"SELECT id, name, manifest, config, manifest_digest, transient, added, " pinned \
+	" FROM image"
+
+static sqlite3_stmt *query_one(struct images *images)
+{
+	return query_pinned(images, SELECT_IMAGES(PINNED) " WHERE name = ?1",
+			    SELECT_IMAGES("FALSE") " WHERE name = ?1");
+}
+
+static sqlite3_stmt *query_all(struct images *images)
+{
+	return query_pinned(images, SELECT_IMAGES(PINNED) " ORDER BY name",
+			    SELECT_IMAGES("FALSE") " ORDER BY name");
+}
 
 static int get(struct images *images, const char *name, struct images_image **ret)
 {
-	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_IMAGES " WHERE name = ?1");
+	_cleanup_query_ sqlite3_stmt *stmt = query_one(images);
 	_cleanup_parts_ struct parts parts;
 	int r = parts_begin(images, &parts);
 
@@ -211,7 +237,7 @@ static void list_end(struct list *list)
 
 static int read_all(struct images *images, struct list *list)
 {
-	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_IMAGES " ORDER BY name");
+	_cleanup_query_ sqlite3_stmt *stmt = query_all(images);
 	_cleanup_parts_ struct parts parts;
 	int r = parts_begin(images, &parts);
 
@@ -244,15 +270,15 @@ int images_each(struct images *images, int (*visit)(void *arg, const struct imag
 
 /* ---- in short ----------------------------------------------------------------------------- */
 
-#define SELECT_SUMMARIES                                                            \
+#define SELECT_SUMMARIES(pinned)                                                    \
 	"SELECT id, name, manifest_digest, transient, added,"                       \
 	" (SELECT count(*) FROM layer WHERE layer.image = image.id),"               \
 	" (SELECT count(DISTINCT object) FROM place WHERE place.image = image.id)," \
 	" (SELECT coalesce(sum(size), 0) FROM object WHERE object.id IN"            \
 	"  (SELECT place.object FROM place WHERE place.image = image.id))"          \
-	" FROM image WHERE id > ?1 ORDER BY id LIMIT ?2"
+	", " pinned " FROM image WHERE id > ?1 ORDER BY id LIMIT ?2"
 
-static void read_summary(struct images *images, sqlite3_stmt *stmt, struct images_summary *ret)
+static void read_summary(sqlite3_stmt *stmt, struct images_summary *ret)
 {
 	*ret = (struct images_summary){
 		.id = sqlite3_column_int64(stmt, 0),
@@ -263,14 +289,15 @@ static void read_summary(struct images *images, sqlite3_stmt *stmt, struct image
 		.n_layers = (uint64_t)sqlite3_column_int64(stmt, 5),
 		.n_objects = (uint64_t)sqlite3_column_int64(stmt, 6),
 		.size = (uint64_t)sqlite3_column_int64(stmt, 7),
+		.pinned = sqlite3_column_int(stmt, 8) != 0,
 	};
-	ret->pinned = images_is_pinned(images, ret->name);
 }
 
 int images_list(struct images *images, int64_t after, size_t limit, images_visit_summary *visit,
 		void *to)
 {
-	_cleanup_query_ sqlite3_stmt *stmt = images_query(images, SELECT_SUMMARIES);
+	_cleanup_query_ sqlite3_stmt *stmt =
+		query_pinned(images, SELECT_SUMMARIES(PINNED), SELECT_SUMMARIES("FALSE"));
 	struct images_summary summary;
 	int r;
 
@@ -279,7 +306,7 @@ int images_list(struct images *images, int64_t after, size_t limit, images_visit
 	sqlite3_bind_int64(stmt, 1, after);
 	sqlite3_bind_int64(stmt, 2, (int64_t)limit);
 	while ((r = images_step(images, stmt)) > 0) {
-		read_summary(images, stmt, &summary);
+		read_summary(stmt, &summary);
 		visit(to, &summary);
 	}
 	return r;

@@ -92,17 +92,6 @@ int images_unpin_object(struct images *images, struct bytes volume, struct bytes
 	return change(images, stmt);
 }
 
-bool images_is_pinned(struct images *images, const char *name)
-{
-	_cleanup_query_ sqlite3_stmt *stmt = NULL;
-
-	if (images_query_if(images, "SELECT 1 FROM pinned_image WHERE name = ?1", &stmt) < 0 ||
-	    !stmt)
-		return false;
-	sqlite3_bind_text(stmt, 1, name, -1, SQLITE_STATIC);
-	return images_step(images, stmt) > 0;
-}
-
 /* ---- all of them -------------------------------------------------------------------------- */
 
 static struct bytes column_bytes(sqlite3_stmt *stmt, int column)

@@ -59,6 +59,7 @@ struct images_image {
 	char *manifest, *config;     /* JSON as received, or "" */
 	char *manifest_digest;	     /* or "" */
 	bool transient;		     /* made by a mount; goes with its last umount */
+	bool pinned;		     /* as it is read: images_pin() */
 	int64_t added;		     /* Unix time */
 	struct images_layer *layers; /* bottom to top, at least one */
 	size_t n_layers;
@@ -154,7 +155,6 @@ int images_pin(struct images *images, const char *name);
 int images_unpin(struct images *images, const char *name);
 int images_pin_object(struct images *images, struct bytes volume, struct bytes cookie);
 int images_unpin_object(struct images *images, struct bytes volume, struct bytes cookie);
-bool images_is_pinned(struct images *images, const char *name);
 
 /*
  * What to fetch of an image first. One that is given stays when the image is added anew, and hides

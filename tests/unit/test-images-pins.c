@@ -4,6 +4,8 @@
  */
 #include <check.h>
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "tests/lib/run-suite.h"
 #include "tests/unit/images-fixture.h"
@@ -41,6 +43,31 @@ static struct seen see(struct images *images)
 	return seen;
 }
 
+static bool is_pinned(struct images *images, const char *name)
+{
+	struct images_image *image = get(images, name);
+	bool pinned = image->pinned;
+
+	images_image_free(image);
+	return pinned;
+}
+
+static int see_pin(void *arg, const struct images_image *image)
+{
+	char *text = arg;
+
+	sprintf(text + strlen(text), "%s%s ", image->name, image->pinned ? ":pinned" : "");
+	return 0;
+}
+
+static void expect_pins(struct images *images, const char *expected)
+{
+	char text[64] = "";
+
+	ck_assert_int_eq(images_each(images, see_pin, text), 0);
+	ck_assert_str_eq(text, expected);
+}
+
 START_TEST(test_pins_of_images)
 {
 	struct images *images = open_images(IMAGES_WRITE), *reader = open_images(IMAGES_READ);
@@ -51,10 +78,13 @@ START_TEST(test_pins_of_images)
 	ck_assert_int_eq(put(images, "base", "x:2", 4096), 0);
 	ck_assert_int_eq(images_pin(images, "none"), -ENOENT);
 	ck_assert_int_eq(images_unpin(images, "app"), -ENOENT);
-	ck_assert(!images_is_pinned(images, "app"));
+	/* Without their table, and with it. */
+	ck_assert(!is_pinned(images, "app"));
+	expect_pins(reader, "app base ");
 	ck_assert_int_eq(images_pin(images, "app"), 0);
 	ck_assert_int_eq(images_pin(images, "app"), 0);
-	ck_assert(images_is_pinned(reader, "app") && !images_is_pinned(reader, "base"));
+	ck_assert(is_pinned(reader, "app") && !is_pinned(reader, "base"));
+	expect_pins(reader, "app:pinned base ");
 	seen = see(reader);
 	ck_assert_uint_eq(seen.owned, 2);
 	ck_assert_uint_eq(seen.pinned, 1);
@@ -66,7 +96,7 @@ START_TEST(test_pins_of_images)
 	ck_assert_str_eq(seen.last, "x:3");
 	ck_assert_int_eq(images_remove(images, "app"), 0);
 	ck_assert_int_eq(put(images, "app", "x:3", 4096), 0);
-	ck_assert(!images_is_pinned(images, "app"));
+	ck_assert(!is_pinned(images, "app"));
 	ck_assert_int_eq(images_pin(images, "app"), 0);
 	ck_assert_int_eq(images_unpin(images, "app"), 0);
 	ck_assert_uint_eq(see(reader).pinned, 0);

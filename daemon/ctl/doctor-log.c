@@ -65,8 +65,8 @@ void doctor_denials(struct doctor *d)
 	char record[8192 + 1];
 
 	if (fd < 0) {
-		doctor_warn("Run it as root.", "the kernel's log cannot be read: %s",
-			    strerror(errno));
+		doctor_warn(errno == EACCES || errno == EPERM ? "Run it as root." : NULL,
+			    "the kernel's log cannot be read: %s", strerror(errno));
 		return;
 	}
 	for (unsigned int i = 0; i < RECORDS_MAX; i++) {

@@ -144,6 +144,10 @@ static void check_look(const struct config_source *source, const struct context_
 			    "%s refuses us: %s", source->name, look->error);
 	else if (look->err == -EAGAIN)
 		doctor_warn("Ask again later.", "%s is busy: %s", source->name, look->error);
+	else if (look->err == -EMFILE)
+		doctor_warn("Allow cachefillctl more open files (ulimit -n), and ask again.",
+			    "%s could not be asked, since no descriptor is left here: %s",
+			    source->name, look->error);
 	else if (fetch_may_pass(look->err))
 		doctor_fail("Look at the network, its name and address, a proxy, a firewall.",
 			    "%s does not answer: %s", source->name, look->error);

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -110,6 +111,66 @@ START_TEST(every_check_says_something)
 	says(answer, "daemon", "fail", "there is no such socket");
 	says(answer, "databases", "ok", "state.db is not there yet");
 	json_decref(answer);
+}
+END_TEST
+
+/* What it says of this source, or "". */
+static const char *verdict_of(const json_t *answer, const char *source, const char **ret_text)
+{
+	json_t *line;
+	size_t i;
+
+	*ret_text = "";
+	json_array_foreach(json_object_get(answer, "checks"), i, line)
+	{
+		*ret_text = word(line, "text");
+		if (strcmp(word(line, "check"), "origins") == 0 &&
+		    strncmp(*ret_text, source, strlen(source)) == 0)
+			return word(line, "verdict");
+	}
+	return "";
+}
+
+static json_t *examine_with(rlim_t descriptors)
+{
+	struct rlimit before, limit;
+	struct ctl_result *r;
+	json_t *answer;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+	limit = before;
+	limit.rlim_cur = descriptors;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	r = RUN("doctor", "--json", "--config", "conf");
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+	answer = json_loads(r->out, 0, NULL);
+	ck_assert_msg(answer != NULL, "%s%s", r->out, r->err);
+	return answer;
+}
+
+/* How many are enough to begin, and too few to ask, is not known here. */
+START_TEST(lack_of_descriptors_is_no_trouble_of_origins)
+{
+	bool file = false, http = false;
+	char here[256];
+
+	ck_assert_ptr_nonnull(getcwd(here, sizeof(here)));
+	mkdir("files", 0700);
+	configure("source here {\n url = file:%s/files/{cookie}\n}\n"
+		  "source away {\n url = http://127.0.0.1:%u/{cookie}\n}\n",
+		  here, server_free_port());
+	for (rlim_t n = 24; n < 80 && !(file && http); n += 2) {
+		json_t *answer = examine_with(n);
+		const char *verdict, *text;
+
+		verdict = verdict_of(answer, "here ", &text);
+		ck_assert_msg(strcmp(verdict, "fail") != 0, "%s", text);
+		file = file || (strcmp(verdict, "warn") == 0 && strstr(text, "no descriptor"));
+		verdict = verdict_of(answer, "away ", &text);
+		http = http || (strcmp(verdict, "warn") == 0 && strstr(text, "no descriptor"));
+		json_decref(answer);
+	}
+	ck_assert_msg(file && http, "%d, %d", file, http);
 }
 END_TEST
 
@@ -249,6 +310,7 @@ int main(void)
 	tcase_add_test(tc, a_bad_configuration_is_no_end);
 	tcase_add_test(tc, every_check_says_something);
 	tcase_add_test(tc, origins_are_asked_one_by_one);
+	tcase_add_test(tc, lack_of_descriptors_is_no_trouble_of_origins);
 	tcase_add_test(tc, certificates_are_looked_at);
 	tcase_add_test(tc, databases_are_looked_at);
 	tcase_add_test(tc, room_is_measured);

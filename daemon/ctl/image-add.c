@@ -116,20 +116,22 @@ static int run(struct context *c, const char *name, const char *const *refs, siz
 	_cleanup_(image_freep) struct images_image *image = NULL, *old = NULL;
 	struct add add = { .context = c };
 	char error[CONTEXT_ERROR_MAX] = "";
-	int r = image_resolve(c, &image, name, refs, n, NULL, error), status;
+	int r = image_resolve(c, &image, name, refs, n, NULL, error);
 
 	if (r < 0)
 		return ctl_error("%s", *error ? error : strerror(-r));
 	add.image = image;
-	r = images_get(c->images, name, &old);
+	/* It may have been added while the origins were asked. */
+	r = images_put_new(c->images, image, error);
+	if (r == 0) {
+		tell(image);
+		return CTL_OK;
+	}
+	if (r == -EALREADY)
+		r = images_get(c->images, name, &old);
 	if (r == 0)
 		return add_again(&add, old, replace);
-	if (r != -ENOENT)
-		return ctl_error("image '%s': %s", name, strerror(-r));
-	status = put(&add);
-	if (status == CTL_OK)
-		tell(image);
-	return status;
+	return ctl_error("image '%s': %s", name, *error ? error : strerror(-r));
 }
 
 int ctl_image_add(int argc, char *argv[])

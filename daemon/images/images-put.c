@@ -225,11 +225,9 @@ static int drop_unused_objects(struct images *images)
 
 static int put(struct images *images, const struct images_image *image, char *error)
 {
-	int err = drop_image(images, image->name);
+	int err = put_row(images, image);
 	int64_t id;
 
-	if (err == 0 || err == -ENOENT)
-		err = put_row(images, image);
 	if (err < 0)
 		return err;
 	id = sqlite3_last_insert_rowid(images->db);
@@ -239,6 +237,27 @@ static int put(struct images *images, const struct images_image *image, char *er
 		err = put_layer(images, id, i, &image->layers[i], error);
 	if (err == 0)
 		err = images_put_plan(images, image->name, image->plan);
+	return err;
+}
+
+static int put_new(struct images *images, const struct images_image *image, char *error)
+{
+	int err = images_has(images, image->name);
+
+	if (err == -ENOENT)
+		return put(images, image, error);
+	if (err < 0)
+		return err;
+	snprintf(error, IMAGES_ERROR_MAX, "there is an image of that name");
+	return -EALREADY;
+}
+
+static int replace(struct images *images, const struct images_image *image, char *error)
+{
+	int err = drop_image(images, image->name);
+
+	if (err == 0 || err == -ENOENT)
+		err = put(images, image, error);
 	return err < 0 ? err : drop_unused_objects(images);
 }
 
@@ -251,7 +270,10 @@ int images_finish(struct images *images, int err)
 	return err;
 }
 
-int images_put(struct images *images, const struct images_image *image, char *error)
+typedef int put_step(struct images *images, const struct images_image *image, char *error);
+
+static int put_checked(struct images *images, const struct images_image *image, put_step *step,
+		       char *error)
 {
 	int err = check_image(image, error);
 
@@ -259,7 +281,17 @@ int images_put(struct images *images, const struct images_image *image, char *er
 		return err;
 	snprintf(error, IMAGES_ERROR_MAX, "the database of images failed");
 	err = images_run(images, "BEGIN IMMEDIATE");
-	return err < 0 ? err : images_finish(images, put(images, image, error));
+	return err < 0 ? err : images_finish(images, step(images, image, error));
+}
+
+int images_put(struct images *images, const struct images_image *image, char *error)
+{
+	return put_checked(images, image, replace, error);
+}
+
+int images_put_new(struct images *images, const struct images_image *image, char *error)
+{
+	return put_checked(images, image, put_new, error);
 }
 
 static int remove_image(struct images *images, const char *name)

@@ -129,6 +129,9 @@ int images_each_pinned_object(struct images *images,
  */
 int images_put(struct images *images, const struct images_image *image, char *error);
 
+/* The same where there is no image of its name; -EALREADY: there is one, and it stays. */
+int images_put_new(struct images *images, const struct images_image *image, char *error);
+
 /* -ENOENT, -ENOMEM, -EIO (logged). */
 int images_get(struct images *images, const char *name, struct images_image **ret);
 

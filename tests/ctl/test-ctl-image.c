@@ -4,10 +4,13 @@
  */
 #include <check.h>
 #include <jansson.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/images/images.h"
@@ -317,6 +320,58 @@ START_TEST(image_of_a_mount)
 }
 END_TEST
 
+/* ---- two at a time ------------------------------------------------------------------------ */
+
+/* It sleeps between two tries to write the database. Where that cannot be seen, it may be late. */
+static void await_sleep(pid_t pid)
+{
+	char path[64], text[64];
+	long call = -1;
+
+	snprintf(path, sizeof(path), "/proc/%d/syscall", (int)pid);
+	for (int i = 0; i < 5000 && call != SYS_clock_nanosleep; i++) {
+		FILE *f = fopen(path, "r");
+
+		if (f && fgets(text, sizeof(text), f))
+			call = strtol(text, NULL, 10);
+		if (f)
+			fclose(f);
+		usleep(1000);
+	}
+}
+
+/* Another image gets the name after all has been asked, before it is written. */
+START_TEST(name_that_is_given_meanwhile)
+{
+	char *text;
+	sqlite3 *db;
+	int status;
+	size_t len;
+	pid_t pid;
+
+	erofs_write("image", &plain);
+	image_expect(IMAGE("add", "other", "./image"), 0, "", "");
+	ck_assert_int_eq(sqlite3_open("state/images.db", &db), SQLITE_OK);
+	ck_assert_int_eq(sqlite3_exec(db,
+				      "BEGIN IMMEDIATE; INSERT INTO image(name, manifest, config,"
+				      " manifest_digest, transient, added)"
+				      " VALUES('a', '', '', '', FALSE, 5)",
+				      NULL, NULL, NULL),
+			 SQLITE_OK);
+	pid = image_start((const char *const[]){ "add", "a", "./image", NULL });
+	await_sleep(pid);
+	ck_assert_int_eq(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+	text = (char *)file_read("stderr", &len);
+	ck_assert_msg(memmem(text, len, "'a' is another image already", 28) != NULL, "%.*s",
+		      (int)len, text);
+	free(text);
+	image_expect(IMAGE("inspect", "a"), 0, "", "name      a\nadded");
+}
+END_TEST
+
 /* ---- mounts ------------------------------------------------------------------------------- */
 
 START_TEST(mounted_images_stay)
@@ -454,6 +509,7 @@ int main(void)
 	tcase_add_test(tc, paths_mean_the_same_from_anywhere);
 	tcase_add_test(tc, listed);
 	tcase_add_test(tc, image_of_a_mount);
+	tcase_add_test(tc, name_that_is_given_meanwhile);
 	tcase_add_test(tc, mounted_images_stay);
 	tcase_add_test(tc, what_has_changed);
 	tcase_add_test(tc, asked_on_a_terminal);

@@ -312,6 +312,29 @@ START_TEST(test_all_images_by_name)
 }
 END_TEST
 
+START_TEST(test_a_new_image_replaces_none)
+{
+	struct images_layer layer = layer_of("c", 1), other = layer_of("d", 2);
+	struct images_image image = image_of("a", &layer, 1), again = image_of("a", &other, 1);
+	struct images *images = open_images(IMAGES_WRITE);
+
+	ck_assert_int_eq(images_put_new(images, &image, reason), 0);
+	ck_assert_int_eq(images_put_new(images, &again, reason), -EALREADY);
+	ck_assert_str_ne(reason, "");
+	ck_assert_int_eq(find(images, "c"), 1);
+	ck_assert_int_eq(find(images, "d"), -ENOENT);
+	again.name = (char *)"b";
+	ck_assert_int_eq(images_put_new(images, &again, reason), 0);
+	ck_assert_int_eq(find(images, "d"), 2);
+	/* All or nothing, as for others. */
+	again.name = (char *)"e";
+	other.primary.size = 3;
+	ck_assert_int_eq(images_put_new(images, &again, reason), -EEXIST);
+	ck_assert_int_eq(count("image"), 2);
+	images_close(images);
+}
+END_TEST
+
 static void note_summary(void *to, const struct images_summary *s)
 {
 	char *text = to;
@@ -376,6 +399,7 @@ int main(void)
 	tcase_add_test(tc, test_a_refused_image_changes_nothing);
 	tcase_add_test(tc, test_fields_out_of_bounds);
 	tcase_add_test(tc, test_all_images_by_name);
+	tcase_add_test(tc, test_a_new_image_replaces_none);
 	tcase_add_test(tc, test_images_in_short);
 	tcase_add_test(tc, test_nothing_there);
 	suite_add_tcase(s, tc);

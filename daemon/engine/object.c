@@ -259,6 +259,24 @@ static uint64_t object_reach(const struct object *o)
 	return min_u64(o->source->distance, NSEC_PER_SEC) * REACH_RATE / NSEC_PER_SEC;
 }
 
+/* Widens [from, to) to what is here or on its way already, where the hole between is no longer. */
+static void object_join(struct object *o, uint64_t hole, uint64_t *from, uint64_t *to)
+{
+	struct residency *r = &o->residency;
+	uint64_t low = *from - min_u64(*from, hole);
+	uint64_t high = min_u64(*to + hole, r->blocks);
+	uint64_t busy = low, joined = *from;
+
+	if (residency_learn(r, o->sink->fd, low, high) < 0)
+		return;
+	while ((busy = residency_next_busy(r, busy, *from)) < *from)
+		joined = busy = residency_next_free(r, busy, *from);
+	*from = joined;
+	busy = residency_next_busy(r, *to, high);
+	if (busy < high)
+		*to = busy;
+}
+
 /* Blocks [from, to) that a demand and its read-ahead want; only the first part is urgent. */
 static int object_plan(struct object *o, const struct engine_demand *d)
 {
@@ -269,6 +287,8 @@ static int object_plan(struct object *o, const struct engine_demand *d)
 	uint64_t until = d->request.due;
 	int err;
 
+	if (plan.join)
+		object_join(o, plan.join / CACHE_BLOCK, &behind, &to);
 	prefetch_give_way(o, behind, to);
 	err = residency_learn(&o->residency, o->sink->fd, behind, to);
 	if (err < 0)

@@ -21,6 +21,10 @@
 /* What is longer is asked for in parts of this size. */
 #define PART ((uint64_t)BUFPOOL_BLOCK_MAX)
 
+/* A hole of so many units, if it comes in half of the time of an answer, is cheaper than the miss
+ * that it would be. */
+#define JOIN_UNITS 4
+
 /* So many misses in a row far from all others say that neighbours are not wanted. */
 #define FAR_MISSES 8
 
@@ -152,14 +156,12 @@ static void returns_count(struct readahead *ra, bool returned)
 		ra->returns++;
 }
 
-struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end,
-				     uint64_t reach)
+static struct readahead_plan plan_miss(struct readahead *ra, uint64_t start, uint64_t end,
+				       uint64_t reach)
 {
 	bool near = is_near(ra, start, SLACK);
 	struct readahead_stream *s;
 
-	assert(start < end);
-	reach = min_u64(reach, min_u64(READAHEAD_REACH_MAX, ra->max));
 	returns_count(ra, reach > SLACK && is_near(ra, start, reach));
 	s = stream_take(ra, start, reach);
 	unit_adapt(ra, near);
@@ -168,4 +170,17 @@ struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint6
 	if (start > s->end + SLACK)
 		return plan_gap(ra, s, start, end, reach);
 	return plan_sequential(s, start, end, ra->max);
+}
+
+struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint64_t end,
+				     uint64_t reach)
+{
+	struct readahead_plan plan;
+
+	assert(start < end);
+	reach = min_u64(reach, min_u64(READAHEAD_REACH_MAX, ra->max));
+	plan = plan_miss(ra, start, end, reach);
+	if (reach > SLACK)
+		plan.join = min_u64(JOIN_UNITS * ra->unit, reach / 2);
+	return plan;
 }

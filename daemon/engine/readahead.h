@@ -43,6 +43,7 @@ struct readahead {
  * [behind, start), which may be empty, is fetched when nothing else is to do. */
 struct readahead_plan {
 	uint64_t behind, start, end;
+	uint64_t join; /* bytes: a hole that is no longer, on either side, is fetched with it */
 };
 
 void readahead_init(struct readahead *ra, uint64_t max);

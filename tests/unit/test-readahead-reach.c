@@ -59,6 +59,39 @@ START_TEST(a_walk_close_by_brings_small_units)
 }
 END_TEST
 
+/* Two places with a hole between them; requests of the origin until what is in the hole is read. */
+static uint64_t read_around(uint64_t first, uint64_t second, uint64_t between, uint64_t distance)
+{
+	struct fake_origin *origin = begin(64 * MIB, distance);
+	struct emu_mount *mount = rig_mount(origin);
+	uint64_t reads;
+
+	ck_assert_int_eq(rig_finish(emu_read_pages(mount, first, 4 * KIB)), 0);
+	ck_assert_int_eq(rig_finish(emu_read_pages(mount, second, 4 * KIB)), 0);
+	rig_run(SEC);
+	reads = origin->reads;
+	ck_assert_int_eq(rig_finish(emu_read_pages(mount, between, 4 * KIB)), 0);
+	rig_run(SEC);
+	reads = origin->reads - reads;
+	ck_assert_uint_eq(origin->blocks_asked_twice, 0);
+	rig_umount(mount);
+	rig_end();
+	return reads;
+}
+
+START_TEST(a_short_hole_far_away_is_filled_on_either_side)
+{
+	const uint64_t a = 10 * MIB, b = a + 256 * KIB, hole = a + 160 * KIB;
+
+	ck_assert_uint_eq(read_around(a, b, hole, DISTANCE), 0);
+	ck_assert_uint_eq(read_around(b, a, hole, DISTANCE), 0);
+	ck_assert_uint_eq(read_around(a, b, hole, 0), 1);
+	/* One that is longer may be of no use to anybody. */
+	ck_assert_uint_gt(read_around(a, a + MIB, a + 500 * KIB, DISTANCE), 0);
+	begin(MIB, 0);
+}
+END_TEST
+
 static uint64_t read_at_random(uint64_t distance)
 {
 	struct fake_origin *origin = begin((uint64_t)4096 * MIB, distance);
@@ -140,6 +173,7 @@ int main(void)
 	tcase_add_checked_fixture(t, NULL, rig_end);
 	tcase_add_test(t, a_walk_far_away_takes_fewer_round_trips);
 	tcase_add_test(t, a_walk_close_by_brings_small_units);
+	tcase_add_test(t, a_short_hole_far_away_is_filled_on_either_side);
 	tcase_add_test(t, random_reads_far_away_bring_what_they_do_close_by);
 	tcase_add_test(t, an_image_far_away_is_opened_by_what_comes_in_one_round_trip);
 	tcase_add_test(t, of_other_objects_far_away_only_small_ones_are_fetched_for_the_opening);

@@ -41,12 +41,17 @@ struct open_request {
 	uint8_t keys[];
 };
 
+/* The kernel gives the id of a READ whose reader was killed to another while ours is under way. */
+struct read_key {
+	uint32_t object_id, msg_id;
+};
+
 /* A READ on its way to READ_COMPLETE. */
 struct read_request {
 	struct engine_demand demand;
 	struct handle *handle;
-	uint32_t msg_id;
-	TAILQ_ENTRY(read_request) link;
+	struct read_key key;
+	UT_hash_handle hh;
 };
 
 struct frontend {
@@ -54,7 +59,7 @@ struct frontend {
 	struct loop_watch watch;
 	struct handle *handles; /* by object id */
 	TAILQ_HEAD(, open_request) opens;
-	TAILQ_HEAD(, read_request) reads;
+	struct read_request *reads; /* by key, oldest first; two may share one */
 	unsigned int requests; /* OPENs and READs under way */
 	unsigned int closing;  /* handles out of the table whose close is under way */
 	struct loop_timer restore;
@@ -386,8 +391,8 @@ static void read_done(struct engine_demand *demand, int err)
 	struct handle *h = r->handle;
 	struct frontend *fe = h->frontend;
 
-	read_complete(fe, h, r->msg_id);
-	TAILQ_REMOVE(&fe->reads, r, link);
+	read_complete(fe, h, r->key.msg_id);
+	HASH_DEL(fe->reads, r);
 	free(r);
 	h->reads--;
 	request_ended(fe);
@@ -396,20 +401,39 @@ static void read_done(struct engine_demand *demand, int err)
 }
 
 /* It came before, and is being answered. */
-static bool read_is_known(const struct frontend *fe, const struct cf_msg *msg)
+static bool read_is_known(const struct frontend *fe, const struct read_key *key)
 {
-	const struct read_request *r;
+	const struct read_request *r = NULL;
 
-	if (!fe->resent)
-		return false;
-	TAILQ_FOREACH(r, &fe->reads, link)
-		if (r->msg_id == msg->msg_id && r->handle->object_id == msg->object_id)
-			return true;
-	return false;
+	if (fe->resent)
+		HASH_FIND(hh, fe->reads, key, sizeof(*key), r);
+	return r;
+}
+
+static struct read_request *read_request_new(struct handle *h, const struct cf_msg *msg,
+					     const struct read_key *key)
+{
+	struct frontend *fe = h->frontend;
+	struct read_request *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->handle = h;
+	r->key = *key;
+	r->demand.off = msg->read.off;
+	r->demand.len = msg->read.len;
+	r->demand.done = read_done;
+	HASH_ADD(hh, fe->reads, key, sizeof(r->key), r);
+	if (!table_has(r)) {
+		free(r);
+		return NULL;
+	}
+	return r;
 }
 
 static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 {
+	const struct read_key key = { msg->object_id, msg->msg_id };
 	struct read_request *r;
 	struct handle *h;
 
@@ -418,9 +442,9 @@ static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 		frontend_read_is_astray(fe, msg);
 		return;
 	}
-	if (read_is_known(fe, msg))
+	if (read_is_known(fe, &key))
 		return;
-	r = calloc(1, sizeof(*r));
+	r = read_request_new(h, msg, &key);
 	if (!r) {
 		const struct log_subject subject = object_subject(h->object);
 
@@ -430,13 +454,7 @@ static void receive_read(struct frontend *fe, const struct cf_msg *msg)
 		return;
 	}
 	h->reads++;
-	r->handle = h;
-	r->msg_id = msg->msg_id;
-	r->demand.off = msg->read.off;
-	r->demand.len = msg->read.len;
-	r->demand.done = read_done;
 	request_started(fe);
-	TAILQ_INSERT_TAIL(&fe->reads, r, link);
 	engine_demand(h->object, &r->demand);
 }
 
@@ -546,7 +564,6 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config)
 		return -ENOMEM;
 	fe->config = *config;
 	TAILQ_INIT(&fe->opens);
-	TAILQ_INIT(&fe->reads);
 	fe->watch.ready = frontend_receive;
 	fe->restore.fire = frontend_restore_fire;
 	err = config->take_over ? frontend_take_over(config->port) : 0;
@@ -563,14 +580,13 @@ int frontend_new(struct frontend **ret, const struct frontend_config *config)
 void frontend_visit(const struct frontend *fe, const struct frontend_visitor *visitor, void *arg)
 {
 	const struct open_request *o;
-	const struct read_request *r;
 
 	for (const struct handle *h = fe->handles; h; h = h->hh.next)
 		visitor->handle(arg, h->object_id, h->object);
 	TAILQ_FOREACH(o, &fe->opens, link)
 		visitor->open(arg, o->msg_id, o->handle->object_id, o->open.volume, o->open.cookie);
-	TAILQ_FOREACH(r, &fe->reads, link)
-		visitor->read(arg, r->msg_id, r->handle->object_id, r->demand.off, r->demand.len);
+	for (const struct read_request *r = fe->reads; r; r = r->hh.next)
+		visitor->read(arg, r->key.msg_id, r->key.object_id, r->demand.off, r->demand.len);
 }
 
 static void frontend_drained(void *arg)

@@ -9,9 +9,11 @@
 #include "tests/lib/rig.h"
 #include "tests/lib/run-suite.h"
 
+#define OTHERS 5000
+
 static struct fake_origin *blob, *other;
 static struct emu_mount *mount;
-static struct emu_reader *reader;
+static struct emu_reader *reader, *readers[OTHERS];
 
 /* Somebody waits for a READ, and the daemon that has it is gone. */
 static void setup(void)
@@ -64,16 +66,20 @@ END_TEST
 START_TEST(others_are_answered_once)
 {
 	struct emu_mount *second = rig_mount(other);
-	struct emu_reader *readers[20];
 	uint64_t before;
 
+	/* Those of one block wait for one fetch. */
 	other->delay = 500 * MS;
-	for (unsigned int i = 0; i < 20; i++)
-		readers[i] = emu_read(second, i * 256 * KIB, 4096);
+	for (unsigned int i = 0; i < OTHERS; i++)
+		readers[i] = emu_read(second, (1 + i % 20) * 256 * KIB, 4096);
 	rig_run(200 * MS);
+	before = emu_counters(rig.emu).reads;
 	emu_let_go(rig.emu);
-	for (unsigned int i = 0; i < 20; i++)
+	for (unsigned int i = 0; i < OTHERS; i++) {
 		ck_assert_int_eq(rig_finish(readers[i]), 0);
+		ck_assert_uint_eq(emu_reader_requests(readers[i]), 1);
+	}
+	ck_assert_uint_ge(emu_counters(rig.emu).reads, before + OTHERS); /* all came again */
 	ck_assert_int_eq(rig_finish(reader), 0);
 	ck_assert_uint_eq(emu_counters(rig.emu).late_answers, 0);
 	before = emu_counters(rig.emu).reads;

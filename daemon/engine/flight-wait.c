@@ -55,10 +55,15 @@ static void waiter_release(struct flight *f, struct engine_demand *d)
 void flight_unwait(struct engine_demand *d)
 {
 	struct flight *f = d->flight;
+	bool modest = waiter_wants(f, d) <= f->wake_at;
+	const struct engine_demand *first;
 
 	TAILQ_REMOVE(&f->waiters, d, flight_link);
 	waiter_release(f, d);
-	flight_update_wake(f);
+	first = TAILQ_FIRST(&f->waiters);
+	/* Many who want the same give up in turn: the next one tells, without a look at all. */
+	if (!first || (modest && waiter_wants(f, first) > f->wake_at))
+		flight_update_wake(f);
 }
 
 /* A block that somebody waits for is kept. */

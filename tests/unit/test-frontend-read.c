@@ -84,6 +84,30 @@ START_TEST(real_loops_serve_too)
 }
 END_TEST
 
+/* ---- many readers of one fetch ------------------------------------------------------------ */
+
+#define READERS 300
+
+START_TEST(readers_of_one_fetch_give_up_each_in_his_time)
+{
+	struct fake_origin *origin = rig_serve("blob", 8 * MIB);
+	struct emu_mount *mount = rig_mount(origin);
+	struct emu_reader *readers[READERS];
+
+	origin->stall_always = true;
+	for (unsigned int i = 0; i < READERS; i++) {
+		readers[i] = emu_read_pages(mount, 4 * MIB + i % 3 * 4096, 4096);
+		rig_run(10 * MS);
+	}
+	for (unsigned int i = 0; i < READERS; i++) {
+		ck_assert_int_eq(rig_finish(readers[i]), -EIO);
+		ck_assert_uint_ge(emu_reader_waited(readers[i]), RIG_READ_DEADLINE);
+		ck_assert_uint_le(emu_reader_waited(readers[i]), RIG_READ_DEADLINE + 10 * MS);
+	}
+	rig_umount(mount);
+}
+END_TEST
+
 /* ---- compressed images ------------------------------------------------------------------ */
 
 START_TEST(compressed_image_is_held_until_it_is_whole)
@@ -123,6 +147,7 @@ static void add_tests(TCase *tcase)
 			    COUNT(sizes));
 	tcase_add_loop_test(tcase, last_block_alone_is_served, 0, COUNT(sizes));
 	tcase_add_loop_test(tcase, real_loops_serve_too, 0, COUNT(backends));
+	tcase_add_test(tcase, readers_of_one_fetch_give_up_each_in_his_time);
 	tcase_add_test(tcase, compressed_image_is_held_until_it_is_whole);
 }
 

@@ -22,7 +22,7 @@
 
 /* Real time that everything has before virtual time goes on: the network of this host, threads of
  * libcurl's. */
-#define PATIENCE (MS / 4)
+#define PATIENCE MS
 
 #define VERSIONS 4
 

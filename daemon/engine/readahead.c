@@ -21,8 +21,8 @@
 /* What is longer is asked for in parts of this size. */
 #define PART ((uint64_t)BUFPOOL_BLOCK_MAX)
 
-/* A hole of so many units, if it comes in half of the time of an answer, is cheaper than the miss
- * that it would be. */
+/* For who does not read at random, a hole of so many units that comes in half of the time of an
+ * answer is cheaper than the miss that it would be. */
 #define JOIN_UNITS 4
 
 /* So many misses in a row far from all others say that neighbours are not wanted. */
@@ -180,7 +180,7 @@ struct readahead_plan readahead_miss(struct readahead *ra, uint64_t start, uint6
 	assert(start < end);
 	reach = min_u64(reach, min_u64(READAHEAD_REACH_MAX, ra->max));
 	plan = plan_miss(ra, start, end, reach);
-	if (reach > SLACK)
+	if (reach > SLACK && ra->returns > 0)
 		plan.join = min_u64(JOIN_UNITS * ra->unit, reach / 2);
 	return plan;
 }

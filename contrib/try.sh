@@ -19,7 +19,15 @@ root=${self%/contrib/*}
 PATH=$PATH:/usr/sbin:/sbin
 limit_mib=200
 
-say() { printf '\n\033[1m%s\033[0m\n' "$*"; }
+# Bold on a terminal, of which the guest is told: its console looks like one.
+terminal=''
+if [ "${1:-}" = --inside ]; then
+	terminal=$3
+elif [ -t 1 ]; then
+	terminal=yes
+fi
+bold=${terminal:+$'\033[1m'} plain=${terminal:+$'\033[0m'}
+say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
 mib() { awk -v n="$1" 'BEGIN { printf "%.1f MiB", n / 1048576 }'; }
 die() { echo "try: $*" >&2; exit 1; }
 
@@ -127,6 +135,6 @@ else
 	kernel=$("$root/tests/kernel/build-kernel.sh" 6.12)
 	echo "$kernel"
 	"$root/tests/kernel/guest.sh" --kernel "$kernel" --work "$work" --show "$root" \
-		--timeout 600 -- "$self" --inside "$work"
+		--timeout 600 -- "$self" --inside "$work" "$terminal"
 fi
 say "Done."

@@ -259,7 +259,8 @@ static uint64_t object_reach(const struct object *o)
 	return min_u64(o->source->distance, NSEC_PER_SEC) * REACH_RATE / NSEC_PER_SEC;
 }
 
-/* Widens [from, to) to what is here or on its way already, where the hole between is no longer. */
+/* Widens [from, to) to what is here or on its way already, where the hole between is no longer; not
+ * where that cannot be told. */
 static void object_join(struct object *o, uint64_t hole, uint64_t *from, uint64_t *to)
 {
 	struct residency *r = &o->residency;

@@ -9,9 +9,10 @@
  * who walks through a tree, is a stream as well where a gap comes sooner than another answer would:
  * ahead of him no more is fetched than that, until what he has gone through is more than the gaps.
  * Who keeps coming back to within that distance of earlier misses, before or behind them, gets what
- * lies around them as well: it is fetched while he waits, and costs no round trip. A miss far from
- * all streams is random: it is rounded out to a small unit, which shrinks while misses stay
- * far apart and grows again when they fall beside each other.
+ * lies around them as well: it is fetched while he waits, and costs no round trip. What he leaves
+ * out between two places that are here is filled where it is short. A miss far from all streams is
+ * random: it is rounded out to a small unit, which shrinks while misses stay far apart and grows
+ * again when they fall beside each other.
  */
 #pragma once
 
